@@ -1,0 +1,16 @@
+# The header is read by users without CMake, so it repeats the version; here the two must agree.
+file(STRINGS include/parley.h version_lines REGEX "^#define PARLEY_VERSION_(MAJOR|MINOR|PATCH) +[0-9]+")
+set(header_version "")
+foreach(part MAJOR MINOR PATCH)
+    foreach(line IN LISTS version_lines)
+        if(line MATCHES "PARLEY_VERSION_${part} +([0-9]+)")
+            list(APPEND header_version ${CMAKE_MATCH_1})
+        endif()
+    endforeach()
+endforeach()
+list(JOIN header_version "." header_version)
+if(NOT header_version STREQUAL PROJECT_VERSION)
+    message(FATAL_ERROR
+            "include/parley.h says version '${header_version}', CMakeLists.txt says '${PROJECT_VERSION}'")
+endif()
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS include/parley.h)

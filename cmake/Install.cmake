@@ -1,0 +1,45 @@
+# What `cmake --install` lays down: library, header, pkg-config and CMake files, command, manual, completions.
+include(CMakePackageConfigHelpers)
+
+install(TARGETS libparley libparley-static EXPORT parley-targets)
+install(TARGETS parley)
+install(FILES include/parley.h TYPE INCLUDE)
+
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/parley)
+install(EXPORT parley-targets NAMESPACE parley:: DESTINATION ${package_dir})
+configure_package_config_file(cmake/parley-config.cmake.in parley-config.cmake
+                              INSTALL_DESTINATION ${package_dir})
+write_basic_package_version_file(parley-config-version.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/parley-config.cmake ${PROJECT_BINARY_DIR}/parley-config-version.cmake
+        DESTINATION ${package_dir})
+
+configure_file(cmake/parley.pc.in parley.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/parley.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+# man/parley.1.scd becomes man/parley.1; without scdoc the manual is left out.
+find_program(SCDOC scdoc)
+file(GLOB man_sources CONFIGURE_DEPENDS man/*.scd)
+set(man_pages "")
+if(SCDOC)
+    file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/man)
+    foreach(source IN LISTS man_sources)
+        get_filename_component(page ${source} NAME_WLE)
+        string(REGEX MATCH "[0-9]$" section ${page})
+        set(output ${PROJECT_BINARY_DIR}/man/${page})
+        add_custom_command(OUTPUT ${output} DEPENDS ${source} VERBATIM
+                           COMMAND sh -c "'${SCDOC}' <'${source}' >'${output}'")
+        list(APPEND man_pages ${output})
+        install(FILES ${output} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
+    endforeach()
+    add_custom_target(man ALL DEPENDS ${man_pages})
+endif()
+
+# Each shell looks in its own place for a file of its own name.
+function(install_completion source directory name)
+    if(EXISTS ${PROJECT_SOURCE_DIR}/completions/${source})
+        install(FILES completions/${source} DESTINATION ${CMAKE_INSTALL_DATADIR}/${directory} RENAME ${name})
+    endif()
+endfunction()
+install_completion(parley.bash bash-completion/completions parley)
+install_completion(parley.zsh zsh/site-functions _parley)
+install_completion(parley.fish fish/vendor_completions.d parley.fish)
