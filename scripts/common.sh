@@ -100,3 +100,8 @@ tally() {
     shift
     /usr/bin/python3 scripts/tally.py "$reports" "$@"
 }
+
+# sources PATTERN...: the project's files of these patterns, for xargs -0.
+sources() {
+    git ls-files -co --exclude-standard -z -- "$@"
+}

@@ -1,0 +1,123 @@
+"""The library as its users meet it: installed into a prefix of its own, with nothing of the source tree."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = Path(os.environ.get("PARLEY_BUILD", ROOT / "build"))
+EXAMPLES = sorted((ROOT / "examples").glob("*.c"))
+ECHO_LINES = 10
+WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
+
+
+def run(*command, **options):
+    done = subprocess.run([str(word) for word in command], text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, **options)
+    if done.returncode:
+        pytest.fail(f"{' '.join(map(str, command))}\n{done.stdout}", pytrace=False)
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def prefix(tmp_path_factory):
+    prefix = tmp_path_factory.mktemp("prefix")
+    run("cmake", "--install", BUILD, "--prefix", prefix)
+    return prefix
+
+
+@pytest.fixture(scope="module")
+def library_dir(prefix):
+    return next(prefix.glob("lib*/**/libparley.so")).parent
+
+
+@pytest.fixture(scope="module")
+def pkg_config(prefix, library_dir):
+    # The .pc file names the prefix it was configured for; the one in use is said here.
+    environment = dict(os.environ, PKG_CONFIG_PATH=str(library_dir / "pkgconfig"))
+
+    def query(*arguments):
+        return run("pkg-config", f"--define-variable=prefix={prefix}", *arguments, "parley", env=environment).split()
+    return query
+
+
+def installed_version(program, library_dir):
+    return run(program, env=dict(os.environ, LD_LIBRARY_PATH=str(library_dir)))
+
+
+def test_everything_is_installed(prefix, library_dir):
+    version = run(BUILD / "parley", "--version").split()[-1]
+    for name in ("bin/parley", "include/parley.h"):
+        assert (prefix / name).is_file(), name
+    for name in ("libparley.a", "libparley.so.0", f"libparley.so.{version}", "pkgconfig/parley.pc",
+                 "cmake/parley/parley-config.cmake", "cmake/parley/parley-config-version.cmake"):
+        assert (library_dir / name).is_file(), name
+
+
+def test_manual_and_completions_are_installed(prefix):
+    pages = {path.stem for path in (ROOT / "man").glob("*.scd")}
+    assert pages and pages == {path.name for path in prefix.glob("share/man/man*/*")}
+    for name in ("bash-completion/completions/parley", "zsh/site-functions/_parley",
+                 "fish/vendor_completions.d/parley.fish"):
+        assert (prefix / "share" / name).stat().st_size > 0, name
+
+
+def test_the_installed_command_runs(prefix):
+    assert re.match(r"parley \d+\.\d+\.\d+\n", run(prefix / "bin/parley", "--version"))
+
+
+def test_the_versions_agree(prefix, library_dir, pkg_config, tmp_path):
+    program = tmp_path / "version"
+    source = tmp_path / "version.c"
+    source.write_text("""#include <parley.h>
+        #include <stdio.h>
+        int main(void) { printf("%d.%d.%d %s", PARLEY_VERSION_MAJOR, PARLEY_VERSION_MINOR,
+                                PARLEY_VERSION_PATCH, parley_version()); }""")
+    run("gcc", source, "-o", program, *pkg_config("--cflags", "--libs"))
+    in_header, in_library = installed_version(program, library_dir).split()
+    assert in_header == in_library == pkg_config("--modversion")[0]
+
+
+def test_only_public_names_are_exported(library_dir):
+    exported = {line.split()[-1].split("@")[0] for line in
+                run("nm", "-D", "--defined-only", library_dir / "libparley.so").splitlines()
+                if line.split()[-2] != "A"}
+    declared = set(re.findall(r"^PARLEY_API .*?\b(parley_\w+)\(", (ROOT / "include/parley.h").read_text(), re.M))
+    assert exported == declared
+
+
+@pytest.mark.parametrize("compiler, standard", [("gcc", "c11"), ("gcc", "c17"), ("g++", "c++17")])
+def test_the_header_stands_alone(prefix, tmp_path, compiler, standard):
+    source = tmp_path / ("header.cc" if compiler == "g++" else "header.c")
+    source.write_text("#include <parley.h>\n")
+    run(compiler, f"-std={standard}", *WARNINGS, "-fsyntax-only", f"-I{prefix}/include", source)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("linkage", ["shared", "static"])
+def test_an_example_builds_with_pkg_config(example, linkage, prefix, pkg_config, tmp_path):
+    flags = pkg_config("--cflags", "--libs", *(["--static"] if linkage == "static" else []))
+    if linkage == "static":
+        flags = ["-l:libparley.a" if flag == "-lparley" else flag for flag in flags]
+    run("gcc", "-std=gnu17", *WARNINGS, example, "-o", tmp_path / example.stem, *flags)
+
+
+def test_every_example_builds_with_cmake(prefix, tmp_path):
+    assert EXAMPLES
+    lines = ["cmake_minimum_required(VERSION 3.25)", "project(examples C)", "find_package(parley 0.1 REQUIRED)"]
+    for example in EXAMPLES:
+        for target, library in ((example.stem, "parley"), (f"{example.stem}-static", "parley-static")):
+            lines += [f'add_executable({target} "{example}")',
+                      f"target_link_libraries({target} PRIVATE parley::{library})"]
+    (tmp_path / "CMakeLists.txt").write_text("\n".join(lines))
+    run("cmake", "-G", "Ninja", "-S", tmp_path, "-B", tmp_path / "build", f"-DCMAKE_PREFIX_PATH={prefix}")
+    run("cmake", "--build", tmp_path / "build")
+
+
+def test_echo_is_short():
+    code = [line for line in (ROOT / "examples/echo.c").read_text().splitlines() if line.strip()
+            and not re.match(r"\s*(/?\*|//|#include|[{}]$)", line)]
+    assert len(code) <= ECHO_LINES, "\n".join(code)

@@ -1,0 +1,156 @@
+"""Rules of the house that a compiler does not check."""
+
+import re
+import statistics
+
+import pytest
+
+import house
+
+FUNCTION_LINES = 50
+FILE_LINES = 350
+COLUMNS = 110
+
+# Files over FILE_LINES, each with the reason it is better whole.
+LONG_FILES = {}
+
+BANNED_CALLS = {
+    "strcpy": "writes past the end; use snprintf or memcpy with a checked size",
+    "strcat": "writes past the end; use snprintf",
+    "sprintf": "writes past the end; use snprintf",
+    "vsprintf": "writes past the end; use vsnprintf",
+    "gets": "cannot be bounded",
+    "strtok": "keeps hidden state; use strsep or strtok_r",
+    "strncpy": "may leave the text without its end; use snprintf or memcpy",
+    "atoi": "cannot tell an error from 0; use strtol and check",
+    "atol": "cannot tell an error from 0; use strtol and check",
+    "atof": "cannot tell an error from 0; use strtod and check",
+    "signal": "differs between systems; use sigaction",
+    "alloca": "overruns small thread stacks",
+    "tmpnam": "races; use mkstemp",
+    "inet_ntoa": "one static buffer, IPv4 only; use inet_ntop",
+    "gethostbyname": "one static buffer, IPv4 only; use getaddrinfo",
+    "rand": "predictable; use the engine's own source",
+}
+
+# Spelled in halves, so that this file does not break its own rule.
+MACHINE_PATHS = ["/wo" + "rk/", "/fa" + "rm"]
+
+
+def report(problems):
+    if problems:
+        pytest.fail("\n".join(problems), pytrace=False)
+
+
+def test_functions_are_short():
+    report([f"{function.file}:{function.first}: {function.name} has {length} lines, over {FUNCTION_LINES}"
+            for function in house.functions()
+            if (length := function.last - function.first + 1) > FUNCTION_LINES])
+
+
+def test_half_of_the_functions_are_within_ten_lines():
+    lengths = [function.last - function.first + 1 for function in house.functions()]
+    median = statistics.median(lengths)
+    ninetieth = sorted(lengths)[len(lengths) * 9 // 10]
+    assert median <= 10 and ninetieth <= 25, f"median {median}, 90th percentile {ninetieth} (at most 10 and 25)"
+
+
+def test_files_are_short():
+    report([f"{name}: {length} lines, over {FILE_LINES}" for path in house.c_files("src")
+            if (length := len(house.lines_of(path)) - 1) > FILE_LINES
+            and (name := house.name_of(path)) not in LONG_FILES])
+
+
+def test_long_files_are_still_long():
+    report([f"{name} no longer needs its exception" for name in LONG_FILES
+            if len(house.lines_of(house.ROOT / name)) - 1 <= FILE_LINES])
+
+
+def test_no_banned_call():
+    problems = []
+    for call, reason in BANNED_CALLS.items():
+        for place in house.matches(rf"(?<![\w.>]){call}\s*\(", house.c_files("src", "include", "examples")):
+            problems.append(f"{place}\n    {call}: {reason}")
+    report(problems)
+
+
+def test_lines_are_plain_and_fit():
+    problems = []
+    for path in house.c_files("src", "include", "examples", "tests", "bench"):
+        for number, line in enumerate(house.lines_of(path), 1):
+            faults = [fault for fault, present in (
+                ("tab", "\t" in line), ("trailing space", line != line.rstrip()),
+                (f"over {COLUMNS} columns", len(line) > COLUMNS)) if present]
+            problems += [f"{house.name_of(path)}:{number}: {fault}" for fault in faults]
+    report(problems)
+
+
+def test_text_files_end_with_one_newline():
+    report([house.name_of(path) for path in house.text_files()
+            if (text := path.read_text(encoding="utf-8", errors="replace"))
+            and (not text.endswith("\n") or text.endswith("\n\n"))])
+
+
+def test_every_public_declaration_is_documented():
+    """A declaration follows a comment, or another declaration that the same comment covers."""
+    path = house.ROOT / "include/parley.h"
+    lines = house.lines_of(path)
+    report([f"include/parley.h:{number}: {line}" for number, line in enumerate(lines, 1)
+            if re.match(r"(PARLEY_API|typedef|struct|enum)\b", line)
+            and not re.search(r"\*/$|;$", lines[number - 2])])
+
+
+def test_one_place_frees_a_connection():
+    sources = house.c_files("src")
+    definitions = house.matches(r"^(static )?void conn_free\(struct conn \*\w+\)$", sources)
+    calls = house.matches(r"^\s+.*\bconn_free\s*\(", sources)
+    outside = [place for place in definitions + calls if not place.startswith("src/engine/")]
+    assert len(definitions) == 1 and len(calls) == 1 and not outside, f"defined: {definitions}, called: {calls}"
+
+
+def test_pollers_know_no_placement():
+    """The seam: pollers never see placements, and only the engine sees both."""
+    report([f"{house.name_of(path)}: {line}" for path in house.c_files("src")
+            if house.name_of(path).startswith("src/poller/") for line in house.lines_of(path)
+            if re.match(r'#include "placement/', line)])
+
+
+def test_no_path_of_a_machine():
+    report([f"{house.name_of(path)}:{number}: {line.strip()}" for path in house.text_files()
+            for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").split("\n"), 1)
+            if any(place in line for place in MACHINE_PATHS)])
+
+
+def test_every_suppression_has_its_reason():
+    """`NOLINT(check): reason` on the line, or a comment on the line before."""
+    problems = []
+    for path in house.c_files("src", "include", "examples", "tests", "bench"):
+        lines = house.lines_of(path)
+        for number, line in enumerate(lines, 1):
+            if not re.search(r"NOLINT|cppcheck-suppress|GCC diagnostic ignored|clang diagnostic ignored", line):
+                continue
+            reason_here = re.search(r"(NOLINT\w*\([^)]*\)|cppcheck-suppress \S+)\W+\w+(\W+\w+){2}", line)
+            reason_before = re.search(r"/\*|\*/|//", lines[number - 2])
+            if not reason_here and not reason_before:
+                problems.append(f"{house.name_of(path)}:{number}: {line.strip()}")
+    report(problems)
+
+
+def test_headers_are_guarded_by_their_own_name():
+    """src/engine/loop.h is guarded by ENGINE_LOOP_H."""
+    problems = []
+    for path in house.c_files("src", "include"):
+        if path.suffix == ".h":
+            parts = path.relative_to(house.ROOT).with_suffix("").parts[1:]
+            guard = re.sub(r"\W", "_", "_".join(parts)).upper() + "_H"
+            text = "\n".join(house.lines_of(path))
+            if f"#ifndef {guard}\n#define {guard}\n" not in text:
+                problems.append(f"{house.name_of(path)}: no guard {guard}")
+    report(problems)
+
+
+def test_the_library_leaves_the_program_alone():
+    """A library neither ends its host nor writes to its standard output."""
+    rooms = ("src/engine/", "src/placement/", "src/poller/", "src/net/")
+    library = [path for path in house.c_files("src") if house.name_of(path).startswith(rooms)]
+    report(house.matches(r"(?<![\w.>])(exit|printf|puts|putchar|perror|abort)\s*\(|\bstdout\b", library))
