@@ -1,0 +1,51 @@
+/* What the files of the command share: the subcommands and how they complain. */
+#ifndef COMMAND_COMMAND_H
+#define COMMAND_COMMAND_H
+
+#include <parley.h>
+#include <stdio.h>
+
+#include "command/option.h"
+
+/* Exit codes, the same in every subcommand. */
+enum {
+    EXIT_DONE = 0,
+    EXIT_NETWORK = 1, /* the network or the peer */
+    EXIT_USAGE = 2,   /* usage or a local fault */
+    EXIT_CHECK = 3,   /* an assertion, threshold or integrity check failed */
+    EXIT_TIMEOUT = 4  /* timed out */
+};
+
+/* "parley SUBCOMMAND: SENTENCE" on stderr in one line. Returns EXIT_USAGE. */
+int complain(const struct subcommand *subcommand, const char *format, ...) PARLEY_PRINTF(2, 3);
+/* The same with the sentence of parley_error(). Returns parley_exit_code(status). */
+int complain_failure(const struct subcommand *subcommand, int status);
+
+int serve_run(const struct arguments *arguments);
+int listen_run(const struct arguments *arguments);
+int connect_run(const struct arguments *arguments);
+int help_run(const struct arguments *arguments);
+int version_run(const struct arguments *arguments);
+int completion_run(const struct arguments *arguments);
+
+/* Every subcommand; the last has no name. */
+extern const struct subcommand subcommands[];
+/* NULL when there is none of that name. */
+const struct subcommand *subcommand_named(const char *name);
+
+/* Prints the address, or with --print-port the port, of each listener as the options ask: --print-port
+ * on stdout, --ready-fd on that descriptor, which is then closed. 0, or the exit code after a complaint. */
+int announce_listeners(const struct arguments *arguments, const parley_server *server);
+
+/* The options under their headings, as `parley help SUBCOMMAND` shows them. */
+void print_help(FILE *out, const struct subcommand *subcommand);
+/* The option section of its manual page, in scdoc. */
+void print_manual(FILE *out, const struct subcommand *subcommand);
+
+/* The groups of options that several subcommands take: option_group.c. */
+extern const struct option_group address_group, announce_group, socket_group, time_group, model_group,
+    log_group, general_group;
+/* Those of connect and listen: option_talk.c. */
+extern const struct option_group dial_group, send_group, talk_group, keep_group;
+
+#endif

@@ -1,0 +1,51 @@
+/* The options of connect and listen: dialling, and holding a conversation. */
+#include "command/command.h"
+
+static const struct option dial_options[] = {
+    {.name = "connect-timeout", .letter = 'w', .argument = "TIME", .setting = "connect-timeout",
+     .help = "gives up after so long, name look-up and retries included"},
+    {.name = "retry", .argument = "N", .setting = "retry",
+     .help = "tries again so many times, pausing longer and longer"},
+    {.name = "wait", .argument = "TIME", .kind = OPTION_TIME,
+     .help = "keeps trying for so long until the server is there"},
+    {.name = "bind", .argument = "ADDRESS", .setting = "bind",
+     .help = "the local address, and port if named, to connect from"},
+    {.name = "source-port", .argument = "PORT", .setting = "bind", .help = "the local port to connect from"},
+    {.name = "probe", .letter = 'z',
+     .help = "connects, says so by the exit code, and leaves without sending"},
+    {.name = "listen", .letter = 'l', .kind = OPTION_REFUSED,
+     .help = "connect does not listen; use parley listen"},
+    {0},
+};
+const struct option_group dial_group = {.title = "Connecting", .options = dial_options};
+
+static const struct option send_options[] = {
+    {.name = "send", .argument = "TEXT",
+     .help = "sends TEXT instead of reading the input; %d in it is the message's number"},
+    {.name = "every", .argument = "TIME", .kind = OPTION_TIME, .help = "sends it again each TIME"},
+    {.name = "count", .argument = "N", .kind = OPTION_COUNT, .help = "how often, with --every"},
+    {0},
+};
+const struct option_group send_group = {.title = "Sending", .options = send_options};
+
+static const struct option talk_options[] = {
+    {.name = "prompt", .argument = "TEXT", .help = "shows TEXT before each line that is typed"},
+    {.name = "until", .argument = "TEXT", .help = "leaves when the peer's answer is TEXT"},
+    {.name = "crlf", .letter = 'C', .help = "ends each line sent with CR LF"},
+    {.name = "half-close", .letter = 'N', .kind = OPTION_ACCEPTED,
+     .help = "says the end when the input ends, and goes on reading; always so"},
+    {.name = "quit-after", .letter = 'q', .argument = "TIME", .kind = OPTION_TIME,
+     .help = "leaves so long after the input's end, even if the peer goes on"},
+    {.name = "dump", .help = "shows what passes, both ways, in hex and text with the time, on stderr"},
+    {.name = "save", .argument = "FILE", .kind = OPTION_PATH, .help = "writes what is received to FILE too"},
+    {.name = "raw", .help = "shows control bytes on a terminal as they come"},
+    {0},
+};
+const struct option_group talk_group = {.title = "Talking", .options = talk_options};
+
+static const struct option keep_options[] = {
+    {.name = "keep", .letter = 'k', .help = "waits for the next client when one has left"},
+    {.name = "listen", .letter = 'l', .kind = OPTION_ACCEPTED, .help = "listens; always so"},
+    {0},
+};
+const struct option_group keep_group = {.title = "Listening", .options = keep_options};
