@@ -14,6 +14,11 @@ COLUMNS = 110
 # Files over FILE_LINES, each with the reason it is better whole.
 LONG_FILES = {}
 
+LIBRARY_ROOMS = ("src/engine/", "src/placement/", "src/poller/", "src/net/")
+
+# Files that call the kernel past the `sys` table, each with its reason.
+PAST_THE_TABLE = {"src/engine/sys.c": "is the table"}
+
 BANNED_CALLS = {
     "strcpy": "writes past the end; use snprintf or memcpy with a checked size",
     "strcat": "writes past the end; use snprintf",
@@ -149,8 +154,18 @@ def test_headers_are_guarded_by_their_own_name():
     report(problems)
 
 
+def library_files():
+    return [path for path in house.c_files("src") if house.name_of(path).startswith(LIBRARY_ROOMS)]
+
+
+def test_the_engine_reaches_the_kernel_through_its_table():
+    """What `struct sys` has is called through it, so that tests can fail any call in turn."""
+    table = re.search(r"^struct sys \{(.*?)^\};", (house.ROOT / "src/engine/sys.h").read_text(), re.M | re.S)[1]
+    members = set(re.findall(r"\(\*(\w+)\)\(", table)) - {"run", "now", "random", "note"}
+    sources = [path for path in library_files() if house.name_of(path) not in PAST_THE_TABLE]
+    report(house.matches(rf"(?<![\w.>*])({'|'.join(sorted(members))})\s*\(", sources))
+
+
 def test_the_library_leaves_the_program_alone():
     """A library neither ends its host nor writes to its standard output."""
-    rooms = ("src/engine/", "src/placement/", "src/poller/", "src/net/")
-    library = [path for path in house.c_files("src") if house.name_of(path).startswith(rooms)]
-    report(house.matches(r"(?<![\w.>])(exit|printf|puts|putchar|perror|abort)\s*\(|\bstdout\b", library))
+    report(house.matches(r"(?<![\w.>])(exit|printf|puts|putchar|perror|abort)\s*\(|\bstdout\b", library_files()))
