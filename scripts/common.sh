@@ -104,5 +104,6 @@ tally() {
 
 # sources PATTERN...: the project's files of these patterns, for xargs -0.
 sources() {
-    git ls-files -co --exclude-standard -z -- "$@"
+    # In containers the checkout may belong to another user, which git refuses unless told.
+    git -c safe.directory='*' ls-files -co --exclude-standard -z -- "$@"
 }

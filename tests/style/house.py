@@ -18,8 +18,10 @@ Function = namedtuple("Function", "name file first last")
 def tracked_files():
     """Files git knows, or every file of the tree where there is no git (a release archive)."""
     if shutil.which("git") and (ROOT / ".git").exists():
-        names = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT,
-                               check=True, capture_output=True, text=True).stdout.split("\0")
+        # In containers the checkout may belong to another user, which git refuses unless told.
+        names = subprocess.run(["git", "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others",
+                                "--exclude-standard"], cwd=ROOT, check=True, capture_output=True,
+                               text=True).stdout.split("\0")
         paths = [ROOT / name for name in names if name]
     else:
         paths = [path for path in ROOT.rglob("*") if not path.relative_to(ROOT).parts[0].startswith("build")]
