@@ -1,0 +1,34 @@
+#include "command/command.h"
+
+#include <stdarg.h>
+#include <unistd.h>
+
+/* One write, so that lines of several processes never mix. */
+static void write_line(const struct subcommand *subcommand, const char *sentence)
+{
+    char line[1100];
+    const int length = snprintf(line, sizeof line, "parley%s%s: %s\n", subcommand ? " " : "",
+                                subcommand ? subcommand->name : "", sentence);
+
+    if (length > 0 && write(STDERR_FILENO, line, (size_t)length) < 0) {
+        return; /* nowhere left to say it; the exit code does */
+    }
+}
+
+int complain(const struct subcommand *subcommand, const char *format, ...)
+{
+    char sentence[1024];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(sentence, sizeof sentence, format, arguments);
+    va_end(arguments);
+    write_line(subcommand, sentence);
+    return EXIT_USAGE;
+}
+
+int complain_failure(const struct subcommand *subcommand, int status)
+{
+    complain(subcommand, "%s", parley_error());
+    return parley_exit_code(status);
+}

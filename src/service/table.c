@@ -1,0 +1,29 @@
+#include <string.h>
+
+#include "service/service.h"
+
+const struct service services[] = {
+    {&hangup_handler, "accepts and hangs up at once", NULL},
+    {&echo_handler, "sends back what it receives", &echo_group},
+    {&upper_handler, "sends it back with a-z as A-Z; a line \"end\" ends the conversation", NULL},
+    {&greet_handler, "reads the first message, answers with its own, and closes", &greet_group},
+    {&discard_handler, "reads and forgets (RFC 863)", NULL},
+    {&chargen_handler, "sends a pattern of characters without end (RFC 864)", NULL},
+    {NULL, NULL, NULL},
+};
+
+const struct service *service_named(const char *name)
+{
+    for (const struct service *service = services; service->handler; service++) {
+        if (strcmp(service->handler->name, name) == 0) {
+            return service;
+        }
+    }
+    return NULL;
+}
+
+const char *service_word(size_t index, const char **help)
+{
+    *help = services[index].help;
+    return services[index].handler ? services[index].handler->name : NULL;
+}
