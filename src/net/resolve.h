@@ -1,0 +1,18 @@
+/* Names to addresses: getaddrinfo(3), ordered by the system (RFC 6724), families interleaved (RFC 8305). */
+#ifndef NET_RESOLVE_H
+#define NET_RESOLVE_H
+
+#include "net/address.h"
+
+struct address_list {
+    size_t count;
+    struct address *items; /* sys.malloc; free with address_list_free() */
+};
+
+/* Blocks. `family` is AF_UNSPEC, AF_INET or AF_INET6. `passive`: for listening, an empty host gives one
+ * [::] that is meant to be dual-stack (or 0.0.0.0 when the machine has no IPv6 or family is AF_INET).
+ * Duplicates are removed. 0 or a parley_status: "resolve example.org: name or service not known". */
+int resolve(const struct endpoint *endpoint, int family, bool passive, struct address_list *list);
+void address_list_free(struct address_list *list);
+
+#endif
