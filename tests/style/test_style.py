@@ -57,7 +57,8 @@ def test_half_of_the_functions_are_within_ten_lines():
     lengths = [function.last - function.first + 1 for function in house.functions()]
     median = statistics.median(lengths)
     ninetieth = sorted(lengths)[len(lengths) * 9 // 10]
-    assert median <= 10 and ninetieth <= 25, f"median {median}, 90th percentile {ninetieth} (at most 10 and 25)"
+    if median > 10 or ninetieth > 25:
+        report([f"median {median} lines, 90th percentile {ninetieth}; at most 10 and 25"])
 
 
 def test_files_are_short():
@@ -107,10 +108,11 @@ def test_every_public_declaration_is_documented():
 
 def test_one_place_frees_a_connection():
     sources = house.c_files("src")
-    definitions = house.matches(r"^(static )?void conn_free\(struct conn \*\w+\)$", sources)
+    definitions = house.matches(r"^(static )?void conn_free\(", sources)
     calls = house.matches(r"^\s+.*\bconn_free\s*\(", sources)
     outside = [place for place in definitions + calls if not place.startswith("src/engine/")]
-    assert len(definitions) == 1 and len(calls) == 1 and not outside, f"defined: {definitions}, called: {calls}"
+    if len(definitions) != 1 or len(calls) != 1 or outside:
+        report([f"defined: {definitions}", f"called: {calls}"])
 
 
 def test_pollers_know_no_placement():
