@@ -25,9 +25,10 @@ struct endpoint {
 };
 
 /* Parses "3000", ":3000", "host:3000", "host 3000", "[::1]:3000", "::1 3000", "unix:/path", "@name".
- * 0, or PARLEY_USAGE with a sentence that says what is wrong and what would be right. Names longer
- * than 253 bytes, ports above 65535, zone-less nonsense and paths that do not fit are refused,
- * never truncated. */
+ * 0, or PARLEY_USAGE with a sentence that says what is wrong and what would be right. Refused, never
+ * truncated: host names over 253 bytes or with an empty or overlong label, IPv4 addresses in any other form
+ * than four decimal numbers, link-local addresses without a %zone and zones elsewhere, ports above 65535,
+ * paths that do not fit. The final dot of an absolute host name is kept. */
 int endpoint_parse(struct endpoint *endpoint, const char *text);
 
 /* "127.0.0.1:80", "[::1]:80", "unix:/path", "@name", "unix" when unnamed. An IPv4-mapped IPv6 address

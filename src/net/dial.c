@@ -90,13 +90,12 @@ static int find_local(const struct dial_options *options, struct address_list *l
 }
 
 /* Bound to an address of one family, no other can be dialled. */
-static int family_to_dial(const struct dial_options *options, const struct address_list *local)
+static int family_to_dial(int family, const struct address_list *local)
 {
-    bool mixed = local->count != 0 &&
-                 local->items[0].storage.ss_family != local->items[local->count - 1].storage.ss_family;
+    int first = local->count > 0 ? local->items[0].storage.ss_family : AF_UNSPEC;
+    int last = local->count > 0 ? local->items[local->count - 1].storage.ss_family : AF_UNSPEC;
 
-    return options->family != AF_UNSPEC || local->count == 0 || mixed ? options->family
-                                                                      : local->items[0].storage.ss_family;
+    return family == AF_UNSPEC && first == last ? first : family;
 }
 
 /* ---- rounds --------------------------------------------------------------------------------- */
@@ -222,7 +221,7 @@ int dial(const struct endpoint *endpoint, const struct dial_options *options, st
     }
     result = find_local(options, &local);
     if (result == 0) {
-        given.family = family_to_dial(options, &local);
+        given.family = family_to_dial(options->family, &local);
         result = dial_rounds(endpoint, &course, reached);
     }
     address_list_free(&local);

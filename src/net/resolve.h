@@ -11,7 +11,8 @@ struct address_list {
 
 /* Blocks. `family` is AF_UNSPEC, AF_INET or AF_INET6. `passive`: for listening, an empty host gives one
  * [::] that is meant to be dual-stack (or 0.0.0.0 when the machine has no IPv6 or family is AF_INET).
- * Duplicates are removed. 0 or a parley_status: "resolve example.org: name or service not known". */
+ * "localhost" is both loopback addresses and never asked of a name server (RFC 6761). Duplicates are
+ * removed. 0 or a parley_status: "resolve example.org: name or service not known". */
 int resolve(const struct endpoint *endpoint, int family, bool passive, struct address_list *list);
 void address_list_free(struct address_list *list);
 
