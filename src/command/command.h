@@ -33,12 +33,18 @@ extern const struct subcommand subcommands[];
 /* NULL when there is none of that name. */
 const struct subcommand *subcommand_named(const char *name);
 
-/* Prints the address, or with --print-port the port, of each listener as the options ask: --print-port
- * on stdout, --ready-fd on that descriptor, which is then closed. 0, or the exit code after a complaint. */
+/* Tells where the server listens as the options ask: --print-port each port on stdout, --ready-fd each
+ * address on that descriptor, which is then closed. 0, or the exit code after a complaint. */
 int announce_listeners(const struct arguments *arguments, const parley_server *server);
 
 /* The options under their headings, as `parley help SUBCOMMAND` shows them. */
 void print_help(FILE *out, const struct subcommand *subcommand);
+/* The subcommands, as `parley help` shows them. */
+void print_summary(FILE *out);
+/* The shells that there are completions for: the word of struct subcommand. */
+const char *shell_word(size_t index, const char **help);
+/* Whether this group is not the continuation of the one before, which has the same title. */
+bool begins_heading(const struct subcommand *subcommand, const struct option_group *const *group);
 /* The option section of its manual page, in scdoc. */
 void print_manual(FILE *out, const struct subcommand *subcommand);
 

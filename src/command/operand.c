@@ -180,8 +180,8 @@ char *arguments_address(const struct arguments *arguments)
         (arguments->operand_count == 2 ? take_pair(&collection) : take_operands(&collection, 0)) &&
         take_options(&collection) && take_port(&collection)) {
         if (collection.count > 1) {
-            complain(arguments->subcommand, "one address, please: %s and %s are two",
-                     collection.addresses[0], collection.addresses[1]);
+            complain(arguments->subcommand, "one address, please: %s and %s are two", collection.addresses[0],
+                     collection.addresses[1]);
         } else {
             address = strdup(collection.addresses[0]);
         }

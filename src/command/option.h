@@ -41,9 +41,9 @@ struct arguments;
 
 struct subcommand {
     const char *name;
-    const char *operands; /* as the usage line shows them; "" is none */
-    const char *purpose;  /* one line */
-    const char *examples; /* command lines, each ended by a newline */
+    const char *operands;                     /* as the usage line shows them; "" is none */
+    const char *purpose;                      /* one line */
+    const char *examples;                     /* command lines, each ended by a newline */
     const struct option_group *const *groups; /* the last is NULL */
     /* The words that the first operand may be: the index-th and what it is; NULL after the last. */
     const char *(*word)(size_t index, const char **help);

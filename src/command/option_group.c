@@ -5,30 +5,43 @@ static const struct option address_options[] = {
     {.name = "port", .letter = 'p', .argument = "PORT", .help = "the port"},
     {.name = "ipaddr", .letter = 'i', .argument = "ADDRESS", .kind = OPTION_HOST, .help = "the IP address"},
     {.name = "domain", .letter = 'd', .argument = "NAME", .kind = OPTION_HOST, .help = "the host's name"},
-    {.name = "unix", .letter = 'U', .argument = "PATH", .kind = OPTION_PATH,
+    {.name = "unix",
+     .letter = 'U',
+     .argument = "PATH",
+     .kind = OPTION_PATH,
      .help = "a unix socket instead of TCP; @NAME is an abstract one"},
     {.name = "ipv4", .letter = '4', .setting = "family", .value = "4", .help = "IPv4 only"},
     {.name = "ipv6", .letter = '6', .setting = "family", .value = "6", .help = "IPv6 only"},
-    {.name = "udp", .letter = 'u', .kind = OPTION_REFUSED,
+    {.name = "udp",
+     .letter = 'u',
+     .kind = OPTION_REFUSED,
      .help = "parley speaks TCP and unix stream sockets, not UDP"},
     {0},
 };
 const struct option_group address_group = {.title = "Addresses", .options = address_options};
 
 static const struct option announce_options[] = {
-    {.name = "backlog", .argument = "N", .setting = "backlog",
+    {.name = "backlog",
+     .argument = "N",
+     .setting = "backlog",
      .help = "length of the queue of clients not yet accepted; by default the system's maximum"},
     {.name = "print-port", .help = "prints the port of each listening socket on stdout, a line each"},
-    {.name = "ready-fd", .argument = "N", .kind = OPTION_COUNT,
+    {.name = "ready-fd",
+     .argument = "N",
+     .kind = OPTION_COUNT,
      .help = "writes each listening address to descriptor N, a line each, and closes it"},
     {0},
 };
 const struct option_group announce_group = {.title = "Listening", .options = announce_options};
 
 static const struct option socket_options[] = {
-    {.name = "no-nodelay", .setting = "nodelay", .value = "off",
+    {.name = "no-nodelay",
+     .setting = "nodelay",
+     .value = "off",
      .help = "leaves Nagle's algorithm on (no TCP_NODELAY)"},
-    {.name = "keepalive", .argument = "TIME", .setting = "keepalive",
+    {.name = "keepalive",
+     .argument = "TIME",
+     .setting = "keepalive",
      .help = "probes a silent peer after so long"},
     {.name = "receive-buffer", .argument = "SIZE", .setting = "receive-buffer", .help = "SO_RCVBUF"},
     {.name = "send-buffer", .argument = "SIZE", .setting = "send-buffer", .help = "SO_SNDBUF"},
@@ -37,37 +50,56 @@ static const struct option socket_options[] = {
 const struct option_group socket_group = {.title = "Sockets", .options = socket_options};
 
 static const struct option time_options[] = {
-    {.name = "idle", .argument = "TIME", .setting = "idle",
+    {.name = "idle",
+     .argument = "TIME",
+     .setting = "idle",
      .help = "closes a connection without a byte either way for so long"},
-    {.name = "life", .argument = "TIME", .setting = "life",
+    {.name = "life",
+     .argument = "TIME",
+     .setting = "life",
      .help = "closes a connection so long after it was established"},
-    {.name = "write-timeout", .argument = "TIME", .setting = "write-timeout",
+    {.name = "write-timeout",
+     .argument = "TIME",
+     .setting = "write-timeout",
      .help = "cuts a peer that takes no byte of what is queued for so long; 60s"},
-    {.name = "linger", .argument = "TIME", .setting = "linger",
+    {.name = "linger",
+     .argument = "TIME",
+     .setting = "linger",
      .help = "after the last byte waits so long for the peer to finish too; 2s"},
-    {.name = "drain", .argument = "TIME", .setting = "drain",
+    {.name = "drain",
+     .argument = "TIME",
+     .setting = "drain",
      .help = "when told to stop, lets connections finish for so long; 10s"},
     {0},
 };
 const struct option_group time_group = {.title = "Times", .options = time_options};
 
 #define PLACEMENTS "iterative fork thread prefork prethread"
-#define WITH_POLLERS(placement) \
-    " " placement "+blocking " placement "+select " placement "+poll " placement "+epoll " placement "+uring"
+#define WITH_POLLERS(placement)                                                                              \
+    " " placement "+blocking " placement "+select " placement "+poll " placement "+epoll " placement "+urin" \
+                                                                                                     "g"
 
 static const struct option model_options[] = {
-    {.name = "model", .argument = "MODEL", .setting = "model",
+    {.name = "model",
+     .argument = "MODEL",
+     .setting = "model",
      .choices = PLACEMENTS " blocking select poll epoll uring" WITH_POLLERS("iterative") WITH_POLLERS("fork")
          WITH_POLLERS("thread") WITH_POLLERS("prefork") WITH_POLLERS("prethread"),
-     .help = "the server design: PLACEMENT+POLLER, or either half"},
-    {.name = "explain", .setting = "explain",
+     .help =
+         "the server design, PLACEMENT+POLLER or either half: iterative, fork, thread, prefork or prethread "
+         "with blocking, select, poll, epoll or uring; prethread+epoll"},
+    {.name = "explain",
+     .setting = "explain",
      .help = "tells each system call of a connection's life on stderr as it happens"},
     {0},
 };
 const struct option_group model_group = {.title = "Design", .options = model_options};
 
 static const struct option log_options[] = {
-    {.name = "log", .argument = "FORMAT", .setting = "log", .choices = "text json off none",
+    {.name = "log",
+     .argument = "FORMAT",
+     .setting = "log",
+     .choices = "text json off none",
      .help = "how events are told on stderr: text, json (an object a line) or none"},
     {.name = "verbose", .letter = 'v', .setting = "verbosity", .value = "2", .help = "tells more"},
     {0},

@@ -17,4 +17,5 @@ static const struct option echo_options[] = {
     {.name = "once", .help = "one exchange a connection: answers the first message and closes"},
     {0},
 };
-const struct option_group echo_group = {.title = "The service echo", .options = echo_options, .service = "echo"};
+const struct option_group echo_group = {
+    .title = "The service echo", .options = echo_options, .service = "echo"};

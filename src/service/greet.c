@@ -31,9 +31,10 @@ const parley_handler greet_handler = PARLEY_HANDLER(.name = "greet", .state_size
                                                     .received = greet_received, .ended = greet);
 
 static const struct option greet_options[] = {
-    {.name = "message", .argument = "TEXT",
+    {.name = "message",
+     .argument = "TEXT",
      .help = "what it answers, sent exactly as given; by default \"Hello!\" and a newline"},
     {0},
 };
-const struct option_group greet_group = {.title = "The service greet", .options = greet_options,
-                                         .service = "greet"};
+const struct option_group greet_group = {
+    .title = "The service greet", .options = greet_options, .service = "greet"};

@@ -1,0 +1,84 @@
+/* parley: serve, connect, and talk TCP. */
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "command/command.h"
+#include "command/suggest.h"
+
+/* A descriptor from 0 to 2 that was closed would be taken by the next socket, and then written to. */
+static void reopen_standard_descriptors(void)
+{
+    int descriptor;
+
+    do {
+        descriptor = open("/dev/null", O_RDWR);
+    } while (descriptor >= 0 && descriptor <= STDERR_FILENO);
+    if (descriptor >= 0) {
+        close(descriptor);
+    }
+}
+
+static int complain_no_subcommand(const char *name)
+{
+    struct nearest nearest = {.word = name};
+
+    for (const struct subcommand *subcommand = subcommands; subcommand->name; subcommand++) {
+        nearest_consider(&nearest, subcommand->name);
+    }
+    if (nearest.name) {
+        return complain(NULL, "there is no subcommand %s; did you mean parley %s?", name, nearest.name);
+    }
+    return complain(NULL, "there is no subcommand %s; parley help lists them", name);
+}
+
+static int run(const struct subcommand *subcommand, int count, char *const *words)
+{
+    struct arguments arguments;
+    int status = arguments_parse(&arguments, subcommand, count, words);
+
+    if (status == 0 && arguments.help) {
+        print_help(stdout, subcommand);
+    } else if (status == 0) {
+        status = subcommand->run(&arguments);
+    }
+    arguments_free(&arguments);
+    return status;
+}
+
+/* What is left in the buffer may still fail to be written. */
+static int finish_output(int status)
+{
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        complain(NULL, "stdout: %m");
+        return status ? status : EXIT_USAGE;
+    }
+    return status;
+}
+
+static const struct subcommand *chosen(const char *word)
+{
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
+        return subcommand_named("help");
+    }
+    if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0) {
+        return subcommand_named("version");
+    }
+    return subcommand_named(word);
+}
+
+int main(int count, char **words)
+{
+    const struct subcommand *subcommand;
+
+    reopen_standard_descriptors();
+    if (count < 2) {
+        print_summary(stderr);
+        return EXIT_USAGE;
+    }
+    subcommand = chosen(words[1]);
+    if (!subcommand) {
+        return complain_no_subcommand(words[1]);
+    }
+    return finish_output(run(subcommand, count - 2, words + 2));
+}

@@ -1,0 +1,148 @@
+/* parley serve SERVICE [ADDRESS...]: a built-in service under any design. */
+#include <signal.h>
+#include <string.h>
+
+#include "command/command.h"
+#include "command/suggest.h"
+#include "service/service.h"
+
+static int complain_no_service(const struct arguments *arguments, const char *name)
+{
+    struct nearest nearest = {.word = name ? name : ""};
+    char names[256] = "";
+
+    for (const struct service *service = services; service->handler; service++) {
+        const size_t length = strlen(names);
+
+        nearest_consider(&nearest, service->handler->name);
+        snprintf(names + length, sizeof names - length, "%s%s", length ? ", " : "", service->handler->name);
+    }
+    if (!name) {
+        return complain(arguments->subcommand, "which service? One of %s", names);
+    }
+    if (nearest.name) {
+        return complain(arguments->subcommand, "there is no service %s; did you mean %s?", name,
+                        nearest.name);
+    }
+    return complain(arguments->subcommand, "there is no service %s; there are %s", name, names);
+}
+
+static const struct option_group *group_of(const struct subcommand *subcommand, const struct option *wanted)
+{
+    for (const struct option_group *const *group = subcommand->groups; *group; group++) {
+        for (const struct option *option = (*group)->options; option->name; option++) {
+            if (option == wanted) {
+                return *group;
+            }
+        }
+    }
+    return NULL;
+}
+
+/* An option of another service would do nothing, which is never what was meant. */
+static int check_options(const struct arguments *arguments, const struct service *service)
+{
+    for (size_t i = 0; i < arguments->given_count; i++) {
+        const struct option *option = arguments->given[i].option;
+        const struct option_group *group = group_of(arguments->subcommand, option);
+
+        if (group && group->service && group != service->options) {
+            return complain(arguments->subcommand, "--%s belongs to the service %s; %s has no such option",
+                            option->name, group->service, service->handler->name);
+        }
+    }
+    return 0;
+}
+
+static struct service_settings settings_of(const struct arguments *arguments)
+{
+    const char *message = arguments_value(arguments, "message");
+    const char *framing = arguments_value(arguments, "framing");
+
+    message = message ? message : "Hello!\n";
+    return (struct service_settings){.message = message,
+                                     .message_size = strlen(message),
+                                     .once = arguments_given(arguments, "once"),
+                                     .framed = framing && strcmp(framing, "raw") != 0};
+}
+
+static int set_up(const struct arguments *arguments, parley_server *server)
+{
+    int status = parley_set(server, "signals", "on");
+
+    if (status == 0) {
+        status = parley_set(server, "log", "text");
+    }
+    if (status) {
+        return complain_failure(arguments->subcommand, status);
+    }
+    return arguments_apply(arguments, server);
+}
+
+static int listen_on(const struct arguments *arguments, parley_server *server)
+{
+    char **addresses = arguments_addresses(arguments, 1);
+    int status = addresses ? 0 : EXIT_USAGE;
+
+    for (char **address = addresses; address && *address && status == 0; address++) {
+        const int listened = parley_listen(server, *address);
+
+        status = listened ? complain_failure(arguments->subcommand, listened) : 0;
+    }
+    addresses_free(addresses);
+    return status;
+}
+
+static int run_server(const struct arguments *arguments, parley_server *server)
+{
+    int status = set_up(arguments, server);
+
+    if (status == 0) {
+        status = listen_on(arguments, server);
+    }
+    if (status == 0) {
+        status = announce_listeners(arguments, server);
+    }
+    if (status == 0) {
+        status = parley_run(server);
+        if (status < 0) {
+            complain_failure(arguments->subcommand, status);
+        }
+        status = parley_exit_code(status);
+    }
+    return status;
+}
+
+/* Whoever reads our output may leave; that is no reason to stop serving. */
+static void ignore_broken_pipes(void)
+{
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
+
+    sigaction(SIGPIPE, &ignore, NULL);
+}
+
+int serve_run(const struct arguments *arguments)
+{
+    const char *name = arguments->operands[0];
+    const struct service *service = name ? service_named(name) : NULL;
+    struct service_settings settings = settings_of(arguments);
+    parley_server *server;
+    int status;
+
+    if (!service) {
+        return complain_no_service(arguments, name);
+    }
+    status = check_options(arguments, service);
+    if (status) {
+        return status;
+    }
+    server = parley_server_new(service->handler);
+    if (!server) {
+        return complain(arguments->subcommand, "no memory for the server");
+    }
+    ignore_broken_pipes();
+    parley_server_set_user(server, &settings);
+    status = run_server(arguments, server);
+    parley_server_free(server);
+    return status;
+}

@@ -1,0 +1,136 @@
+#include <string.h>
+
+#include "command/command.h"
+#include "service/service.h"
+
+static const struct option listen_options[] = {
+    {.name = "listen", .argument = "ADDRESS", .help = "one more address to listen on; may be repeated"},
+    {.name = "passive", .letter = 'l', .kind = OPTION_ACCEPTED, .help = "listens; always so"},
+    {.name = "keep", .letter = 'k', .kind = OPTION_ACCEPTED, .help = "serves client after client; always so"},
+    {0},
+};
+static const struct option_group listen_group = {.title = "Listening", .options = listen_options};
+
+static const struct option worker_options[] = {
+    {.name = "workers",
+     .argument = "N",
+     .setting = "workers",
+     .help = "workers of prefork and prethread; by default the processors, 1 is a single loop"},
+    {.name = "reuseport",
+     .setting = "reuseport",
+     .help = "gives each worker a listening socket of its own (SO_REUSEPORT)"},
+    {0},
+};
+static const struct option_group worker_group = {.title = "Design", .options = worker_options};
+
+static const struct option limit_options[] = {
+    {.name = "connections",
+     .argument = "N",
+     .setting = "connections",
+     .help = "most connections at once in a worker; above it accepting pauses"},
+    {.name = "high-water",
+     .argument = "SIZE",
+     .setting = "high-water",
+     .help = "queued bytes above which a connection's reading pauses; 256KiB"},
+    {.name = "queue-max",
+     .argument = "SIZE",
+     .setting = "queue-max",
+     .help = "queued bytes above which a connection is cut; 64MiB"},
+    {.name = "framing",
+     .argument = "FRAMING",
+     .setting = "framing",
+     .help = "how messages are told apart: \"raw\", \"line max=512\", \"u16be\", \"u32be max=1MiB\", "
+             "\"varint\", \"fixed=64\", \"delim=\\r\\n\""},
+    {0},
+};
+static const struct option_group limit_group = {.title = "Limits and framing", .options = limit_options};
+
+static const struct option quiet_options[] = {
+    {.name = "quiet", .letter = 'q', .setting = "verbosity", .value = "0", .help = "tells failures only"},
+    {0},
+};
+static const struct option_group quiet_group = {.title = "Log", .options = quiet_options};
+
+static const struct option_group *const serve_groups[] = {
+    &address_group, &listen_group, &announce_group, &model_group, &worker_group, &limit_group,   &time_group,
+    &socket_group,  &echo_group,   &greet_group,    &log_group,   &quiet_group,  &general_group, NULL};
+static const struct option_group *const listen_groups[] = {
+    &address_group, &keep_group,   &announce_group, &talk_group,    &model_group,
+    &time_group,    &socket_group, &log_group,      &general_group, NULL};
+static const struct option_group *const connect_groups[] = {
+    &address_group, &dial_group,   &send_group, &talk_group,    &model_group,
+    &time_group,    &socket_group, &log_group,  &general_group, NULL};
+
+static const struct option manual_options[] = {
+    {.name = "man", .help = "prints the options as the manual page has them, in scdoc"},
+    {0},
+};
+static const struct option_group manual_group = {.title = "Form", .options = manual_options};
+static const struct option_group *const help_groups[] = {&manual_group, &general_group, NULL};
+static const struct option_group *const plain_groups[] = {&general_group, NULL};
+
+static const char *subcommand_word(size_t index, const char **help)
+{
+    *help = subcommands[index].purpose;
+    return subcommands[index].name;
+}
+
+const struct subcommand subcommands[] = {
+    {.name = "serve",
+     .operands = "SERVICE [ADDRESS...]",
+     .run = serve_run,
+     .groups = serve_groups,
+     .word = service_word,
+     .purpose = "serves one of the built-in services under any server design",
+     .examples = "parley serve echo 3000\n"
+                 "parley serve upper 9990 --model iterative --explain\n"
+                 "parley serve hangup 127.0.0.1 8000 --backlog 5\n"
+                 "parley serve greet -p 8900 --message 'Hello!'\n"
+                 "parley serve echo 3000 [::1]:4000 unix:/run/echo --workers 1\n"},
+    {.name = "listen",
+     .operands = "[ADDRESS]",
+     .run = listen_run,
+     .groups = listen_groups,
+     .purpose = "waits for a client and talks to it from here",
+     .examples = "parley listen 7772\n"
+                 "parley listen -k 127.0.0.1 7772 --dump\n"},
+    {.name = "connect",
+     .operands = "[ADDRESS]",
+     .run = connect_run,
+     .groups = connect_groups,
+     .purpose = "connects to a server and talks to it from here",
+     .examples = "parley connect 127.0.0.1 3000 --send helloworld\n"
+                 "parley connect 127.0.0.1 9990 --prompt '> ' --until END\n"
+                 "parley connect -p 8900 -d localhost --send hello\n"
+                 "parley connect 127.0.0.1 5000 --send 'hello, server... %d' --every 1s --count 10\n"
+                 "parley connect -z localhost 22\n"},
+    {.name = "help",
+     .operands = "[SUBCOMMAND]",
+     .run = help_run,
+     .groups = help_groups,
+     .word = subcommand_word,
+     .purpose = "tells what a subcommand does and its options"},
+    {.name = "version",
+     .operands = "",
+     .run = version_run,
+     .groups = plain_groups,
+     .purpose = "prints the version"},
+    {.name = "completion",
+     .operands = "SHELL",
+     .run = completion_run,
+     .groups = plain_groups,
+     .word = shell_word,
+     .purpose = "prints the completion for a shell",
+     .examples = "source <(parley completion bash)\n"},
+    {0},
+};
+
+const struct subcommand *subcommand_named(const char *name)
+{
+    for (const struct subcommand *subcommand = subcommands; subcommand->name; subcommand++) {
+        if (strcmp(subcommand->name, name) == 0) {
+            return subcommand;
+        }
+    }
+    return NULL;
+}
