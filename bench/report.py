@@ -1,0 +1,181 @@
+"""Tables from results, in Markdown that reads well on a terminal too."""
+
+import datetime
+import os
+import platform
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from statistics import median
+
+YARDSTICK = "epoll"
+OWN = "parley"
+RIVALS = ("libuv", "libevent", "asio", "asio-wait")
+TOLERANCE = 1.05
+PACKAGES = ("gcc-12", "libc6", "libuv1-dev", "libevent-dev", "libev-dev", "libasio-dev", "liburing-dev")
+
+
+def good(results):
+    return [result for result in results if not result.failure]
+
+
+def paired_ratios(results, others):
+    """Round by round, so that what disturbs a whole round disturbs both sides."""
+    pairs = [(a, b) for a, b in zip(results, others) if not a.failure and not b.failure]
+    return [a.cost / b.cost for a, b in pairs if b.cost > 0]
+
+
+def table(head, rows):
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+
+    def line(cells):
+        padded = [text.rjust(width) for text, width in zip(cells, widths)]
+        padded[0] = cells[0].ljust(widths[0])
+        return "| " + " | ".join(padded) + " |"
+
+    rule = "|" + "|".join(["-" * (widths[0] + 2)] + ["-" * (width + 1) + ":" for width in widths[1:]]) + "|"
+    return "\n".join([line(head), rule, *map(line, rows)])
+
+
+def number(value):
+    return f"{value:.3f}" if value < 1 else f"{value:.2f}" if value < 100 else f"{value:,.0f}"
+
+
+def ratio_text(ratios):
+    return f"{median(ratios):.2f} ({min(ratios):.2f}–{max(ratios):.2f})" if ratios else "–"
+
+
+def column_row(column, name, results, yardstick):
+    kept = good(results)
+    if not kept:
+        return [name, "failed", *["–"] * (1 if column.mode == "idle" else 4)]
+    cells = [name, number(median(r.cost for r in kept)), ratio_text(paired_ratios(results, yardstick))]
+    if column.mode != "idle":
+        cells += [f"{median(r.rate for r in kept):,.0f}", number(median(r.p50 for r in kept)),
+                  number(median(r.p99 for r in kept))]
+    return cells
+
+
+def column_text(column, table_results):
+    unit = "bytes" if column.mode == "idle" else "CPU µs/message"
+    head = ["server", unit, f"× {YARDSTICK} (min–max)"]
+    if column.mode != "idle":
+        head += ["messages/s", "p50 µs", "p99 µs"]
+    yardstick = table_results.get(YARDSTICK, [])
+    rows = [column_row(column, name, results, yardstick) for name, results in table_results.items()]
+    return f"\n### {column.name}: {column.title}\n\n{table(head, rows)}\n"
+
+
+def cell(column, results, yardstick):
+    kept = good(results)
+    if not kept:
+        return "failed"
+    ratios = paired_ratios(results, yardstick)
+    value = number(median(r.cost for r in kept))
+    return f"{value} ×{median(ratios):.2f}" if ratios and column.mode != "idle" else value
+
+
+def verdict(results, others, limit):
+    """Empty when the median ratio is within the limit; what could not be measured is never a pass."""
+    ratios = paired_ratios(results, others)
+    if not ratios:
+        return "not measured"
+    return f"{median(ratios):.2f}" if median(ratios) > limit else ""
+
+
+def misses(tables, name, other, limit):
+    """The columns, and their ratios, in which one of ours costs more than the limit allows."""
+    found = []
+    for column, results in tables.items():
+        # An idle connection of the bare loop is the smallest possible; memory has a target of its own.
+        if column.mode == "idle" and other == YARDSTICK:
+            continue
+        missed = verdict(results[name], results.get(other, []), limit)
+        if missed:
+            found.append(f"{column.name} ({missed})")
+    return ", ".join(found)
+
+
+def not_in(columns):
+    return f"not in {columns}" if columns else "in every column"
+
+
+def targets_text(tables, names):
+    lines = []
+    for name in [name for name in names if name.startswith(OWN)]:
+        missed = misses(tables, name, YARDSTICK, TOLERANCE)
+        lines.append(f"- {name}: within 5 % of {YARDSTICK}: {not_in(missed)}")
+        for rival in RIVALS:
+            lines.append(f"- {name}: ahead of {rival}: {not_in(misses(tables, name, rival, 1.0))}")
+    return "\n".join(lines)
+
+
+def summary_text(tables, names):
+    head = ["server"] + [column.name + (" (B)" if column.mode == "idle" else "") for column in tables]
+    rows = [[name] + [cell(column, results[name], results.get(YARDSTICK, []))
+                      for column, results in tables.items()] for name in names]
+    legend = f"Medians: server CPU µs per message, ratio to `{YARDSTICK}`; idle: bytes per connection."
+    return f"\n## Summary\n\n{legend}\n\n{table(head, rows)}\n\n{targets_text(tables, names)}\n"
+
+
+def pair_text(column, first, second, results):
+    unit = "bytes" if column.mode == "idle" else "µs"
+    lines = [f"{column.title}: {first} against {second}"]
+    for turn, (a, b) in enumerate(zip(results[first], results[second]), 1):
+        if a.failure or b.failure:
+            lines.append(f"  round {turn}: failed")
+        else:
+            ratio = f" = {a.cost / b.cost:.3f}" if b.cost > 0 else ""
+            lines.append(f"  round {turn}: {number(a.cost)} {unit} / {number(b.cost)} {unit}{ratio}")
+    ratios = paired_ratios(results[first], results[second])
+    if ratios:
+        spread = f"{min(ratios):.3f}–{max(ratios):.3f}"
+        lines.append(f"median ratio {median(ratios):.3f} ({spread}) of {len(ratios)} rounds")
+    return "\n".join(lines)
+
+
+def output_of(*command):
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    except OSError:
+        return ""
+
+
+def processor_model():
+    text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    found = re.search(r"model name\s*:\s*(.*)", text)
+    return found.group(1) if found else platform.machine()
+
+
+def versions():
+    listed = output_of("dpkg-query", "-W", "-f", "${Package} ${Version}, ", *PACKAGES)
+    return listed.strip(", ") or "unknown (no dpkg)"
+
+
+def placement(bench):
+    if bench.server_processor == bench.generator_processor:
+        return f"one processor only: server and generator share CPU {bench.server_processor}"
+    return f"server on CPU {bench.server_processor}, generator on CPU {bench.generator_processor}"
+
+
+def conditions(bench, arguments, parley, root):
+    own = output_of(parley, "--version").splitlines()
+    commit = output_of("git", "-C", str(root), "rev-parse", "--short", "HEAD")
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return "\n".join([
+        f"- date: {now:%Y-%m-%d %H:%M} UTC, commit {commit or 'unknown'}",
+        f"- command: `{shlex.join(['bench/run', *sys.argv[1:]])}`",
+        f"- {arguments.rounds} rounds of {arguments.seconds:g} s each after a warm-up of a quarter of that",
+        f"- machine: {processor_model()}, {os.cpu_count()} processors, {placement(bench)}, "
+        f"load average {os.getloadavg()[0]:.2f} at the start",
+        f"- kernel: {platform.release()}",
+        f"- versions: {versions()}; all built with -O2",
+        f"- parley: {own[0] if own else 'not built'}",
+    ])
+
+
+def page(conditions_text, summary, details):
+    head = "# Echo servers side by side\n\nWritten by `bench/run --write`. [How to read it](README.md)."
+    return f"{head}\n\n## Conditions\n\n{conditions_text}\n{summary}\n## Columns\n{details}"
