@@ -110,7 +110,7 @@ static void describe(int error)
         return;
     }
     length = snprintf(reason, sizeof reason, "%s", text);
-    /* "RPC struct is bad" keeps its capitals. */
+    /* "RFS specific error" keeps its capitals. */
     if (length > 1 && reason[0] >= 'A' && reason[0] <= 'Z' && !(reason[1] >= 'A' && reason[1] <= 'Z')) {
         reason[0] = (char)(reason[0] - 'A' + 'a');
     }

@@ -1,0 +1,131 @@
+#include "loopback.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct address loopback_address(const char *host, int port)
+{
+    struct address address = {0};
+    struct sockaddr_in *inet = (struct sockaddr_in *)&address.storage;
+    struct sockaddr_in6 *inet6 = (struct sockaddr_in6 *)&address.storage;
+
+    if (inet_pton(AF_INET, host, &inet->sin_addr) == 1) {
+        inet->sin_family = AF_INET;
+        inet->sin_port = htons((uint16_t)port);
+        address.length = sizeof *inet;
+    } else {
+        int parsed = inet_pton(AF_INET6, host, &inet6->sin6_addr);
+        assert(parsed == 1);
+        inet6->sin6_family = AF_INET6;
+        inet6->sin6_port = htons((uint16_t)port);
+        address.length = sizeof *inet6;
+    }
+    return address;
+}
+
+int loopback_listen(const char *host, int *port, int backlog)
+{
+    struct address address = loopback_address(host, *port);
+    int yes = 1;
+    int fd = socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int status;
+
+    assert(fd >= 0);
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    if (address.storage.ss_family == AF_INET6) {
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof yes);
+    }
+    status = bind(fd, (struct sockaddr *)&address.storage, address.length);
+    assert(status == 0);
+    status = listen(fd, backlog);
+    assert(status == 0);
+    getsockname(fd, (struct sockaddr *)&address.storage, &address.length);
+    *port = address_port((struct sockaddr *)&address.storage);
+    return fd;
+}
+
+int loopback_free_port(void)
+{
+    int port = 0;
+    int first = loopback_listen("127.0.0.1", &port, 1);
+    int second = loopback_listen("::1", &port, 1);
+
+    close(first);
+    close(second);
+    return port;
+}
+
+struct black_hole black_hole_open(const char *host, int *port)
+{
+    struct black_hole hole = {.listener = loopback_listen(host, port, 0)};
+    struct address address = loopback_address(host, *port);
+
+    /* The queue takes one; the others keep it full while their handshakes are retried. */
+    for (size_t i = 0; i < sizeof hole.clients / sizeof *hole.clients; i++) {
+        hole.clients[i] = socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        connect(hole.clients[i], (struct sockaddr *)&address.storage, address.length);
+    }
+    return hole;
+}
+
+void black_hole_close(struct black_hole *hole)
+{
+    for (size_t i = 0; i < sizeof hole->clients / sizeof *hole->clients; i++) {
+        close(hole->clients[i]);
+    }
+    close(hole->listener);
+}
+
+struct endpoint endpoint_of(const char *format, ...)
+{
+    struct endpoint endpoint;
+    char text[512];
+    va_list arguments;
+    int status;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    status = endpoint_parse(&endpoint, text);
+    assert(status == 0);
+    return endpoint;
+}
+
+static size_t entries(const char *directory)
+{
+    DIR *stream = opendir(directory);
+    size_t count = 0;
+
+    while (readdir(stream) != NULL) {
+        count++;
+    }
+    closedir(stream);
+    return count - 2; /* "." and ".." */
+}
+
+size_t open_descriptors(void)
+{
+    return entries("/proc/self/fd") - 1; /* the one that reads it */
+}
+
+size_t running_threads(void)
+{
+    return entries("/proc/self/task");
+}
+
+bool threads_gone(void)
+{
+    for (int i = 0; i < 500; i++) {
+        if (running_threads() == 1) {
+            return true;
+        }
+        usleep(10000);
+    }
+    return false;
+}
