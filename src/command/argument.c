@@ -36,14 +36,6 @@ int64_t arguments_count(const struct arguments *arguments, const char *name, int
     return value && parse_count(value, &count) ? count : otherwise;
 }
 
-/* --log none is what the library calls off. */
-static const char *setting_value(const struct given *given)
-{
-    const bool no_log = strcmp(given->option->setting, "log") == 0 && strcmp(given->value, "none") == 0;
-
-    return no_log ? "off" : given->value;
-}
-
 int arguments_apply(const struct arguments *arguments, parley_server *server)
 {
     for (size_t i = 0; i < arguments->given_count; i++) {
@@ -53,7 +45,7 @@ int arguments_apply(const struct arguments *arguments, parley_server *server)
         if (!given->option->setting) {
             continue;
         }
-        status = parley_set(server, given->option->setting, setting_value(given));
+        status = parley_set(server, given->option->setting, given->value);
         if (status) {
             return complain_failure(arguments->subcommand, status);
         }

@@ -119,7 +119,7 @@ static bool take_options(struct collection *collection)
 static bool take_port(struct collection *collection)
 {
     if (collection->port && !collection->port_used) {
-        const char *host = collection->host && !collection->host_used ? collection->host : "";
+        const char *host = collection->host ? collection->host : "";
 
         collection->host_used = true;
         return add(collection, host, *host ? " " : "", collection->port);
