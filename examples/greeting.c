@@ -29,8 +29,8 @@ int main(int count, char **words)
     int status = PARLEY_RESOURCE;
 
     if (server == NULL || (status = parley_set(server, "log", "text")) != PARLEY_OK ||
-        (status = parley_set(server, "signals", "on")) != PARLEY_OK ||  /* ^C stops it in good order */
-        (status = parley_set(server, "idle", "30s")) != PARLEY_OK ||    /* a silent client is not kept */
+        (status = parley_set(server, "signals", "on")) != PARLEY_OK || /* ^C stops it in good order */
+        (status = parley_set(server, "idle", "30s")) != PARLEY_OK ||   /* a silent client is not kept */
         (status = parley_listen(server, count > 1 ? words[1] : "8900")) != PARLEY_OK) {
         return give_up(server, status);
     }

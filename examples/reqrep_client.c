@@ -30,7 +30,8 @@ static ssize_t receive_message(parley_stream *stream, char *reply)
         return -1;
     }
     uint32_t size = (uint32_t)head[0] << 24 | (uint32_t)head[1] << 16 | (uint32_t)head[2] << 8 | head[3];
-    return size <= LONGEST && parley_stream_read_all(stream, reply, size) == (ssize_t)size ? (ssize_t)size : -1;
+    return size <= LONGEST && parley_stream_read_all(stream, reply, size) == (ssize_t)size ? (ssize_t)size
+                                                                                           : -1;
 }
 
 int main(int count, char **words)

@@ -2,8 +2,8 @@
  *
  *     cc reqrep_server.c $(pkg-config --cflags --libs parley) -o reqrep_server && ./reqrep_server 4000
  *
- * The framing "u32be" takes the lengths off and puts them on, so any bytes can be a message. `max` bounds what a
- * client may claim: a length is only a claim, and memory is used for what has arrived. */
+ * The framing "u32be" takes the lengths off and puts them on, so any bytes can be a message. `max` bounds
+ * what a client may claim: a length is only a claim, and memory is used for what has arrived. */
 #include <parley.h>
 #include <string.h>
 
