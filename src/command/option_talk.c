@@ -44,6 +44,11 @@ const struct option_group send_group = {.title = "Sending", .options = send_opti
 static const struct option talk_options[] = {
     {.name = "prompt", .argument = "TEXT", .help = "shows TEXT before each line that is typed"},
     {.name = "until", .argument = "TEXT", .help = "leaves when the peer's answer is TEXT"},
+    {.name = "framing",
+     .argument = "FRAMING",
+     .setting = "framing",
+     .help = "each line of the input is a message, and each message is shown as a line: \"line\", "
+             "\"u16be\", \"u32be max=1MiB\", \"varint\", \"fixed=64\", \"delim=\\r\\n\""},
     {.name = "crlf", .letter = 'C', .help = "ends each line sent with CR LF"},
     {.name = "half-close",
      .letter = 'N',

@@ -1,0 +1,212 @@
+/* Holding a conversation, from the options to the exit code. */
+#include "command/conversation.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "command/interrupt.h"
+
+static struct conversation *current;
+
+struct conversation *conversation_current(void)
+{
+    return current;
+}
+
+/* ---- signals ---- */
+
+/* ^Z: the terminal is the shell's until we are continued. */
+static void suspend(struct conversation *conversation)
+{
+    struct speech *speech = &conversation->speech;
+    if (speech->terminal != NULL) {
+        terminal_stop(speech->terminal);
+    }
+    raise(SIGSTOP);
+    if (speech->terminal != NULL && conversation->conn != NULL && !conversation->leaving && !speech->ended) {
+        terminal_start(speech->terminal);
+    }
+}
+
+static void interrupt(struct conversation *conversation, int number)
+{
+    if (conversation->interrupted != 0) {
+        terminal_close(conversation->speech.terminal);
+        save_discard(&conversation->hearing.save);
+        _exit(128 + number);
+    }
+    conversation->interrupted = number;
+    conversation->leaving = true;
+    conversation->keeps = false;
+    speech_stop(conversation);
+    parley_stop(conversation->server);
+}
+
+static void interrupt_arrived(parley_server *server, int descriptor)
+{
+    struct conversation *conversation = current;
+    int number;
+    (void)server;
+    while ((number = interrupt_take(descriptor)) != 0) {
+        if (number == SIGTSTP) {
+            suspend(conversation);
+        } else if (number != SIGWINCH) {
+            interrupt(conversation, number);
+        } else if (conversation->speech.terminal != NULL) {
+            terminal_resized(conversation->speech.terminal);
+        }
+    }
+}
+
+/* ---- setting up ---- */
+
+/* Called from the thread that dials: one write, nothing shared. */
+static void progress(parley_server *server, const char *sentence)
+{
+    char line[1024];
+    int length = snprintf(line, sizeof line, "%s\n", sentence);
+    (void)server;
+    /* Without -v only what a name resolved to is shown. */
+    if (strstr(sentence, " is ") != NULL && length > 0 && (size_t)length < sizeof line &&
+        write(STDERR_FILENO, line, (size_t)length) < 0) {
+        return;
+    }
+}
+
+static int set_defaults(const struct conversation *conversation)
+{
+    static const char *const defaults[][2] = {
+        {"model", "iterative+epoll"}, {"workers", "1"},   {"high-water", CONVERSATION_HIGH_WATER},
+        {"connections", "1"},         {"drain", "200ms"},
+    };
+    const struct arguments *arguments = conversation->arguments;
+    int status = 0;
+    for (size_t i = 0; i < sizeof defaults / sizeof defaults[0] && status == 0; i++) {
+        status = parley_set(conversation->server, defaults[i][0], defaults[i][1]);
+    }
+    if (status == 0 && arguments_given(arguments, "verbose") && !arguments_given(arguments, "log")) {
+        status = parley_set(conversation->server, "log", "text");
+    }
+    if (status == 0 && arguments_given(arguments, "wait")) {
+        status = parley_set(conversation->server, "connect-timeout", arguments_value(arguments, "wait"));
+        status = status != 0 ? status : parley_set(conversation->server, "retry", "1000000000");
+    }
+    return status != 0 ? complain_failure(arguments->subcommand, status)
+                       : arguments_apply(arguments, conversation->server);
+}
+
+static int check(const struct conversation *conversation)
+{
+    const struct arguments *arguments = conversation->arguments;
+    const char *model = arguments_value(arguments, "model");
+    if (model != NULL && (strstr(model, "blocking") != NULL || strcmp(model, "iterative") == 0)) {
+        return complain(
+            arguments->subcommand,
+            "--model %s: a blocked recv(2) cannot wait for standard input and the socket together; "
+            "choose iterative+epoll, or select, poll or uring",
+            model);
+    }
+    if (conversation->keeps && arguments_given(arguments, "save")) {
+        return complain(arguments->subcommand, "--save keeps what one client sends; leave -k out");
+    }
+    return 0;
+}
+
+static int start_listening(struct conversation *conversation)
+{
+    const struct arguments *arguments = conversation->arguments;
+    char **addresses = arguments_addresses(arguments, 0);
+    int outcome = addresses != NULL ? 0 : EXIT_USAGE;
+    for (char **address = addresses; outcome == 0 && *address != NULL; address++) {
+        int status = parley_listen(conversation->server, *address);
+        outcome = status != PARLEY_OK ? complain_failure(arguments->subcommand, status) : 0;
+    }
+    addresses_free(addresses);
+    for (size_t i = 0; outcome == 0 && i < parley_listeners(conversation->server); i++) {
+        fprintf(stderr, "listening on %s\n", parley_listener_address(conversation->server, i));
+    }
+    return outcome == 0 ? announce_listeners(arguments, conversation->server) : outcome;
+}
+
+static int start_dialling(struct conversation *conversation)
+{
+    char *address = arguments_address(conversation->arguments);
+    if (address == NULL) {
+        return EXIT_USAGE;
+    }
+    int status = parley_dial(conversation->server, address);
+    free(address);
+    parley_on_progress(conversation->server, progress);
+    return status == PARLEY_OK ? 0 : complain_failure(conversation->arguments->subcommand, status);
+}
+
+static int watch_interrupts(struct conversation *conversation)
+{
+    conversation->interrupts = interrupt_open();
+    if (conversation->interrupts < 0 ||
+        parley_watch(conversation->server, conversation->interrupts, interrupt_arrived) != PARLEY_OK) {
+        return complain(conversation->arguments->subcommand, "signalfd: %m");
+    }
+    return 0;
+}
+
+static int start(struct conversation *conversation)
+{
+    int outcome = check(conversation);
+    outcome = outcome != 0 ? outcome : set_defaults(conversation);
+    outcome = outcome != 0 ? outcome : watch_interrupts(conversation);
+    outcome = outcome != 0 ? outcome : speech_open(conversation);
+    outcome = outcome != 0 ? outcome : hearing_open(conversation);
+    if (outcome != 0) {
+        return outcome;
+    }
+    return conversation->listens ? start_listening(conversation) : start_dialling(conversation);
+}
+
+static void run(struct conversation *conversation)
+{
+    int status = parley_run(conversation->server);
+    speech_close(&conversation->speech);
+    interrupt_close(conversation->interrupts);
+    if (status < 0 && conversation->exit_code == 0 && conversation->interrupted == 0) {
+        conversation->exit_code = complain_failure(conversation->arguments->subcommand, status);
+    }
+    hearing_close(conversation);
+}
+
+static void start_and_run(struct conversation *conversation)
+{
+    conversation->exit_code = start(conversation);
+    if (conversation->exit_code == 0) {
+        run(conversation);
+    } else {
+        speech_close(&conversation->speech);
+        save_discard(&conversation->hearing.save);
+    }
+}
+
+int conversation_hold(const struct arguments *arguments, bool listens)
+{
+    struct conversation *conversation = calloc(1, sizeof *conversation);
+    parley_server *server = parley_server_new(&conversation_handler);
+    if (conversation == NULL || server == NULL) {
+        free(conversation);
+        parley_server_free(server);
+        return complain(arguments->subcommand, "no memory");
+    }
+    current = conversation;
+    *conversation = (struct conversation){.arguments = arguments,
+                                          .server = server,
+                                          .listens = listens,
+                                          .keeps = arguments_given(arguments, "keep"),
+                                          .hearing.save = SAVE_NONE,
+                                          .interrupts = -1};
+    parley_server_set_user(server, conversation);
+    start_and_run(conversation);
+    parley_server_free(server);
+    int code = conversation->interrupted != 0 ? 128 + conversation->interrupted : conversation->exit_code;
+    free(conversation);
+    return code;
+}
