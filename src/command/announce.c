@@ -62,7 +62,7 @@ int announce_listeners(const struct arguments *arguments, const parley_server *s
         status = print_ports(arguments, server);
     }
     if (status == 0 && descriptor >= 0) {
-        status = tell_ready(arguments, server, descriptor > INT32_MAX ? INT32_MAX : (int)descriptor);
+        status = tell_ready(arguments, server, (int)descriptor);
     }
     return status;
 }

@@ -3,13 +3,25 @@
 #include <stdarg.h>
 #include <unistd.h>
 
+/* Words of the command line may hold anything, and a complaint is one line. */
+static void replace_controls(char *sentence)
+{
+    for (; *sentence; sentence++) {
+        if ((unsigned char)*sentence < ' ' || *sentence == 0x7f) {
+            *sentence = '?';
+        }
+    }
+}
+
 /* One write, so that lines of several processes never mix. */
-static void write_line(const struct subcommand *subcommand, const char *sentence)
+static void write_line(const struct subcommand *subcommand, char *sentence)
 {
     char line[1100];
-    const int length = snprintf(line, sizeof line, "parley%s%s: %s\n", subcommand ? " " : "",
-                                subcommand ? subcommand->name : "", sentence);
+    const char *name = subcommand ? subcommand->name : "";
+    int length;
 
+    replace_controls(sentence);
+    length = snprintf(line, sizeof line, "parley%s%s: %s\n", *name ? " " : "", name, sentence);
     if (length > 0 && write(STDERR_FILENO, line, (size_t)length) < 0) {
         return; /* nowhere left to say it; the exit code does */
     }

@@ -5,6 +5,7 @@
 
 #include "command/command.h"
 #include "command/suggest.h"
+#include "engine/units.h"
 
 struct parser {
     struct arguments *arguments;
@@ -77,17 +78,23 @@ static int check_choice(const struct parser *parser, const struct option *option
 
 static int check_value(const struct parser *parser, const struct option *option, const char *value)
 {
-    int64_t number;
+    int64_t time;
+    uint64_t count = 0;
+    int status = 0;
 
     if (option->choices) {
         return check_choice(parser, option, value);
     }
-    if (option->kind == OPTION_TIME && !parse_time(value, &number)) {
-        return complain(parser->subcommand, "--%s %s: a time is a number with us, ms, s, m or h, as in 500ms",
-                        option->name, value);
+    if (option->kind == OPTION_TIME) {
+        status = parse_time(value, &time);
+    } else if (option->kind == OPTION_COUNT) {
+        status = parse_count(value, &count);
     }
-    if (option->kind == OPTION_COUNT && !parse_count(value, &number)) {
-        return complain(parser->subcommand, "--%s %s: this takes a whole number", option->name, value);
+    if (status) {
+        return complain(parser->subcommand, "--%s: %s", option->name, parley_error());
+    }
+    if (count > INT32_MAX) {
+        return complain(parser->subcommand, "--%s %s: at most %d", option->name, value, INT32_MAX);
     }
     return 0;
 }

@@ -95,8 +95,4 @@ char *arguments_address(const struct arguments *arguments);
  * lives until the next call. */
 const char *nearest_name(const char *word, const char *names);
 
-/* "30s", "500ms", "1.5h", a bare number of seconds; us ms s m h. False when it is no time. */
-bool parse_time(const char *text, int64_t *milliseconds);
-bool parse_count(const char *text, int64_t *count);
-
 #endif
