@@ -4,12 +4,20 @@
 
 #include <parley.h>
 
-enum framing_kind { FRAMING_RAW, FRAMING_LINE, FRAMING_DELIMITER, FRAMING_FIXED, FRAMING_U16BE, FRAMING_U32BE, FRAMING_VARINT };
+enum framing_kind {
+    FRAMING_RAW,
+    FRAMING_LINE,
+    FRAMING_DELIMITER,
+    FRAMING_FIXED,
+    FRAMING_U16BE,
+    FRAMING_U32BE,
+    FRAMING_VARINT
+};
 
 struct framing {
     enum framing_kind kind;
-    size_t max;                  /* longest payload accepted and sent; defaults: line, delim 64 KiB, u16be 65535,
-                                    u32be, varint 16 MiB */
+    size_t max; /* longest payload accepted and sent; defaults: line, delim 64 KiB, u16be 65535,
+                   u32be, varint 16 MiB */
     unsigned char delimiter[16]; /* what ends a message: LF for lines */
     size_t delimiter_size;
 };
@@ -32,7 +40,8 @@ struct frame_envelope {
 
 /* 0, or PARLEY_USAGE: the payload is longer than max, is not `fixed` long, or holds the delimiter (a line
  * would become two). */
-int frame_wrap(const struct framing *framing, const void *payload, size_t size, struct frame_envelope *envelope);
+int frame_wrap(const struct framing *framing, const void *payload, size_t size,
+               struct frame_envelope *envelope);
 
 /* Takes one message; false: take no more for now (the handler paused, finished or failed). */
 typedef bool frame_deliver(void *context, const void *payload, size_t size);
@@ -49,7 +58,8 @@ int frame_feed(const struct framing *framing, struct frame **partial, const void
  * LF is not: frame_finish() delivers it. */
 bool frame_is_open(const struct framing *framing, const struct frame *partial);
 /* At the peer's end: delivers the last unterminated line, if any. */
-void frame_finish(const struct framing *framing, struct frame **partial, frame_deliver *deliver, void *context);
+void frame_finish(const struct framing *framing, struct frame **partial, frame_deliver *deliver,
+                  void *context);
 /* Bytes kept. */
 size_t frame_kept(const struct frame *partial);
 void frame_free(struct frame **partial);
