@@ -25,10 +25,12 @@ void black_hole_close(struct black_hole *hole);
 /* Endpoint of a printf-like text; asserts that it parses. */
 struct endpoint endpoint_of(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-size_t open_descriptors(void);
-size_t running_threads(void);
+/* Group fixtures: what is open and runs before the tests must be the same after them. */
+int remember_baseline(void **state);
+int check_baseline(void **state);
 
-/* Waits up to 5 s until only this thread is left. */
+/* Threads beyond the baseline; and waits up to 5 s until there are none. */
+size_t extra_threads(void);
 bool threads_gone(void);
 
 #endif

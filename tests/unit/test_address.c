@@ -238,8 +238,8 @@ static const char *unix_text(const char *path, size_t size)
     struct sockaddr_un address = {.sun_family = AF_UNIX};
 
     memcpy(address.sun_path, path, size);
-    return address_text((struct sockaddr *)&address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size),
-                        text);
+    return address_text((struct sockaddr *)&address,
+                        (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size), text);
 }
 
 static void prints_unix_addresses(void **state)

@@ -73,8 +73,9 @@ static void names_call_address_and_hint(void **state)
     assert_string_equal(parley_error(), "bind 127.0.0.1:80: address already in use "
                                         "(another process listens there; `ss -ltnp` shows which)");
     fail_call("bind", "10.9.9.9:80", EADDRNOTAVAIL);
-    assert_string_equal(parley_error(),
-                        "bind 10.9.9.9:80: cannot assign requested address (no interface of this machine has it)");
+    assert_string_equal(
+        parley_error(),
+        "bind 10.9.9.9:80: cannot assign requested address (no interface of this machine has it)");
     fail_call("connect", "127.0.0.1:9", ECONNREFUSED);
     assert_string_equal(parley_error(), "connect 127.0.0.1:9: connection refused (nothing listens there)");
     assert_int_equal(fail_call("connect", "10.9.9.9:9", ETIMEDOUT), PARLEY_TIMEOUT);
@@ -156,16 +157,11 @@ static void random_differs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(keeps_the_sentence),
-        cmocka_unit_test(stays_one_printable_line),
-        cmocka_unit_test(is_the_threads_own),
-        cmocka_unit_test(names_call_address_and_hint),
-        cmocka_unit_test(gives_reasons),
-        cmocka_unit_test(keeps_out_of_the_locale),
-        cmocka_unit_test(maps_exit_codes),
-        cmocka_unit_test(says_its_version),
-        cmocka_unit_test(clock_goes_on),
-        cmocka_unit_test(random_differs),
+        cmocka_unit_test(keeps_the_sentence), cmocka_unit_test(stays_one_printable_line),
+        cmocka_unit_test(is_the_threads_own), cmocka_unit_test(names_call_address_and_hint),
+        cmocka_unit_test(gives_reasons),      cmocka_unit_test(keeps_out_of_the_locale),
+        cmocka_unit_test(maps_exit_codes),    cmocka_unit_test(says_its_version),
+        cmocka_unit_test(clock_goes_on),      cmocka_unit_test(random_differs),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

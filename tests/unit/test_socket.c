@@ -19,7 +19,6 @@
 
 static const struct socket_options plain = {.nodelay = true};
 static char directory[64];
-static size_t descriptors_before;
 
 static int listen_on(const char *text, int family, const struct socket_options *options)
 {
@@ -122,7 +121,8 @@ static void port_in_use_is_said(void **state)
 
     (void)state;
     snprintf(text, sizeof text, "127.0.0.1:%d", port_of(fd));
-    check_refused(listen_on(text, AF_UNSPEC, &plain), PARLEY_NETWORK, "address already in use (another process");
+    check_refused(listen_on(text, AF_UNSPEC, &plain), PARLEY_NETWORK,
+                  "address already in use (another process");
     assert_non_null(strstr(parley_error(), text));
     close(fd);
 }
@@ -363,37 +363,26 @@ static void each_call_may_fail(void **state)
 
 static int prepare(void **state)
 {
-    (void)state;
     snprintf(directory, sizeof directory, "/tmp/parley-test-XXXXXX");
-    descriptors_before = open_descriptors();
-    return mkdtemp(directory) == NULL;
+    return remember_baseline(state) != 0 || mkdtemp(directory) == NULL;
 }
 
 static int clean_up(void **state)
 {
-    (void)state;
-    return rmdir(directory) != 0 || open_descriptors() != descriptors_before;
+    return rmdir(directory) != 0 || check_baseline(state) != 0;
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(wildcard_takes_both_families),
-        cmocka_unit_test(wildcard_can_be_ipv6_alone),
-        cmocka_unit_test(family_chooses_the_wildcard),
-        cmocka_unit_test(port_in_use_is_said),
-        cmocka_unit_test(foreign_address_is_said),
-        cmocka_unit_test(denied_port_is_said),
-        cmocka_unit_test(reuseport_shares_a_port),
-        cmocka_unit_test(backlog_is_passed_on),
-        cmocka_unit_test(tuning_sets_what_was_asked),
-        cmocka_unit_test(tuning_leaves_the_rest_alone),
-        cmocka_unit_test(tuning_fails_cleanly),
-        cmocka_unit_test(blocking_is_switched),
-        cmocka_unit_test(path_in_use_is_refused),
-        cmocka_unit_test(full_path_is_in_use),
-        cmocka_unit_test(other_file_is_left_alone),
-        cmocka_unit_test(abstract_name_in_use_is_refused),
+        cmocka_unit_test(wildcard_takes_both_families), cmocka_unit_test(wildcard_can_be_ipv6_alone),
+        cmocka_unit_test(family_chooses_the_wildcard),  cmocka_unit_test(port_in_use_is_said),
+        cmocka_unit_test(foreign_address_is_said),      cmocka_unit_test(denied_port_is_said),
+        cmocka_unit_test(reuseport_shares_a_port),      cmocka_unit_test(backlog_is_passed_on),
+        cmocka_unit_test(tuning_sets_what_was_asked),   cmocka_unit_test(tuning_leaves_the_rest_alone),
+        cmocka_unit_test(tuning_fails_cleanly),         cmocka_unit_test(blocking_is_switched),
+        cmocka_unit_test(path_in_use_is_refused),       cmocka_unit_test(full_path_is_in_use),
+        cmocka_unit_test(other_file_is_left_alone),     cmocka_unit_test(abstract_name_in_use_is_refused),
         cmocka_unit_test(each_call_may_fail),
     };
 
