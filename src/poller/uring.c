@@ -1,0 +1,214 @@
+/* io_uring: receives are armed once and complete as bytes come, sends are tried at once and queued only when
+ * the kernel takes no more, and one call per turn submits, waits and collects. */
+#include "engine/error.h"
+#include "engine/sys.h"
+#include "poller/uring.h"
+#include <errno.h>
+#include <string.h>
+
+enum {
+    /* The first few sends of a turn go out directly, which is the quickest echo; a crowd of them is cheaper
+     * in one batch. */
+    DIRECT_SENDS = 16
+};
+
+/* Few and large buffers: a small message touches the first page of each alone, a large one comes whole. */
+static const struct uring_sizes shared_sizes = {512, 8192, 256, 64 << 10};
+/* For a loop that serves one connection: rings count against the user's RLIMIT_MEMLOCK. */
+static const struct uring_sizes single_sizes = {8, 64, 8, 64 << 10};
+
+static int open_uring(struct loop *loop)
+{
+    const struct uring_sizes *sizes = loop->limit == 1 ? &single_sizes : &shared_sizes;
+    struct uring *uring = sys.malloc(sizeof *uring);
+    if (!uring)
+        return fail(PARLEY_RESOURCE, "no memory for io_uring");
+    int status = uring_open(uring, uring_trial.sizes.entries ? &uring_trial.sizes : sizes);
+    if (status < 0) {
+        sys.free(uring);
+        return status;
+    }
+    loop->poller_state = uring;
+    return 0;
+}
+
+static void close_uring(struct loop *loop)
+{
+    struct uring *uring = loop->poller_state;
+    uring_end_requests(uring);
+    uring_close(uring);
+    sys.free(uring);
+    loop->poller_state = NULL;
+}
+
+/* The ring's memory is not mapped in a child; its descriptor would keep the listeners alive. */
+static void forget_uring(struct loop *loop)
+{
+    const struct uring *uring = loop->poller_state;
+    sys.close(uring->ring.ring_fd);
+}
+
+/* ---- operations of a connection ---- */
+
+static void holds(parley_conn *conn, struct io_uring_sqe *entry, enum uring_kind kind, unsigned bit)
+{
+    io_uring_sqe_set_data64(entry, uring_tag(conn, kind));
+    conn->polled |= bit;
+    conn->held++;
+}
+
+void uring_released(parley_conn *conn, unsigned bit)
+{
+    conn->polled &= ~bit;
+    conn->held--;
+    loop_touch(conn->loop, conn);
+}
+
+/* No entry was free: settle looks again, after the completions. */
+static struct io_uring_sqe *entry_for(parley_conn *conn)
+{
+    struct io_uring_sqe *entry = uring_entry(conn->loop->poller_state);
+    if (!entry)
+        loop_touch(conn->loop, conn);
+    return entry;
+}
+
+static void arm_receive(parley_conn *conn)
+{
+    struct io_uring_sqe *entry = entry_for(conn);
+    if (!entry)
+        return;
+    io_uring_prep_recv_multishot(entry, conn->fd, NULL, 0, 0);
+    entry->flags |= IOSQE_BUFFER_SELECT;
+    entry->buf_group = URING_BUFFER_GROUP;
+    holds(conn, entry, URING_RECEIVE, URING_RECEIVING);
+    if (sys.note)
+        sys.note(conn->fd, "io_uring: queue recv on %d, for as long as bytes come  no call per message",
+                 conn->fd);
+}
+
+static void cancel(parley_conn *conn, enum uring_kind target, enum uring_kind kind, unsigned bit)
+{
+    struct io_uring_sqe *entry = entry_for(conn);
+    if (!entry)
+        return;
+    io_uring_prep_cancel64(entry, uring_tag(conn, target), 0);
+    holds(conn, entry, kind, bit);
+    if (sys.note)
+        sys.note(conn->fd, "io_uring: queue cancel of the %s on %d", target == URING_SEND ? "sendmsg" : "recv",
+                 conn->fd);
+}
+
+static void cancel_receive(parley_conn *conn)
+{
+    if ((conn->polled & (URING_RECEIVING | URING_CANCELLING_RECEIVE | URING_SHUT)) == URING_RECEIVING)
+        cancel(conn, URING_RECEIVE, URING_CANCEL_RECEIVE, URING_CANCELLING_RECEIVE);
+}
+
+static void cancel_send(parley_conn *conn)
+{
+    if ((conn->polled & (URING_SENDING | URING_CANCELLING_SEND | URING_SHUT)) == URING_SENDING)
+        cancel(conn, URING_SEND, URING_CANCEL_SEND, URING_CANCELLING_SEND);
+}
+
+/* ---- sending ---- */
+
+/* The kernel has copied the vectors once the entry is submitted, before the same entry is used again; the bytes
+ * stay where they are until it is done. */
+static void queue_send(parley_conn *conn, bool full)
+{
+    struct uring *uring = conn->loop->poller_state;
+    struct io_uring_sqe *entry = entry_for(conn);
+    if (!entry)
+        return;
+    struct uring_vectors *slot = &uring->vectors[entry - uring->ring.sq.sqes];
+    slot->message = (struct msghdr){.msg_iov = slot->vectors};
+    slot->message.msg_iovlen = queue_vectors(&conn->queue, slot->vectors, URING_VECTORS);
+    io_uring_prep_sendmsg(entry, conn->fd, &slot->message, MSG_NOSIGNAL);
+    if (full)
+        entry->ioprio |= IORING_RECVSEND_POLL_FIRST;
+    holds(conn, entry, URING_SEND, URING_SENDING);
+    if (sys.note)
+        sys.note(conn->fd, "io_uring: queue sendmsg on %d of %zu bytes%s", conn->fd, conn->queue.size,
+                 full ? "  the kernel's buffer is full: it sends once there is room" : "");
+}
+
+/* Sends until the queue is empty or the kernel takes no more: true, wait for room. */
+static bool send_directly(parley_conn *conn)
+{
+    while (conn_has_output(conn)) {
+        struct iovec vectors[URING_VECTORS];
+        struct msghdr message = {.msg_iov = vectors};
+        message.msg_iovlen = queue_vectors(&conn->queue, vectors, URING_VECTORS);
+        ssize_t taken = sys.sendmsg(conn->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (taken >= 0)
+            conn_sent(conn, (size_t)taken);
+        else if (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM)
+            return true;
+        else if (errno != EINTR)
+            conn_failed(conn, "send", errno);
+    }
+    return false;
+}
+
+static void send_queued(struct uring *uring, parley_conn *conn)
+{
+    if (uring->sends++ >= DIRECT_SENDS)
+        queue_send(conn, false);
+    else if (send_directly(conn))
+        queue_send(conn, true);
+}
+
+/* ---- the verbs ---- */
+
+static void update_uring(struct loop *loop, parley_conn *conn)
+{
+    if (conn->dead) {
+        cancel_receive(conn);
+        cancel_send(conn);
+        return;
+    }
+    if (conn_has_output(conn) && !(conn->polled & URING_SENDING))
+        send_queued(loop->poller_state, conn);
+    if (!conn_wants_input(conn))
+        cancel_receive(conn);
+    else if (!(conn->polled & (URING_RECEIVING | URING_CANCELLING_RECEIVE)))
+        arm_receive(conn);
+}
+
+/* Even a turn that does not wait enters the kernel: with DEFER_TASKRUN nothing completes outside. */
+static void enter(struct io_uring *ring, int64_t timeout)
+{
+    struct __kernel_timespec limit = {.tv_sec = timeout / 1000, .tv_nsec = timeout % 1000 * 1000000};
+    struct io_uring_cqe *first;
+    if (timeout < 0)
+        io_uring_submit_and_wait(ring, 1);
+    else if (timeout == 0)
+        io_uring_submit_and_get_events(ring);
+    else
+        io_uring_submit_and_wait_timeout(ring, &first, 1, &limit, NULL);
+}
+
+/* What enter() returns does not matter: EINTR and ETIME are nothing to report, EBUSY and EAGAIN keep the entries
+ * for the next turn, and completions are counted where they stand. */
+static int sleep_uring(struct loop *loop, int64_t timeout)
+{
+    struct uring *uring = loop->poller_state;
+    uring_attend(loop);
+    if (uring->hurried || io_uring_cq_ready(&uring->ring) > 0)
+        timeout = 0;
+    uring->hurried = false;
+    uring->sends = 0;
+    enter(&uring->ring, timeout);
+    return (int)io_uring_cq_ready(&uring->ring);
+}
+
+const struct poller poller_uring = {.name = "uring",
+                                    .open = open_uring,
+                                    .close = close_uring,
+                                    .listen = uring_listen,
+                                    .watch = uring_watch,
+                                    .update = update_uring,
+                                    .sleep = sleep_uring,
+                                    .report = uring_report,
+                                    .forget = forget_uring};

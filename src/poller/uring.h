@@ -1,0 +1,118 @@
+/* The io_uring poller's own: uring.c has the verbs, uring_ring.c the ring and its buffers, uring_report.c
+ * the completions, uring_request.c what is asked of listeners and watched descriptors.
+ *
+ * Every operation the kernel holds has exactly one end: the completion without IORING_CQE_F_MORE. For a
+ * connection it is counted in conn->held and noted in conn->polled; for a listener or a watch it is a
+ * request, whose memory lives as long as the ring. */
+#ifndef POLLER_URING_H
+#define POLLER_URING_H
+
+#include "engine/loop.h"
+#include <liburing.h>
+
+/* What an operation is about: the low bits of its user data; the rest is the address. */
+enum uring_kind {
+    URING_NOTHING,        /* a cancel whose outcome shows elsewhere */
+    URING_REQUEST,
+    URING_RECEIVE,
+    URING_SEND,
+    URING_CANCEL_RECEIVE, /* of a connection */
+    URING_CANCEL_SEND,
+    URING_KINDS = 15      /* the mask */
+};
+
+/* conn->polled: what the kernel holds for it. */
+enum {
+    URING_RECEIVING = 1,
+    URING_SENDING = 2,
+    URING_CANCELLING_RECEIVE = 4,
+    URING_CANCELLING_SEND = 8,
+    URING_SHUT = 16 /* a cancel missed its operation: the socket was shut down to end it */
+};
+
+struct uring_sizes {
+    unsigned entries;     /* operations submitted in one call */
+    unsigned completions; /* room for the answers of one turn */
+    unsigned buffers;     /* a power of two */
+    unsigned buffer_size;
+};
+
+enum { URING_BUFFER_GROUP = 1, URING_VECTORS = 16 };
+
+/* What a send points to until it is submitted: one per entry of the submission queue. */
+struct uring_vectors {
+    struct msghdr message;
+    struct iovec vectors[URING_VECTORS];
+};
+
+/* An accept on a listener, or a poll of a watch. One shot each time. */
+struct uring_request {
+    struct uring_request *next;
+    struct listener *listener; /* NULL: not wanted any more, and perhaps gone */
+    struct watch *watch;       /* the same */
+    int fd;
+    bool armed;                /* the kernel holds it */
+    bool cancelled;            /* ... and was asked to give it back */
+    bool knocking;             /* accept had no descriptor to give: it waits for a client to be there */
+    bool knocked;              /* ... and there is one */
+    struct sockaddr_storage peer;
+    socklen_t peer_length;
+};
+
+struct uring {
+    struct io_uring ring;
+    struct uring_sizes sizes;
+    struct io_uring_buf_ring *buffer_ring; /* the buffers the kernel may receive into */
+    unsigned char *memory;                 /* of the buffers */
+    unsigned returned;                     /* buffers given back, not yet shown to the kernel */
+    struct uring_vectors *vectors;
+    struct uring_request *requests;
+    bool unattended;                       /* some request may have to be armed */
+    bool hurried;                          /* an entry was refused: try again without sleeping */
+    unsigned sends;                        /* in this turn */
+};
+
+/* For tests: sizes and setup to use instead of the usual ones; all zero otherwise. Before a loop opens. */
+struct uring_trial {
+    struct uring_sizes sizes;
+    int (*setup)(unsigned entries, struct io_uring *ring, struct io_uring_params *parameters);
+};
+extern struct uring_trial uring_trial;
+
+/* ---- uring_ring.c ---- */
+
+/* Opens the ring and its buffers: 0 or a parley_status. */
+int uring_open(struct uring *uring, const struct uring_sizes *sizes);
+void uring_close(struct uring *uring);
+/* An entry for one operation; submits what is queued if the queue is full. NULL when the kernel takes
+ * nothing now: the next sleep then does not wait. */
+struct io_uring_sqe *uring_entry(struct uring *uring);
+/* The user data of an operation; `subject` is a connection or a request. */
+static inline uint64_t uring_tag(const void *subject, enum uring_kind kind)
+{
+    return (uintptr_t)subject | (unsigned)kind;
+}
+/* Gives a buffer back; the kernel sees it after uring_show_buffers(). */
+void uring_give_back(struct uring *uring, unsigned buffer);
+void uring_show_buffers(struct uring *uring);
+
+/* ---- uring_request.c ---- */
+
+void uring_listen(struct loop *loop, struct listener *listener);
+void uring_watch(struct loop *loop, struct watch *watch);
+/* Arms the requests that are wanted and not armed. */
+void uring_attend(struct loop *loop);
+void uring_request_done(struct loop *loop, struct uring_request *request, int result);
+/* Takes all requests back from the kernel, and frees them. */
+void uring_end_requests(struct uring *uring);
+
+/* ---- uring_report.c ---- */
+
+void uring_report(struct loop *loop, int count);
+
+/* ---- uring.c ---- */
+
+/* The kernel no longer holds the operations in `bit` (one of conn->polled). */
+void uring_released(parley_conn *conn, unsigned bit);
+
+#endif

@@ -1,0 +1,102 @@
+/* What the ring has completed, put in the engine's words. */
+#include "engine/sys.h"
+#include "poller/uring.h"
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+
+/* Ends the operation, not the connection: cancelled, interrupted, or no buffer was free (kernels before 6.5 say
+ * so of a cancelled receive too). Settle asks again if the connection still wants it. */
+static bool is_passing(int result)
+{
+    return result == -ECANCELED || result == -ENOBUFS || result == -EAGAIN || result == -EINTR ||
+           result == -ENOMEM;
+}
+
+static void note_outcome(const parley_conn *conn, const char *call, int result, const char *meaning)
+{
+    if (result < 0)
+        sys.note(conn->fd, "io_uring: %s on %d completed: %s", call, conn->fd, strerrordesc_np(-result));
+    else
+        sys.note(conn->fd, "io_uring: %s on %d completed: %d  %s", call, conn->fd, result, meaning);
+}
+
+static void take_bytes(struct uring *uring, parley_conn *conn, unsigned buffer, int size)
+{
+    if (size > 0)
+        conn_received(conn, uring->memory + (size_t)buffer * uring->sizes.buffer_size, (size_t)size);
+    uring_give_back(uring, buffer);
+}
+
+static void received(struct uring *uring, parley_conn *conn, int result, unsigned flags)
+{
+    if (sys.note)
+        note_outcome(conn, "recv", result,
+                     result > 0 ? "bytes, in a buffer the kernel chose" : "the peer has finished sending");
+    if (!(flags & IORING_CQE_F_MORE))
+        uring_released(conn, URING_RECEIVING);
+    else if (!conn_wants_input(conn))
+        loop_touch(conn->loop, conn); /* a cancel came too early, or nobody has asked for it yet */
+    if (flags & IORING_CQE_F_BUFFER)
+        take_bytes(uring, conn, flags >> IORING_CQE_BUFFER_SHIFT, result);
+    if (result == 0 && !conn->eof)
+        conn_ended(conn);
+    else if (result < 0 && !is_passing(result))
+        conn_failed(conn, "recv", -result);
+}
+
+static void sent(parley_conn *conn, int result)
+{
+    if (sys.note)
+        note_outcome(conn, "sendmsg", result, "bytes of the queue are the kernel's now");
+    uring_released(conn, URING_SENDING);
+    if (result > 0)
+        conn_sent(conn, (size_t)result);
+    else if (result < 0 && !is_passing(result))
+        conn_failed(conn, "send", -result);
+}
+
+/* A cancel that missed an operation of a dead connection: the socket is shut down, which ends every operation
+ * on it. Not at first, since a shutdown says FIN where an abort should say RST. */
+static void cancelled(parley_conn *conn, unsigned bit, unsigned target, int result)
+{
+    conn->polled &= ~bit;
+    conn->held--;
+    if (conn->dead || !(conn->polled & target))
+        loop_touch(conn->loop, conn);
+    if (result < 0 && conn->dead && conn->polled & target && !(conn->polled & URING_SHUT)) {
+        conn->polled |= URING_SHUT;
+        sys.shutdown(conn->fd, SHUT_RDWR);
+    }
+}
+
+static void report_one(struct loop *loop, uint64_t tag, int result, unsigned flags)
+{
+    void *subject = (void *)(uintptr_t)(tag & ~(uint64_t)URING_KINDS);
+    switch ((enum uring_kind)(tag & URING_KINDS)) {
+    case URING_REQUEST: uring_request_done(loop, subject, result); break;
+    case URING_RECEIVE: received(loop->poller_state, subject, result, flags); break;
+    case URING_SEND: sent(subject, result); break;
+    case URING_CANCEL_RECEIVE:
+        cancelled(subject, URING_CANCELLING_RECEIVE, URING_RECEIVING, result);
+        break;
+    case URING_CANCEL_SEND: cancelled(subject, URING_CANCELLING_SEND, URING_SENDING, result); break;
+    default: break;
+    }
+}
+
+/* Each completion leaves the queue before it is reported: a report may submit, or fork, and never come back. */
+void uring_report(struct loop *loop, int count)
+{
+    struct uring *uring = loop->poller_state;
+    const struct io_uring_cq *queue = &uring->ring.cq;
+    for (int i = 0; i < count; i++) {
+        const struct io_uring_cqe *completion = &queue->cqes[*queue->khead & queue->ring_mask];
+        uint64_t tag = completion->user_data;
+        int result = completion->res;
+        unsigned flags = completion->flags;
+        io_uring_cq_advance(&uring->ring, 1);
+        report_one(loop, tag, result, flags);
+    }
+    uring_show_buffers(uring);
+}

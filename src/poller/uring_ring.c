@@ -1,0 +1,154 @@
+/* The ring and its buffers: set-up with what the kernel offers, and the way back. */
+#include "engine/error.h"
+#include "engine/sys.h"
+#include "poller/uring.h"
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+
+struct uring_trial uring_trial;
+
+/* Best first. DEFER_TASKRUN (6.1) lets completions happen when we ask for them only, COOP_TASKRUN (5.19) at
+ * least without an interrupt. */
+static const unsigned setups[] = {
+    IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_SUBMIT_ALL,
+    IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_SUBMIT_ALL,
+    IORING_SETUP_COOP_TASKRUN | IORING_SETUP_SUBMIT_ALL,
+    0,
+};
+
+static int set_up(struct uring *uring, unsigned flags)
+{
+    struct io_uring_params parameters = {.flags = flags | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP,
+                                         .cq_entries = uring->sizes.completions};
+    if (uring_trial.setup)
+        return uring_trial.setup(uring->sizes.entries, &uring->ring, &parameters);
+    return io_uring_queue_init_params(uring->sizes.entries, &uring->ring, &parameters);
+}
+
+static int set_up_best(struct uring *uring)
+{
+    int result = -EINVAL;
+    for (size_t i = 0; i < sizeof setups / sizeof *setups && result == -EINVAL; i++) {
+        result = set_up(uring, setups[i]);
+        if (result == 0 && sys.note)
+            sys.note(uring->ring.ring_fd, "io_uring: opened a ring of %u operations and %u completions%s",
+                     uring->sizes.entries, uring->sizes.completions,
+                     setups[i] & IORING_SETUP_DEFER_TASKRUN ? ", which come when we ask for them" : "");
+    }
+    return result;
+}
+
+static int refuse(const char *call, int error)
+{
+    const char *why = strerrordesc_np(error);
+    switch (error) {
+    case ENOSYS: why = "this kernel has no io_uring"; break;
+    case EPERM:
+    case EACCES:
+        why = "not permitted here (kernel.io_uring_disabled, or the rules of a container)";
+        break;
+    case ENOMEM: why = "no memory, or more than RLIMIT_MEMLOCK allows (ulimit -l)"; break;
+    case EINVAL: why = "this kernel is too old for it (6.1 is needed)"; break;
+    case EMFILE:
+    case ENFILE: why = "too many open files"; break;
+    default: break;
+    }
+    return fail(PARLEY_RESOURCE, "%s: %s; choose another poller, such as epoll", call, why);
+}
+
+/* Zeroed pages that a forked child does not get: the kernel writes to them. */
+static void *map_pages(size_t size)
+{
+    void *pages = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (pages == MAP_FAILED)
+        return NULL;
+    madvise(pages, size, MADV_DONTFORK);
+    return pages;
+}
+
+static size_t buffer_ring_size(const struct uring *uring)
+{
+    return uring->sizes.buffers * sizeof(struct io_uring_buf);
+}
+
+static size_t memory_size(const struct uring *uring)
+{
+    return (size_t)uring->sizes.buffers * uring->sizes.buffer_size;
+}
+
+static int register_buffers(struct uring *uring)
+{
+    struct io_uring_buf_reg registration = {.ring_addr = (uintptr_t)uring->buffer_ring,
+                                            .ring_entries = uring->sizes.buffers,
+                                            .bgid = URING_BUFFER_GROUP};
+    io_uring_buf_ring_init(uring->buffer_ring);
+    int result = io_uring_register_buf_ring(&uring->ring, &registration, 0);
+    if (result < 0)
+        return result;
+    for (unsigned buffer = 0; buffer < uring->sizes.buffers; buffer++)
+        uring_give_back(uring, buffer);
+    uring_show_buffers(uring);
+    return 0;
+}
+
+static int open_memory(struct uring *uring)
+{
+    uring->vectors = sys.malloc(uring->ring.sq.ring_entries * sizeof *uring->vectors);
+    uring->buffer_ring = map_pages(buffer_ring_size(uring));
+    uring->memory = map_pages(memory_size(uring));
+    return uring->vectors && uring->buffer_ring && uring->memory ? 0 : -ENOMEM;
+}
+
+int uring_open(struct uring *uring, const struct uring_sizes *sizes)
+{
+    *uring = (struct uring){.sizes = *sizes};
+    int result = set_up_best(uring);
+    if (result < 0)
+        return refuse("io_uring_setup", -result);
+    io_uring_ring_dontfork(&uring->ring);
+    io_uring_register_ring_fd(&uring->ring); /* cheaper calls; where it fails they work all the same */
+    result = open_memory(uring);
+    if (result == 0)
+        result = register_buffers(uring);
+    if (result == 0)
+        return 0;
+    uring_close(uring);
+    return refuse("io_uring_register", -result);
+}
+
+void uring_close(struct uring *uring)
+{
+    io_uring_queue_exit(&uring->ring);
+    if (uring->memory)
+        munmap(uring->memory, memory_size(uring));
+    if (uring->buffer_ring)
+        munmap(uring->buffer_ring, buffer_ring_size(uring));
+    sys.free(uring->vectors);
+}
+
+struct io_uring_sqe *uring_entry(struct uring *uring)
+{
+    struct io_uring_sqe *entry = io_uring_get_sqe(&uring->ring);
+    if (!entry) {
+        io_uring_submit(&uring->ring);
+        entry = io_uring_get_sqe(&uring->ring);
+    }
+    if (!entry)
+        uring->hurried = true; /* the kernel wants its completions read first */
+    return entry;
+}
+
+void uring_give_back(struct uring *uring, unsigned buffer)
+{
+    unsigned char *bytes = uring->memory + (size_t)buffer * uring->sizes.buffer_size;
+    io_uring_buf_ring_add(uring->buffer_ring, bytes, uring->sizes.buffer_size, (unsigned short)buffer,
+                          io_uring_buf_ring_mask(uring->sizes.buffers), (int)uring->returned++);
+}
+
+void uring_show_buffers(struct uring *uring)
+{
+    io_uring_buf_ring_advance(uring->buffer_ring, (int)uring->returned);
+    uring->returned = 0;
+}
