@@ -29,7 +29,9 @@ def tracked_files():
 
 
 def text_files():
-    return [path for path in tracked_files() if path.suffix in TEXT_SUFFIXES]
+    """Without the fuzzers' inputs, which are bytes."""
+    return [path for path in tracked_files()
+            if path.suffix in TEXT_SUFFIXES and "corpus" not in path.relative_to(ROOT).parts]
 
 
 def c_files(*directories):
