@@ -1,0 +1,129 @@
+# bash completion for parley; made by: parley completion bash
+_parley() {
+    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} options words
+    if [[ $previous == '=' ]]; then
+        previous=${COMP_WORDS[COMP_CWORD - 2]}
+    elif [[ $current == '=' ]]; then
+        current=
+    fi
+    COMPREPLY=()
+    if ((COMP_CWORD == 1)); then
+        mapfile -t COMPREPLY < <(compgen -W 'serve listen connect help version completion --help --version' -- "$current")
+        return
+    fi
+    case ${COMP_WORDS[1]} in
+    serve)
+        case $previous in
+        --port | -p) return ;;
+        --ipaddr | -i) mapfile -t COMPREPLY < <(compgen -A hostname -- "$current"); return ;;
+        --domain | -d) mapfile -t COMPREPLY < <(compgen -A hostname -- "$current"); return ;;
+        --unix | -U) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --listen) return ;;
+        --backlog) return ;;
+        --ready-fd) return ;;
+        --model) mapfile -t COMPREPLY < <(compgen -W 'iterative fork thread prefork prethread blocking select poll epoll uring iterative+blocking iterative+select iterative+poll iterative+epoll iterative+uring fork+blocking fork+select fork+poll fork+epoll fork+uring thread+blocking thread+select thread+poll thread+epoll thread+uring prefork+blocking prefork+select prefork+poll prefork+epoll prefork+uring prethread+blocking prethread+select prethread+poll prethread+epoll prethread+uring' -- "$current"); return ;;
+        --workers) return ;;
+        --connections) return ;;
+        --high-water) return ;;
+        --queue-max) return ;;
+        --framing) return ;;
+        --idle) return ;;
+        --life) return ;;
+        --write-timeout) return ;;
+        --linger) return ;;
+        --drain) return ;;
+        --keepalive) return ;;
+        --receive-buffer) return ;;
+        --send-buffer) return ;;
+        --message) return ;;
+        --log) mapfile -t COMPREPLY < <(compgen -W 'text json off none' -- "$current"); return ;;
+        esac
+        options=' --port -p --ipaddr -i --domain -d --unix -U --ipv4 -4 --ipv6 -6 --listen --passive -l --keep -k --backlog --print-port --ready-fd --model --explain --workers --reuseport --connections --high-water --queue-max --framing --idle --life --write-timeout --linger --drain --no-nodelay --keepalive --receive-buffer --send-buffer --once --message --log --verbose -v --quiet -q --help -h'
+        words='hangup echo upper greet discard chargen'
+        ;;
+    listen)
+        case $previous in
+        --port | -p) return ;;
+        --ipaddr | -i) mapfile -t COMPREPLY < <(compgen -A hostname -- "$current"); return ;;
+        --domain | -d) mapfile -t COMPREPLY < <(compgen -A hostname -- "$current"); return ;;
+        --unix | -U) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --backlog) return ;;
+        --ready-fd) return ;;
+        --prompt) return ;;
+        --until) return ;;
+        --framing) return ;;
+        --quit-after | -q) return ;;
+        --save) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --model) mapfile -t COMPREPLY < <(compgen -W 'iterative fork thread prefork prethread blocking select poll epoll uring iterative+blocking iterative+select iterative+poll iterative+epoll iterative+uring fork+blocking fork+select fork+poll fork+epoll fork+uring thread+blocking thread+select thread+poll thread+epoll thread+uring prefork+blocking prefork+select prefork+poll prefork+epoll prefork+uring prethread+blocking prethread+select prethread+poll prethread+epoll prethread+uring' -- "$current"); return ;;
+        --idle) return ;;
+        --life) return ;;
+        --write-timeout) return ;;
+        --linger) return ;;
+        --drain) return ;;
+        --keepalive) return ;;
+        --receive-buffer) return ;;
+        --send-buffer) return ;;
+        --log) mapfile -t COMPREPLY < <(compgen -W 'text json off none' -- "$current"); return ;;
+        esac
+        options=' --port -p --ipaddr -i --domain -d --unix -U --ipv4 -4 --ipv6 -6 --keep -k --listen -l --backlog --print-port --ready-fd --prompt --until --framing --crlf -C --half-close -N --quit-after -q --dump --save --raw --model --explain --idle --life --write-timeout --linger --drain --no-nodelay --keepalive --receive-buffer --send-buffer --log --verbose -v --help -h'
+        words=''
+        ;;
+    connect)
+        case $previous in
+        --port | -p) return ;;
+        --ipaddr | -i) mapfile -t COMPREPLY < <(compgen -A hostname -- "$current"); return ;;
+        --domain | -d) mapfile -t COMPREPLY < <(compgen -A hostname -- "$current"); return ;;
+        --unix | -U) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --connect-timeout | -w) return ;;
+        --retry) return ;;
+        --wait) return ;;
+        --bind) return ;;
+        --source-port) return ;;
+        --send) return ;;
+        --every) return ;;
+        --count) return ;;
+        --prompt) return ;;
+        --until) return ;;
+        --framing) return ;;
+        --quit-after | -q) return ;;
+        --save) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --model) mapfile -t COMPREPLY < <(compgen -W 'iterative fork thread prefork prethread blocking select poll epoll uring iterative+blocking iterative+select iterative+poll iterative+epoll iterative+uring fork+blocking fork+select fork+poll fork+epoll fork+uring thread+blocking thread+select thread+poll thread+epoll thread+uring prefork+blocking prefork+select prefork+poll prefork+epoll prefork+uring prethread+blocking prethread+select prethread+poll prethread+epoll prethread+uring' -- "$current"); return ;;
+        --idle) return ;;
+        --life) return ;;
+        --write-timeout) return ;;
+        --linger) return ;;
+        --drain) return ;;
+        --keepalive) return ;;
+        --receive-buffer) return ;;
+        --send-buffer) return ;;
+        --log) mapfile -t COMPREPLY < <(compgen -W 'text json off none' -- "$current"); return ;;
+        esac
+        options=' --port -p --ipaddr -i --domain -d --unix -U --ipv4 -4 --ipv6 -6 --connect-timeout -w --retry --wait --bind --source-port --probe -z --send --every --count --prompt --until --framing --crlf -C --half-close -N --quit-after -q --dump --save --raw --model --explain --idle --life --write-timeout --linger --drain --no-nodelay --keepalive --receive-buffer --send-buffer --log --verbose -v --help -h'
+        words=''
+        ;;
+    help)
+        case $previous in
+        esac
+        options=' --man --help -h'
+        words='serve listen connect help version completion'
+        ;;
+    version)
+        case $previous in
+        esac
+        options=' --help -h'
+        words=''
+        ;;
+    completion)
+        case $previous in
+        esac
+        options=' --help -h'
+        words='bash zsh fish'
+        ;;
+    esac
+    if [[ $current == -* ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
+    elif ((COMP_CWORD == 2)); then
+        mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
+    fi
+}
+complete -F _parley parley

@@ -1,0 +1,147 @@
+#compdef parley
+# zsh completion for parley; made by: parley completion zsh
+_parley() {
+    local line state
+    _arguments -C '1:subcommand:((serve\:"serves one of the built-in services under any server design" listen\:"waits for a client and talks to it from here" connect\:"connects to a server and talks to it from here" help\:"tells what a subcommand does and its options" version\:"prints the version" completion\:"prints the completion for a shell"))' '*::operand:->operands'
+    case $line[1] in
+    serve)
+        _arguments -s -S \
+            '(-p --port)'{-p+,--port=}'[the port]:PORT: ' \
+            '(-i --ipaddr)'{-i+,--ipaddr=}'[the IP address]:ADDRESS:_hosts' \
+            '(-d --domain)'{-d+,--domain=}'[the host'\''s name]:NAME:_hosts' \
+            '(-U --unix)'{-U+,--unix=}'[a unix socket instead of TCP; @NAME is an abstract one]:PATH:_files' \
+            '(-4 --ipv4)'{-4,--ipv4}'[IPv4 only]' \
+            '(-6 --ipv6)'{-6,--ipv6}'[IPv6 only]' \
+            '--listen=[one more address to listen on; may be repeated]:ADDRESS: ' \
+            '(-l --passive)'{-l,--passive}'[listens; always so]' \
+            '(-k --keep)'{-k,--keep}'[serves client after client; always so]' \
+            '--backlog=[length of the queue of clients not yet accepted; by default the system'\''s maximum]:N: ' \
+            '--print-port[prints the port of each listening socket on stdout, a line each]' \
+            '--ready-fd=[writes each listening address to descriptor N, a line each, and closes it]:N: ' \
+            '--model=[the server design, PLACEMENT+POLLER or either half\: iterative, fork, thread, prefork or prethread with blocking, select, poll, epoll or uring; prethread+epoll]:MODEL:(iterative fork thread prefork prethread blocking select poll epoll uring iterative+blocking iterative+select iterative+poll iterative+epoll iterative+uring fork+blocking fork+select fork+poll fork+epoll fork+uring thread+blocking thread+select thread+poll thread+epoll thread+uring prefork+blocking prefork+select prefork+poll prefork+epoll prefork+uring prethread+blocking prethread+select prethread+poll prethread+epoll prethread+uring)' \
+            '--explain[tells each system call of a connection'\''s life on stderr as it happens]' \
+            '--workers=[workers of prefork and prethread; by default the processors, 1 is a single loop]:N: ' \
+            '--reuseport[gives each worker a listening socket of its own (SO_REUSEPORT)]' \
+            '--connections=[most connections at once in a worker; above it accepting pauses]:N: ' \
+            '--high-water=[queued bytes above which a connection'\''s reading pauses; 256KiB]:SIZE: ' \
+            '--queue-max=[queued bytes above which a connection is cut; 64MiB]:SIZE: ' \
+            '--framing=[how messages are told apart\: "raw", "line max=512", "u16be", "u32be max=1MiB", "varint", "fixed=64", "delim=\\r\\n"]:FRAMING: ' \
+            '--idle=[closes a connection without a byte either way for so long]:TIME: ' \
+            '--life=[closes a connection so long after it was established]:TIME: ' \
+            '--write-timeout=[cuts a peer that takes no byte of what is queued for so long; 60s]:TIME: ' \
+            '--linger=[after the last byte waits so long for the peer to finish too; 2s]:TIME: ' \
+            '--drain=[when told to stop, lets connections finish for so long; 10s]:TIME: ' \
+            '--no-nodelay[leaves Nagle'\''s algorithm on (no TCP_NODELAY)]' \
+            '--keepalive=[probes a silent peer after so long]:TIME: ' \
+            '--receive-buffer=[SO_RCVBUF]:SIZE: ' \
+            '--send-buffer=[SO_SNDBUF]:SIZE: ' \
+            '--once[one exchange a connection\: answers the first message and closes]' \
+            '--message=[what it answers, sent exactly as given; by default "Hello!" and a newline]:TEXT: ' \
+            '--log=[how events are told on stderr\: text, json (an object a line) or none]:FORMAT:(text json off none)' \
+            '(-v --verbose)'{-v,--verbose}'[tells more]' \
+            '(-q --quiet)'{-q,--quiet}'[tells failures only]' \
+            '(-h --help)'{-h,--help}'[shows this help]' \
+            '1:operand:((hangup\:"accepts and hangs up at once" echo\:"sends back what it receives" upper\:"sends it back with a-z as A-Z; a line \"end\" ends the conversation" greet\:"reads the first message, answers with its own, and closes" discard\:"reads and forgets \(RFC 863\)" chargen\:"sends a pattern of characters without end \(RFC 864\)"))' \
+            '*:address:_hosts'
+        ;;
+    listen)
+        _arguments -s -S \
+            '(-p --port)'{-p+,--port=}'[the port]:PORT: ' \
+            '(-i --ipaddr)'{-i+,--ipaddr=}'[the IP address]:ADDRESS:_hosts' \
+            '(-d --domain)'{-d+,--domain=}'[the host'\''s name]:NAME:_hosts' \
+            '(-U --unix)'{-U+,--unix=}'[a unix socket instead of TCP; @NAME is an abstract one]:PATH:_files' \
+            '(-4 --ipv4)'{-4,--ipv4}'[IPv4 only]' \
+            '(-6 --ipv6)'{-6,--ipv6}'[IPv6 only]' \
+            '(-k --keep)'{-k,--keep}'[waits for the next client when one has left]' \
+            '(-l --listen)'{-l,--listen}'[listens; always so]' \
+            '--backlog=[length of the queue of clients not yet accepted; by default the system'\''s maximum]:N: ' \
+            '--print-port[prints the port of each listening socket on stdout, a line each]' \
+            '--ready-fd=[writes each listening address to descriptor N, a line each, and closes it]:N: ' \
+            '--prompt=[shows TEXT before each line that is typed]:TEXT: ' \
+            '--until=[leaves when the peer'\''s answer is TEXT]:TEXT: ' \
+            '--framing=[each line of the input is a message, and each message is shown as a line\: "line", "u16be", "u32be max=1MiB", "varint", "fixed=64", "delim=\\r\\n"]:FRAMING: ' \
+            '(-C --crlf)'{-C,--crlf}'[ends each line sent with CR LF]' \
+            '(-N --half-close)'{-N,--half-close}'[says the end when the input ends, and goes on reading; always so]' \
+            '(-q --quit-after)'{-q+,--quit-after=}'[leaves so long after the input'\''s end, even if the peer goes on]:TIME: ' \
+            '--dump[shows what passes, both ways, in hex and text with the time, on stderr]' \
+            '--save=[writes what is received to FILE too]:FILE:_files' \
+            '--raw[shows control bytes on a terminal as they come]' \
+            '--model=[the server design, PLACEMENT+POLLER or either half\: iterative, fork, thread, prefork or prethread with blocking, select, poll, epoll or uring; prethread+epoll]:MODEL:(iterative fork thread prefork prethread blocking select poll epoll uring iterative+blocking iterative+select iterative+poll iterative+epoll iterative+uring fork+blocking fork+select fork+poll fork+epoll fork+uring thread+blocking thread+select thread+poll thread+epoll thread+uring prefork+blocking prefork+select prefork+poll prefork+epoll prefork+uring prethread+blocking prethread+select prethread+poll prethread+epoll prethread+uring)' \
+            '--explain[tells each system call of a connection'\''s life on stderr as it happens]' \
+            '--idle=[closes a connection without a byte either way for so long]:TIME: ' \
+            '--life=[closes a connection so long after it was established]:TIME: ' \
+            '--write-timeout=[cuts a peer that takes no byte of what is queued for so long; 60s]:TIME: ' \
+            '--linger=[after the last byte waits so long for the peer to finish too; 2s]:TIME: ' \
+            '--drain=[when told to stop, lets connections finish for so long; 10s]:TIME: ' \
+            '--no-nodelay[leaves Nagle'\''s algorithm on (no TCP_NODELAY)]' \
+            '--keepalive=[probes a silent peer after so long]:TIME: ' \
+            '--receive-buffer=[SO_RCVBUF]:SIZE: ' \
+            '--send-buffer=[SO_SNDBUF]:SIZE: ' \
+            '--log=[how events are told on stderr\: text, json (an object a line) or none]:FORMAT:(text json off none)' \
+            '(-v --verbose)'{-v,--verbose}'[tells more]' \
+            '(-h --help)'{-h,--help}'[shows this help]' \
+            '*:address:_hosts'
+        ;;
+    connect)
+        _arguments -s -S \
+            '(-p --port)'{-p+,--port=}'[the port]:PORT: ' \
+            '(-i --ipaddr)'{-i+,--ipaddr=}'[the IP address]:ADDRESS:_hosts' \
+            '(-d --domain)'{-d+,--domain=}'[the host'\''s name]:NAME:_hosts' \
+            '(-U --unix)'{-U+,--unix=}'[a unix socket instead of TCP; @NAME is an abstract one]:PATH:_files' \
+            '(-4 --ipv4)'{-4,--ipv4}'[IPv4 only]' \
+            '(-6 --ipv6)'{-6,--ipv6}'[IPv6 only]' \
+            '(-w --connect-timeout)'{-w+,--connect-timeout=}'[gives up after so long, name look-up and retries included]:TIME: ' \
+            '--retry=[tries again so many times, pausing longer and longer]:N: ' \
+            '--wait=[keeps trying for so long until the server is there]:TIME: ' \
+            '--bind=[the local address, and port if named, to connect from]:ADDRESS: ' \
+            '--source-port=[the local port to connect from]:PORT: ' \
+            '(-z --probe)'{-z,--probe}'[connects, says so by the exit code, and leaves without sending]' \
+            '--send=[sends TEXT instead of reading the input; %d in it is the message'\''s number]:TEXT: ' \
+            '--every=[sends it again each TIME]:TIME: ' \
+            '--count=[how often, with --every]:N: ' \
+            '--prompt=[shows TEXT before each line that is typed]:TEXT: ' \
+            '--until=[leaves when the peer'\''s answer is TEXT]:TEXT: ' \
+            '--framing=[each line of the input is a message, and each message is shown as a line\: "line", "u16be", "u32be max=1MiB", "varint", "fixed=64", "delim=\\r\\n"]:FRAMING: ' \
+            '(-C --crlf)'{-C,--crlf}'[ends each line sent with CR LF]' \
+            '(-N --half-close)'{-N,--half-close}'[says the end when the input ends, and goes on reading; always so]' \
+            '(-q --quit-after)'{-q+,--quit-after=}'[leaves so long after the input'\''s end, even if the peer goes on]:TIME: ' \
+            '--dump[shows what passes, both ways, in hex and text with the time, on stderr]' \
+            '--save=[writes what is received to FILE too]:FILE:_files' \
+            '--raw[shows control bytes on a terminal as they come]' \
+            '--model=[the server design, PLACEMENT+POLLER or either half\: iterative, fork, thread, prefork or prethread with blocking, select, poll, epoll or uring; prethread+epoll]:MODEL:(iterative fork thread prefork prethread blocking select poll epoll uring iterative+blocking iterative+select iterative+poll iterative+epoll iterative+uring fork+blocking fork+select fork+poll fork+epoll fork+uring thread+blocking thread+select thread+poll thread+epoll thread+uring prefork+blocking prefork+select prefork+poll prefork+epoll prefork+uring prethread+blocking prethread+select prethread+poll prethread+epoll prethread+uring)' \
+            '--explain[tells each system call of a connection'\''s life on stderr as it happens]' \
+            '--idle=[closes a connection without a byte either way for so long]:TIME: ' \
+            '--life=[closes a connection so long after it was established]:TIME: ' \
+            '--write-timeout=[cuts a peer that takes no byte of what is queued for so long; 60s]:TIME: ' \
+            '--linger=[after the last byte waits so long for the peer to finish too; 2s]:TIME: ' \
+            '--drain=[when told to stop, lets connections finish for so long; 10s]:TIME: ' \
+            '--no-nodelay[leaves Nagle'\''s algorithm on (no TCP_NODELAY)]' \
+            '--keepalive=[probes a silent peer after so long]:TIME: ' \
+            '--receive-buffer=[SO_RCVBUF]:SIZE: ' \
+            '--send-buffer=[SO_SNDBUF]:SIZE: ' \
+            '--log=[how events are told on stderr\: text, json (an object a line) or none]:FORMAT:(text json off none)' \
+            '(-v --verbose)'{-v,--verbose}'[tells more]' \
+            '(-h --help)'{-h,--help}'[shows this help]' \
+            '*:address:_hosts'
+        ;;
+    help)
+        _arguments -s -S \
+            '--man[prints the options as the manual page has them, in scdoc]' \
+            '(-h --help)'{-h,--help}'[shows this help]' \
+            '1:operand:((serve\:"serves one of the built-in services under any server design" listen\:"waits for a client and talks to it from here" connect\:"connects to a server and talks to it from here" help\:"tells what a subcommand does and its options" version\:"prints the version" completion\:"prints the completion for a shell"))' \
+            '*:address:_hosts'
+        ;;
+    version)
+        _arguments -s -S \
+            '(-h --help)'{-h,--help}'[shows this help]' \
+            '*:address:_hosts'
+        ;;
+    completion)
+        _arguments -s -S \
+            '(-h --help)'{-h,--help}'[shows this help]' \
+            '1:operand:((bash\:"for bash-completion/completions/parley" zsh\:"for site-functions/_parley" fish\:"for vendor_completions.d/parley.fish"))' \
+            '*:address:_hosts'
+        ;;
+    esac
+}
+_parley "$@"

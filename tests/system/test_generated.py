@@ -1,0 +1,106 @@
+"""Help, completions and manual say the same as the parser, since all come from one table."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = Path(os.environ.get("PARLEY_BUILD", ROOT / "build"))
+PARLEY = BUILD / "parley"
+SUBCOMMANDS = ["serve", "listen", "connect", "help", "version", "completion"]
+
+
+def run(*command, **options):
+    return subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=30,
+                          stdin=subprocess.DEVNULL, **options)
+
+
+def help_of(subcommand):
+    done = run(PARLEY, "help", subcommand)
+    assert done.returncode == 0 and not done.stderr
+    return done.stdout
+
+
+def test_generated_files_are_those_of_the_command():
+    done = run(ROOT / "scripts/generate", "--check", cwd=ROOT, env=dict(os.environ, PARLEY_BUILD=str(BUILD)))
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("subcommand", SUBCOMMANDS)
+def test_help_is_the_same_however_asked(subcommand):
+    text = help_of(subcommand)
+    for word in ("--help", "-h"):
+        done = run(PARLEY, subcommand, word)
+        assert (done.returncode, done.stdout, done.stderr) == (0, text, "")
+    assert all(len(line) <= 80 for line in text.splitlines() if not line.startswith("  parley "))
+
+
+def test_help_without_a_subcommand_lists_them():
+    text = run(PARLEY, "--help").stdout
+    assert text == run(PARLEY, "help").stdout == run(PARLEY, "-h").stdout
+    assert all(f"\n  {subcommand} " in text for subcommand in SUBCOMMANDS)
+
+
+def test_no_subcommand_is_a_mistake():
+    done = run(PARLEY)
+    assert done.returncode == 2 and not done.stdout and "usage:" in done.stderr
+    done = run(PARLEY, "cnnect")
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and "parley connect" in done.stderr
+
+
+def test_version():
+    texts = {run(PARLEY, word).stdout for word in ("--version", "version", "-V")}
+    assert len(texts) == 1 and re.fullmatch(r"parley \d+\.\d+\.\d+\n", texts.pop())
+
+
+@pytest.mark.parametrize("subcommand", ["serve", "listen", "connect"])
+def test_manual_renders_every_option(subcommand):
+    if not shutil.which("scdoc"):
+        pytest.skip("scdoc is not installed, so the manual is not built")
+    names = re.findall(r"^ {2,6}(?:-\w, )?--([\w-]+)", help_of(subcommand), re.MULTILINE)
+    with open(ROOT / f"man/parley-{subcommand}.1.scd", encoding="utf-8") as source:
+        page = subprocess.run(["scdoc"], stdin=source, capture_output=True, text=True, check=True).stdout
+    assert len(names) > 15
+    assert not [name for name in names if "--" + name not in page.replace("\\-", "-")]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_is_valid_in_its_shell(shell, tmp_path):
+    done = run(PARLEY, "completion", shell)
+    assert done.returncode == 0
+    script = tmp_path / "completion"
+    script.write_text(done.stdout, encoding="utf-8")
+    assert "write-timeout" in done.stdout
+    if shutil.which(shell):
+        checked = run(shell, "-n", script)
+        assert checked.returncode == 0 and not checked.stderr
+
+
+def complete_in_bash(*words):
+    script = ('source <("$0" completion bash); COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _parley 2>/dev/null; '
+              'printf "%s\\n" "${COMPREPLY[@]}"')
+    return run("bash", "-c", script, PARLEY, *words).stdout.split()
+
+
+def test_bash_completes_subcommands_services_options_and_values():
+    assert complete_in_bash("parley", "se") == ["serve"]
+    assert complete_in_bash("parley", "serve", "up") == ["upper"]
+    assert complete_in_bash("parley", "serve", "echo", "--write") == ["--write-timeout"]
+    assert complete_in_bash("parley", "serve", "echo", "--model", "prefork+e") == ["prefork+epoll"]
+    assert complete_in_bash("parley", "serve", "echo", "--log", "=", "js") == ["json"]
+
+
+def test_output_that_cannot_be_written_is_a_fault():
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run([PARLEY, "help", "serve"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=30,
+                              stdin=subprocess.DEVNULL)
+    assert done.returncode == 2 and "stdout" in done.stderr
+
+
+def test_closed_standard_descriptors_do_no_harm():
+    done = run("sh", "-c", f"exec '{PARLEY}' help <&- >&- 2>&-")
+    assert done.returncode == 0
