@@ -13,7 +13,7 @@ target_compile_definitions(build-flags INTERFACE
     _GNU_SOURCE PARLEY_VERSION_STRING="${PROJECT_VERSION}")
 target_compile_options(build-flags INTERFACE
     -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition
-    -Wpointer-arith -Wvla -Walloca -Wformat=2 -Wundef -Wwrite-strings -Wcast-qual -Wcast-align
+    -Wpointer-arith -Wvla -Walloca -Wformat=2 -Wundef -Wwrite-strings -Wcast-align
     -Wimplicit-fallthrough -Wnull-dereference)
 if(PARLEY_WERROR)
     target_compile_options(build-flags INTERFACE -Werror)
