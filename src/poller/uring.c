@@ -95,7 +95,7 @@ static void cancel(parley_conn *conn, enum uring_kind target, enum uring_kind ki
     io_uring_prep_cancel64(entry, uring_tag(conn, target), 0);
     holds(conn, entry, kind, bit);
     if (sys.note)
-        sys.note(conn->fd, "io_uring: queue cancel of the %s on %d", target == URING_SEND ? "sendmsg" : "recv",
+        sys.note(conn->fd, "io_uring: queue cancel of the %s on %d", target == URING_SEND ? "send" : "recv",
                  conn->fd);
 }
 
@@ -113,34 +113,48 @@ static void cancel_send(parley_conn *conn)
 
 /* ---- sending ---- */
 
-/* The kernel has copied the vectors once the entry is submitted, before the same entry is used again; the bytes
- * stay where they are until it is done. */
+/* The kernel copies the vectors when the entry is submitted, so before the same entry is used again; the bytes
+ * stay where they are until it is done. One chunk, the usual case, needs no vectors. */
+static void prepare_send(const struct uring *uring, struct io_uring_sqe *entry, const parley_conn *conn)
+{
+    struct uring_vectors *slot = &uring->vectors[entry - uring->ring.sq.sqes];
+    size_t count = queue_vectors(&conn->queue, slot->vectors, URING_VECTORS);
+    slot->message = (struct msghdr){.msg_iov = slot->vectors, .msg_iovlen = count};
+    if (count == 1)
+        io_uring_prep_send(entry, conn->fd, slot->vectors->iov_base, slot->vectors->iov_len, MSG_NOSIGNAL);
+    else
+        io_uring_prep_sendmsg(entry, conn->fd, &slot->message, MSG_NOSIGNAL);
+}
+
 static void queue_send(parley_conn *conn, bool full)
 {
-    struct uring *uring = conn->loop->poller_state;
     struct io_uring_sqe *entry = entry_for(conn);
     if (!entry)
         return;
-    struct uring_vectors *slot = &uring->vectors[entry - uring->ring.sq.sqes];
-    slot->message = (struct msghdr){.msg_iov = slot->vectors};
-    slot->message.msg_iovlen = queue_vectors(&conn->queue, slot->vectors, URING_VECTORS);
-    io_uring_prep_sendmsg(entry, conn->fd, &slot->message, MSG_NOSIGNAL);
+    prepare_send(conn->loop->poller_state, entry, conn);
     if (full)
         entry->ioprio |= IORING_RECVSEND_POLL_FIRST;
     holds(conn, entry, URING_SEND, URING_SENDING);
     if (sys.note)
-        sys.note(conn->fd, "io_uring: queue sendmsg on %d of %zu bytes%s", conn->fd, conn->queue.size,
+        sys.note(conn->fd, "io_uring: queue send on %d of %zu bytes%s", conn->fd, queue_size(&conn->queue),
                  full ? "  the kernel's buffer is full: it sends once there is room" : "");
+}
+
+static ssize_t send_some(const parley_conn *conn)
+{
+    struct iovec vectors[URING_VECTORS];
+    size_t count = queue_vectors(&conn->queue, vectors, URING_VECTORS);
+    struct msghdr message = {.msg_iov = vectors, .msg_iovlen = count};
+    if (count == 1)
+        return sys.send(conn->fd, vectors->iov_base, vectors->iov_len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return sys.sendmsg(conn->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 /* Sends until the queue is empty or the kernel takes no more: true, wait for room. */
 static bool send_directly(parley_conn *conn)
 {
     while (conn_has_output(conn)) {
-        struct iovec vectors[URING_VECTORS];
-        struct msghdr message = {.msg_iov = vectors};
-        message.msg_iovlen = queue_vectors(&conn->queue, vectors, URING_VECTORS);
-        ssize_t taken = sys.sendmsg(conn->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+        ssize_t taken = send_some(conn);
         if (taken >= 0)
             conn_sent(conn, (size_t)taken);
         else if (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM)

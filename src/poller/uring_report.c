@@ -48,7 +48,7 @@ static void received(struct uring *uring, parley_conn *conn, int result, unsigne
 static void sent(parley_conn *conn, int result)
 {
     if (sys.note)
-        note_outcome(conn, "sendmsg", result, "bytes of the queue are the kernel's now");
+        note_outcome(conn, "send", result, "bytes of the queue are the kernel's now");
     uring_released(conn, URING_SENDING);
     if (result > 0)
         conn_sent(conn, (size_t)result);
