@@ -1,0 +1,311 @@
+/* parley: write the handler of a TCP service once; run it, unchanged, under every server design.
+ *
+ *     static void received(parley_conn *conn, const void *bytes, size_t size)
+ *     {
+ *         parley_send(conn, bytes, size);
+ *     }
+ *
+ *     int main(void)
+ *     {
+ *         static const parley_handler echo = PARLEY_HANDLER(.name = "echo", .received = received);
+ *         return parley_serve(&echo, "3000", "prethread+epoll");
+ *     }
+ *
+ * Three rules cover the whole library:
+ *  1. A connection belongs to one worker. Calls that take a `parley_conn` are made inside its own
+ *     callbacks only; it is lent there, and never yours to free.
+ *  2. Calls that take a `parley_server` together with a `parley_id` may be made from any thread.
+ *  3. A call that fails returns a negative parley_status; parley_error() has the sentence.
+ *
+ * Sizes are bytes, times are milliseconds, addresses are text: "3000", ":3000", "host:3000",
+ * "[::1]:3000", "unix:/path", "@abstract". */
+#ifndef PARLEY_H
+#define PARLEY_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define PARLEY_VERSION_MAJOR 0
+#define PARLEY_VERSION_MINOR 1
+#define PARLEY_VERSION_PATCH 0
+
+#if defined(__GNUC__)
+#define PARLEY_PRINTF(text, first) __attribute__((format(printf, text, first)))
+#define PARLEY_API __attribute__((visibility("default")))
+#else
+#define PARLEY_PRINTF(text, first)
+#define PARLEY_API
+#endif
+
+/* A set of listeners, dialled connections and workers that share one handler and one model.
+ * Made by parley_server_new(), owned by the caller, freed by parley_server_free(). */
+typedef struct parley_server parley_server;
+
+/* One connection, accepted or dialled. Owned by the engine; valid from `opened` to `closed`. */
+typedef struct parley_conn parley_conn;
+
+/* A blocking client connection for small programs; owned by the caller. */
+typedef struct parley_stream parley_stream;
+
+/* Names a connection outside its callbacks: worker, slot and generation. 0 names none. An id that
+ * outlived its connection is refused with PARLEY_STALE, never mistaken for a later connection. */
+typedef uint64_t parley_id;
+
+/* What a failing call returns. */
+typedef enum parley_status {
+    PARLEY_OK = 0,
+    PARLEY_NETWORK = -1,  /* the network or the peer: refused, reset, unreachable, in use */
+    PARLEY_USAGE = -2,    /* a wrong argument, or a combination that cannot be correct */
+    PARLEY_RESOURCE = -3, /* this machine: memory, descriptors, processes, permission */
+    PARLEY_TIMEOUT = -4,  /* a deadline passed */
+    PARLEY_STALE = -5,    /* the connection of this parley_id has gone, or lives in another process */
+    PARLEY_FULL = -6      /* the worker's mailbox is full: try again later */
+} parley_status;
+
+/* Why a connection ended; handed to `closed`. parley_reason_text() puts it in words. */
+typedef enum parley_reason {
+    PARLEY_FINISHED = 0,    /* both sides finished sending, nothing was lost */
+    PARLEY_RESET = 1,       /* the peer reset the connection, or the network gave it up */
+    PARLEY_ABORTED = 2,     /* the handler called parley_abort() */
+    PARLEY_IDLE = 3,        /* the idle time passed without a byte either way */
+    PARLEY_LIFETIME = 4,    /* the whole-life deadline passed */
+    PARLEY_STALLED = 5,     /* the peer took no byte of what was queued until the write deadline */
+    PARLEY_OVERFLOW = 6,    /* more was queued than the hard cap allows */
+    PARLEY_BAD_MESSAGE = 7, /* the framing was violated: too long, or a wrong length */
+    PARLEY_TRUNCATED = 8,   /* the peer finished in the middle of a message */
+    PARLEY_DRAINED = 9,     /* the server stopped; what was queued was sent */
+    PARLEY_CUT = 10,        /* the server stopped and the drain deadline passed with bytes unsent */
+    PARLEY_FAILED = 11,     /* another system error, or no memory */
+    PARLEY_UNREACHED = 12   /* a dialled connection was never established */
+} parley_reason;
+
+/* What a service requires of a model; a model that cannot give it is refused at the start. */
+enum {
+    PARLEY_PUSH = 1u << 0,      /* one connection's event sends on another connection */
+    PARLEY_CONCURRENT = 1u << 1 /* several clients must be connected at the same time */
+};
+
+/* The callbacks of a service. Fill it with PARLEY_HANDLER(...), which sets `size`. Any callback may
+ * be NULL. All callbacks of one connection run in one worker, one after another, never nested: no
+ * call you make from a callback runs another callback of that connection before yours returns.
+ * The structure must outlive the server; the engine does not copy it. */
+typedef struct parley_handler {
+    size_t size;        /* sizeof(parley_handler): lets the library grow without breaking you */
+    const char *name;   /* for logs */
+    size_t state_size;  /* zeroed bytes kept per connection: parley_state() */
+    unsigned needs;     /* PARLEY_PUSH, PARLEY_CONCURRENT */
+    const char *framing; /* in words, see parley_set() "framing"; NULL is raw */
+
+    /* The connection is established, accepted or dialled. Called once, first. */
+    void (*opened)(parley_conn *conn);
+    /* Bytes arrived: a whole message if framed, otherwise what one receive returned (never empty;
+     * a framed message may be). They are lent for the call and may hold any byte. */
+    void (*received)(parley_conn *conn, const void *bytes, size_t size);
+    /* Everything given to parley_send() has been passed to the kernel: a producer sends more here. */
+    void (*drained)(parley_conn *conn);
+    /* The peer finished sending (its half-close, recv(2) returning 0). NULL: parley_finish(). */
+    void (*ended)(parley_conn *conn);
+    /* The time set by parley_set_timer() has come. */
+    void (*timed)(parley_conn *conn);
+    /* The connection has ended. Called exactly once, last, and never inside a call of yours. If it
+     * was dialled and never established this is the only callback, with PARLEY_UNREACHED. */
+    void (*closed)(parley_conn *conn, parley_reason reason);
+} parley_handler;
+
+#define PARLEY_HANDLER(...) \
+    {                       \
+        .size = sizeof(parley_handler), __VA_ARGS__}
+
+/* ---- the server ---------------------------------------------------------------------------- */
+
+/* Serves `handler` on `address` until SIGTERM or SIGINT has drained it: parley_server_new(),
+ * parley_set("signals", "on"), parley_set("model", model) unless NULL, parley_listen(), parley_run().
+ * Failures are written to stderr in one line. Returns the process's exit code: 0, 1 or 2. */
+PARLEY_API int parley_serve(const parley_handler *handler, const char *address, const char *model);
+
+/* A server that will run `handler`. NULL without memory. Free it with parley_server_free(). */
+PARLEY_API parley_server *parley_server_new(const parley_handler *handler);
+
+/* Closes the listeners and frees everything. Not while parley_run() runs. NULL is allowed. */
+PARLEY_API void parley_server_free(parley_server *server);
+
+/* Sets an option by its name; all before parley_listen() and parley_run(). Times take a unit
+ * ("30s", "500ms"; a bare number is seconds, 0 is none), sizes take KiB, MiB, GiB, switches take on
+ * and off. An unknown name or a bad value is PARLEY_USAGE, with the sentence that says what is right.
+ *
+ *   model       PLACEMENT+POLLER or either half; placements iterative fork thread prefork prethread,
+ *               pollers blocking select poll epoll uring                    (default prethread+epoll)
+ *   workers     workers of prefork and prethread                (default: the processors it may use)
+ *   reuseport   a listening socket per worker instead of a shared one (SO_REUSEPORT)           (off)
+ *   backlog     length of the accept queue, listen(2)                     (the system's maximum)
+ *   nodelay     TCP_NODELAY                                                                    (on)
+ *   keepalive   time before the first TCP keepalive probe, tcp(7)                               (0)
+ *   receive-buffer, send-buffer   SO_RCVBUF, SO_SNDBUF                        (0: the kernel tunes)
+ *   family      any, 4 or 6: which IP versions names and wildcards resolve to                 (any)
+ *   bind        local address and port of dialled connections                      (any free port)
+ *   framing     overrides the handler's: "raw", "line max=512" (ends in LF, CR LF accepted),
+ *               "u16be", "u32be max=1MiB", "varint", "fixed=64", "delim=\r\n max=4KiB"; a length
+ *               counts the payload alone; sending adds what receiving strips
+ *   idle        closes a connection without a byte either way for so long                       (0)
+ *   life        closes a connection so long after it was established                            (0)
+ *   write-timeout  cuts a peer that takes no byte of what is queued for so long               (60s)
+ *   linger      after the last byte, waits so long for the peer to finish too                  (2s)
+ *   drain       at the stop, lets connections finish for so long                              (10s)
+ *   high-water  queued bytes above which a connection's reading pauses                     (256KiB)
+ *   queue-max   queued bytes above which a connection is cut, PARLEY_OVERFLOW               (64MiB)
+ *   connections most connections at once per worker; above it, accepting pauses          (0: any)
+ *   connect-timeout  overall deadline of a dial, name look-up and retries included              (0)
+ *   retry       further attempts of a dial that failed, with jittered back-off                  (0)
+ *   signals     handle SIGTERM and SIGINT: the first drains, the second aborts                (off)
+ *   log         off, text or json: one line per event on stderr                               (off)
+ *   verbosity   0 failures only, 1 comings and goings, 2 everything                             (1)
+ *   explain     narrates each system call of a connection's life on stderr                    (off) */
+PARLEY_API int parley_set(parley_server *server, const char *option, const char *value);
+
+/* A pointer of yours, for parley_user(). Not touched by the engine; each process has its copy. */
+PARLEY_API void parley_server_set_user(parley_server *server, void *user);
+
+/* Binds and listens on `address` now, so that its failures show here: in use, no permission, not
+ * ours. Port 0 takes a free one. May be called several times. A host name that resolves to several
+ * addresses listens on all; a bare port is one dual-stack socket. bind(2), listen(2). */
+PARLEY_API int parley_listen(parley_server *server, const char *address);
+
+/* How many sockets listen, and the address ("127.0.0.1:3000") and port (0 for unix) of each, as bound. */
+PARLEY_API size_t parley_listeners(const parley_server *server);
+PARLEY_API const char *parley_listener_address(const parley_server *server, size_t index);
+PARLEY_API int parley_listener_port(const parley_server *server, size_t index);
+
+/* Dials `address` when parley_run() starts; the connection takes the server's handler like an
+ * accepted one. Names are looked up off the loop and raced (RFC 8305). Models iterative and
+ * prethread; a server without listeners ends when its last connection has closed. */
+PARLEY_API int parley_dial(parley_server *server, const char *address);
+
+/* Told what a dial does, in sentences: "localhost is ::1, 127.0.0.1", "trying [::1]:3000". Before
+ * parley_run(); called from a thread of the dial's own. */
+PARLEY_API void parley_on_progress(parley_server *server,
+                                   void (*progress)(parley_server *server, const char *sentence));
+
+/* Runs the server in this thread (workers beside it) until it is stopped or has nothing left to do.
+ * 0 after a clean drain; PARLEY_NETWORK if its dial failed; 128+n if a second signal n cut it short.
+ * Processes of fork and prefork never return from here. */
+PARLEY_API int parley_run(parley_server *server);
+
+/* Asks a running server to drain and end. Any thread, any process's signal handler; idempotent. */
+PARLEY_API void parley_stop(parley_server *server);
+
+/* Calls `readable` on the first worker whenever `descriptor` (a pipe, terminal, socket or file of
+ * yours) can be read or is at its end. One per descriptor; parley_watch_pause() holds it back.
+ * Before parley_run(); event pollers, iterative and prethread. The descriptor stays yours. */
+PARLEY_API int parley_watch(parley_server *server, int descriptor,
+                            void (*readable)(parley_server *server, int descriptor));
+/* Pauses or resumes a watch; from callbacks of the first worker only. */
+PARLEY_API void parley_watch_pause(parley_server *server, int descriptor, bool paused);
+
+/* ---- a connection, inside its callbacks ----------------------------------------------------- */
+
+/* Queues `size` bytes, framed as the connection is, and returns at once. All bytes are sent, in
+ * order, however slowly the peer reads. Above "high-water" the connection's own reading pauses, so a
+ * naive echo is safe. PARLEY_FULL above "queue-max" (the connection is then cut, PARLEY_OVERFLOW),
+ * PARLEY_STALE after parley_finish() or the end. */
+PARLEY_API int parley_send(parley_conn *conn, const void *bytes, size_t size);
+
+/* The same for text, as printf(3). Up to 4 KiB once formatted; longer is PARLEY_USAGE. */
+PARLEY_API int parley_sendf(parley_conn *conn, const char *format, ...) PARLEY_PRINTF(2, 3);
+
+/* Sends what is queued, says the end (FIN), waits for the peer's end within "linger", then closes.
+ * What arrives meanwhile is discarded, so no reset can destroy the last bytes sent. */
+PARLEY_API void parley_finish(parley_conn *conn);
+
+/* Sends what is queued, then SHUT_WR, and goes on receiving: a client's end of input. */
+PARLEY_API void parley_half_close(parley_conn *conn);
+
+/* Drops what is queued and resets the connection (RST). */
+PARLEY_API void parley_abort(parley_conn *conn);
+
+/* Holds back or resumes receiving; the peer feels it as back-pressure. */
+PARLEY_API void parley_pause(parley_conn *conn);
+PARLEY_API void parley_resume(parley_conn *conn);
+
+/* Calls `timed` once after `delay` milliseconds; a later call moves it, -1 cancels it. */
+PARLEY_API void parley_set_timer(parley_conn *conn, int64_t delay);
+
+/* The `state_size` bytes of this connection, zeroed at first, aligned for any type. */
+PARLEY_API void *parley_state(parley_conn *conn);
+/* The pointer given to parley_server_set_user(). */
+PARLEY_API void *parley_user(const parley_conn *conn);
+/* The server it belongs to, for calls from other threads. */
+PARLEY_API parley_server *parley_server_of(const parley_conn *conn);
+/* Its name outside callbacks. */
+PARLEY_API parley_id parley_id_of(const parley_conn *conn);
+/* "127.0.0.1:40000", "[::1]:40000", "unix". The text lives until the thread's next such call. */
+PARLEY_API const char *parley_peer(const parley_conn *conn);
+PARLEY_API const char *parley_local(const parley_conn *conn);
+/* Whether this side dialled. */
+PARLEY_API bool parley_is_dialled(const parley_conn *conn);
+/* Bytes given to parley_send() that the kernel has not taken yet. */
+PARLEY_API size_t parley_queued(const parley_conn *conn);
+/* Bytes on the wire so far, framing included. */
+PARLEY_API uint64_t parley_bytes_received(const parley_conn *conn);
+PARLEY_API uint64_t parley_bytes_sent(const parley_conn *conn);
+/* "finished", "reset by the peer", …; a constant. */
+PARLEY_API const char *parley_reason_text(parley_reason reason);
+/* For PARLEY_RESET, PARLEY_FAILED and PARLEY_UNREACHED: the call, the address and the reason; else "". */
+PARLEY_API const char *parley_failure(const parley_conn *conn);
+
+/* One log line about this connection, if the log is on: "127.0.0.1:40000 TEXT". Control bytes are
+ * escaped, so peer bytes are safe in it. */
+PARLEY_API void parley_log(parley_conn *conn, const char *format, ...) PARLEY_PRINTF(2, 3);
+/* Logs a message: `127.0.0.1:40000 what: 6 bytes "hello\n"`, escaped, cut after 200 bytes. */
+PARLEY_API void parley_log_message(parley_conn *conn, const char *what, const void *bytes, size_t size);
+
+/* ---- from any thread ------------------------------------------------------------------------ */
+
+/* As parley_send(), parley_finish() and parley_abort(), through the bounded mailbox of the
+ * connection's worker. The bytes are copied. PARLEY_STALE when the connection has gone or lives in
+ * another process, PARLEY_FULL when the mailbox is, PARLEY_USAGE when the model's poller is blocking
+ * (a blocked recv cannot be told). That the call succeeds promises queueing, not delivery. */
+PARLEY_API int parley_server_send(parley_server *server, parley_id id, const void *bytes, size_t size);
+PARLEY_API int parley_server_finish(parley_server *server, parley_id id);
+PARLEY_API int parley_server_abort(parley_server *server, parley_id id);
+
+/* ---- a blocking client ---------------------------------------------------------------------- */
+
+/* Dials `address` (names raced, RFC 8305) within `timeout` ms (0: the kernel's own time). NULL on
+ * failure, with parley_error(). One thread at a time. Every write is whole, no SIGPIPE is raised. */
+PARLEY_API parley_stream *parley_stream_dial(const char *address, int64_t timeout);
+/* Reads up to `size` bytes as recv(2) does: > 0 bytes, 0 the peer finished, or a parley_status. */
+PARLEY_API ssize_t parley_stream_read(parley_stream *stream, void *bytes, size_t size);
+/* Reads exactly `size` bytes: `size`, fewer when the peer finished first, or a parley_status. */
+PARLEY_API ssize_t parley_stream_read_all(parley_stream *stream, void *bytes, size_t size);
+/* Writes all of it: 0 or a parley_status. */
+PARLEY_API int parley_stream_write(parley_stream *stream, const void *bytes, size_t size);
+/* Says "no more from here" (SHUT_WR) and goes on reading. */
+PARLEY_API int parley_stream_half_close(parley_stream *stream);
+/* Bounds each later read and write to `timeout` ms (0: none): PARLEY_TIMEOUT. */
+PARLEY_API int parley_stream_set_timeout(parley_stream *stream, int64_t timeout);
+/* "127.0.0.1:3000": whom it reached; lives as long as the stream. */
+PARLEY_API const char *parley_stream_peer(const parley_stream *stream);
+/* Closes and frees it. NULL is allowed. */
+PARLEY_API void parley_stream_hang_up(parley_stream *stream);
+
+/* ---- failures ------------------------------------------------------------------------------- */
+
+/* The sentence of this thread's last failing call: the call, the address, the reason, as in
+ * "bind 0.0.0.0:80: permission denied (ports below 1024 need CAP_NET_BIND_SERVICE)". Never NULL. */
+PARLEY_API const char *parley_error(void);
+/* The exit code of the parley command for a status or a parley_run() result: 0, 1, 2, 4 or 128+n. */
+PARLEY_API int parley_exit_code(int status);
+/* "0.1.0": of the library that runs, which may be newer than the header compiled against. */
+PARLEY_API const char *parley_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
