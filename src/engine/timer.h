@@ -1,0 +1,39 @@
+/* Timers of one loop: a binary heap of nodes that live inside their owners.
+ *
+ * Room is reserved when an owner is made, so that arming a timer can never fail. */
+#ifndef ENGINE_TIMER_H
+#define ENGINE_TIMER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Whose timer it is; the loop knows what to do. A pointer per timer would cost every idle connection more. */
+enum timer_kind { TIMER_DEADLINE, TIMER_ALARM, TIMER_LISTENER, TIMER_DRAIN };
+
+struct timer {
+    int64_t due;    /* ms, sys.now() */
+    uint32_t place; /* in the heap, from 1; 0: not armed */
+    enum timer_kind kind;
+};
+
+struct timers {
+    struct timer **heap;
+    uint32_t count, room, reserved;
+};
+
+/* Makes room for `count` further timers: 0 or -1 without memory. Give it back with timers_release(). */
+int timers_reserve(struct timers *timers, uint32_t count);
+void timers_release(struct timers *timers, uint32_t count);
+void timers_close(struct timers *timers);
+
+/* Arms, or moves, a timer whose room is reserved. */
+void timer_arm(struct timers *timers, struct timer *timer, int64_t due);
+void timer_cancel(struct timers *timers, struct timer *timer);
+
+/* Milliseconds until the next is due, 0 if overdue, -1 if none. */
+int64_t timers_wait(const struct timers *timers, int64_t now);
+/* Fires those due at `now`, each once: a timer armed again while firing waits for the next turn, so no
+ * handler can hold the loop here. */
+void timers_fire(struct timers *timers, int64_t now, void (*fire)(struct timer *timer));
+
+#endif
