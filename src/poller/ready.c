@@ -1,0 +1,61 @@
+#include "poller/ready.h"
+#include "engine/sys.h"
+#include <errno.h>
+
+enum { MOST_VECTORS = 64 };
+
+void ready_accept(struct loop *loop, struct listener *listener, unsigned most)
+{
+    for (unsigned i = 0; i < most && listener->wanted; i++) {
+        struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
+        socklen_t length = sizeof peer;
+        int fd = sys.accept4(listener->fd, (struct sockaddr *)&peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            loop_accepted(loop, listener, fd, (struct sockaddr *)&peer);
+        } else if (errno == EAGAIN) {
+            return;
+        } else if (errno != EINTR) {
+            loop_accept_failed(loop, listener, errno);
+        }
+    }
+}
+
+bool ready_receive(parley_conn *conn)
+{
+    struct loop *loop = conn->loop;
+    ssize_t size = sys.recv(conn->fd, loop->buffer, loop->buffer_size, 0);
+    if (size > 0)
+        conn_received(conn, loop->buffer, (size_t)size);
+    else if (size == 0)
+        conn_ended(conn);
+    else if (errno == EINTR)
+        return true;
+    else if (errno != EAGAIN)
+        conn_failed(conn, "recv", errno);
+    return size == (ssize_t)loop->buffer_size;
+}
+
+/* One chunk, the usual case, needs no vectors. */
+static ssize_t send_some(const parley_conn *conn)
+{
+    struct iovec vectors[MOST_VECTORS];
+    size_t count = queue_vectors(&conn->queue, vectors, MOST_VECTORS);
+    struct msghdr message = {.msg_iov = vectors, .msg_iovlen = count};
+    if (count == 1)
+        return sys.send(conn->fd, vectors[0].iov_base, vectors[0].iov_len, MSG_NOSIGNAL);
+    return sys.sendmsg(conn->fd, &message, MSG_NOSIGNAL);
+}
+
+void ready_send(parley_conn *conn)
+{
+    conn->blocked = false;
+    while (conn_has_output(conn) && !conn->blocked) {
+        ssize_t taken = send_some(conn);
+        if (taken >= 0)
+            conn_sent(conn, (size_t)taken);
+        else if (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM)
+            conn->blocked = true; /* no room, or the kernel is short of memory: writability says when */
+        else if (errno != EINTR)
+            conn_failed(conn, "send", errno);
+    }
+}

@@ -1,0 +1,14 @@
+/* What the readiness pollers (select, poll, epoll) share: the calls made once a descriptor is ready. */
+#ifndef POLLER_READY_H
+#define POLLER_READY_H
+
+#include "engine/loop.h"
+
+/* Accepts up to `most` connections, or until there is none. */
+void ready_accept(struct loop *loop, struct listener *listener, unsigned most);
+/* One recv into the loop's buffer, reported. False: nothing more for now (short read, EAGAIN, the end). */
+bool ready_receive(parley_conn *conn);
+/* Sends what is queued until the kernel takes no more; conn->blocked says that it did not take all. */
+void ready_send(parley_conn *conn);
+
+#endif

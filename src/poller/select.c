@@ -1,0 +1,168 @@
+/* select: three bit sets, copied in and out at each call, for descriptors below FD_SETSIZE only. */
+#include "engine/error.h"
+#include "engine/sys.h"
+#include "poller/ready.h"
+#include <errno.h>
+
+enum { ACCEPTS = 64 };
+
+/* Whom a descriptor is about: at most one of the three. */
+struct owner {
+    struct listener *listener;
+    struct watch *watch;
+    parley_conn *conn;
+};
+
+struct select_state {
+    fd_set wanted_in, wanted_out;
+    fd_set in, out; /* what select answered */
+    int top;        /* highest descriptor in use, or -1 */
+    struct owner owners[FD_SETSIZE];
+};
+
+static int open_select(struct loop *loop)
+{
+    struct select_state *state = sys.calloc(1, sizeof *state);
+    loop->poller_state = state;
+    if (!state)
+        return fail(PARLEY_RESOURCE, "no memory for select");
+    state->top = -1;
+    return 0;
+}
+
+static void close_select(struct loop *loop)
+{
+    sys.free(loop->poller_state);
+    loop->poller_state = NULL;
+}
+
+static bool has_owner(const struct owner *owner)
+{
+    return owner->conn || owner->watch || owner->listener;
+}
+
+/* False beyond FD_SETSIZE: FD_SET would write outside the set. */
+static bool enter(struct select_state *state, int fd, struct owner owner)
+{
+    if (fd < 0 || fd >= FD_SETSIZE)
+        return false;
+    state->owners[fd] = owner;
+    if (fd > state->top)
+        state->top = fd;
+    return true;
+}
+
+static void leave(struct select_state *state, int fd)
+{
+    FD_CLR(fd, &state->wanted_in);
+    FD_CLR(fd, &state->wanted_out);
+    state->owners[fd] = (struct owner){0};
+    while (state->top >= 0 && !has_owner(&state->owners[state->top]))
+        state->top--;
+}
+
+static bool want_input(struct select_state *state, int fd, bool wanted, struct owner owner)
+{
+    if (!wanted) {
+        leave(state, fd);
+        return false;
+    }
+    if (!enter(state, fd, owner))
+        return false;
+    FD_SET(fd, &state->wanted_in);
+    return true;
+}
+
+static void listen_select(struct loop *loop, struct listener *listener)
+{
+    if (listener->wanted != (listener->polled != 0))
+        listener->polled = want_input(loop->poller_state, listener->fd, listener->wanted,
+                                      (struct owner){.listener = listener});
+}
+
+static void watch_select(struct loop *loop, struct watch *watch)
+{
+    if (watch->wanted != (watch->polled != 0))
+        watch->polled = want_input(loop->poller_state, watch->fd, watch->wanted, (struct owner){.watch = watch});
+}
+
+static void update_select(struct loop *loop, parley_conn *conn)
+{
+    struct select_state *state = loop->poller_state;
+    if (conn->dead) {
+        if (conn->polled)
+            leave(state, conn->fd);
+        conn->polled = 0;
+        return;
+    }
+    if (!conn->polled && !enter(state, conn->fd, (struct owner){.conn = conn})) {
+        conn_failed(conn, "select", EMFILE);
+        return;
+    }
+    conn->polled = 1;
+    if (conn_has_output(conn) && !conn->blocked)
+        ready_send(conn);
+    if (conn_wants_input(conn))
+        FD_SET(conn->fd, &state->wanted_in);
+    else
+        FD_CLR(conn->fd, &state->wanted_in);
+    if (conn->blocked)
+        FD_SET(conn->fd, &state->wanted_out);
+    else
+        FD_CLR(conn->fd, &state->wanted_out);
+}
+
+static int sleep_select(struct loop *loop, int64_t timeout)
+{
+    struct select_state *state = loop->poller_state;
+    struct timeval time = {.tv_sec = timeout / 1000, .tv_usec = timeout % 1000 * 1000};
+    state->in = state->wanted_in;
+    state->out = state->wanted_out;
+    return sys.select(state->top + 1, &state->in, &state->out, NULL, timeout < 0 ? NULL : &time);
+}
+
+static void conn_event(struct loop *loop, parley_conn *conn, bool in, bool out)
+{
+    if (conn->dead)
+        return;
+    if (out && conn->blocked)
+        ready_send(conn);
+    if (in && conn_wants_input(conn))
+        ready_receive(conn);
+    loop_touch(loop, conn);
+}
+
+static void report_descriptor(struct loop *loop, int fd, bool in, bool out)
+{
+    struct select_state *state = loop->poller_state;
+    struct owner owner = state->owners[fd];
+    if (owner.conn)
+        conn_event(loop, owner.conn, in, out);
+    else if (owner.watch && in)
+        owner.watch->readable(loop, owner.watch);
+    else if (owner.listener && in)
+        ready_accept(loop, owner.listener, owner.listener->shared ? 1 : ACCEPTS);
+}
+
+static void report_select(struct loop *loop, int count)
+{
+    struct select_state *state = loop->poller_state;
+    for (int fd = 0; fd <= state->top && count > 0; fd++) {
+        bool in = FD_ISSET(fd, &state->in), out = FD_ISSET(fd, &state->out);
+        if (!in && !out)
+            continue;
+        count -= in + out;
+        report_descriptor(loop, fd, in, out);
+    }
+}
+
+const struct poller poller_select = {.name = "select",
+                                     .nonblocking = true,
+                                     .descriptors = FD_SETSIZE,
+                                     .open = open_select,
+                                     .close = close_select,
+                                     .listen = listen_select,
+                                     .watch = watch_select,
+                                     .update = update_select,
+                                     .sleep = sleep_select,
+                                     .report = report_select};
