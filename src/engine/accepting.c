@@ -1,0 +1,174 @@
+/* Accepting: which listeners a loop takes clients from, and what happens when accept fails. */
+#include "engine/error.h"
+#include "engine/loop.h"
+#include "engine/server.h"
+#include "engine/sys.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { FIRST_BACK_OFF = 10, MOST_BACK_OFF = 1000 };
+
+/* Given up when accept says EMFILE, so that the client at the head of the queue can be told by a close. */
+static int open_reserve(void)
+{
+    return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static void listener_open(struct loop *loop, struct listener *listener, const struct bound *bound)
+{
+    unsigned index = loop->worker->index;
+    bool own = bound->copies != NULL;
+    *listener = (struct listener){.loop = loop, .family = bound->address.storage.ss_family};
+    listener->fd = own && index > 0 ? bound->copies[index - 1] : bound->fd;
+    listener->shared = !own && loop->server->worker_total > 1;
+    listener->again.kind = TIMER_LISTENER;
+    memcpy(listener->address, bound->text, sizeof listener->address);
+}
+
+int accepting_open(struct loop *loop)
+{
+    struct parley_server *server = loop->server;
+    if (server->bound_count == 0)
+        return 0;
+    loop->listeners = sys.calloc(server->bound_count, sizeof *loop->listeners);
+    if (!loop->listeners)
+        return fail(PARLEY_RESOURCE, "no memory for the listeners");
+    for (size_t i = 0; i < server->bound_count; i++) {
+        listener_open(loop, &loop->listeners[i], &server->bounds[i]);
+        /* A blocking accept can wait for one listener only; several are polled first. */
+        bool blocking = !loop->poller->nonblocking && (!loop->poller->deaf || server->bound_count == 1);
+        if (socket_set_blocking(loop->listeners[i].fd, blocking) < 0)
+            return fail_call("fcntl", server->bounds[i].text, errno);
+    }
+    loop->listener_count = server->bound_count;
+    loop->reserve = open_reserve();
+    return 0;
+}
+
+void accepting_close(struct loop *loop)
+{
+    for (size_t i = 0; i < loop->listener_count; i++) {
+        loop->listeners[i].wanted = false;
+        loop->poller->listen(loop, &loop->listeners[i]);
+    }
+    loop->listener_count = 0;
+    sys.free(loop->listeners);
+    loop->listeners = NULL;
+}
+
+void accepting_update(struct loop *loop)
+{
+    bool room = loop->limit == 0 || loop->count < loop->limit;
+    for (size_t i = 0; i < loop->listener_count; i++) {
+        struct listener *listener = &loop->listeners[i];
+        bool wanted = room && !loop->draining && !loop->failed && listener->again.place == 0;
+        if (wanted == listener->wanted)
+            continue;
+        listener->wanted = wanted;
+        loop->poller->listen(loop, listener);
+    }
+}
+
+void accepting_hurry(struct loop *loop)
+{
+    for (size_t i = 0; i < loop->listener_count; i++)
+        timer_cancel(&loop->timers, &loop->listeners[i].again);
+}
+
+/* ---- a client came ---- */
+
+static void refuse(struct loop *loop, const struct sockaddr *peer, int fd, const char *why)
+{
+    char text[ADDRESS_TEXT];
+    sys.close(fd);
+    log_line(&loop->log, LOG_REFUSED, address_text(peer, sizeof(struct sockaddr_storage), text), "turned away: %s",
+             why);
+}
+
+static bool hands_over(const struct loop *loop)
+{
+    return loop->server->options.model.placement->per_client && loop->worker->fd < 0;
+}
+
+void loop_accepted(struct loop *loop, struct listener *listener, int fd, const struct sockaddr *peer)
+{
+    const struct options *options = &loop->server->options;
+    int most = loop->poller->descriptors;
+    listener->refusals = 0;
+    if (loop->draining) {
+        sys.close(fd);
+    } else if (most > 0 && fd >= most) {
+        refuse(loop, peer, fd, "its descriptor is beyond what select can watch (FD_SETSIZE, 1024)");
+    } else if (socket_tune(fd, listener->family, &options->socket, false) < 0) {
+        refuse(loop, peer, fd, reason_of("setsockopt", errno));
+    } else if (hands_over(loop)) {
+        if (options->model.placement->hand_over(loop->server, fd, peer) < 0) {
+            int error = errno;
+            sys.close(fd);
+            loop_accept_failed(loop, listener, error);
+        }
+    } else {
+        atomic_fetch_add_explicit(&loop->server->shared->taken[loop->worker->index % 256], 1,
+                                  memory_order_relaxed);
+        loop_adopt(loop, fd, peer, false);
+    }
+}
+
+/* ---- accept failed ---- */
+
+/* Takes the client at the head of the queue with the reserve descriptor, and closes it: a close tells it
+ * more than an accept that never comes. */
+static void shed_one(struct loop *loop, const struct listener *listener)
+{
+    struct pollfd waiting = {.fd = listener->fd, .events = POLLIN};
+    if (loop->reserve < 0)
+        return;
+    sys.close(loop->reserve);
+    if (sys.poll(&waiting, 1, 0) > 0) {
+        int fd = sys.accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
+        if (fd >= 0)
+            sys.close(fd);
+    }
+    loop->reserve = open_reserve();
+}
+
+static void back_off(struct loop *loop, struct listener *listener)
+{
+    int64_t delay = FIRST_BACK_OFF;
+    for (unsigned i = 0; i < listener->refusals && delay < MOST_BACK_OFF; i++)
+        delay *= 2;
+    listener->refusals++;
+    timer_arm(&loop->timers, &listener->again, loop->now + (delay < MOST_BACK_OFF ? delay : MOST_BACK_OFF));
+    accepting_update(loop);
+}
+
+void loop_accept_failed(struct loop *loop, struct listener *listener, int error)
+{
+    switch (error) {
+    case ECONNABORTED: /* this one client gave up: the next may be there already */
+    case EPROTO:
+    case ENETDOWN:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+    case ENOPROTOOPT:
+    case ENONET:
+    case EOPNOTSUPP:
+    case ETIMEDOUT:
+        return;
+    case EBADF:
+    case EINVAL:
+    case ENOTSOCK:
+        loop->failed = true;
+        server_failed(loop->server, fail_call("accept", listener->address, error));
+        log_line(&loop->log, LOG_FAULT, listener->address, "%s", parley_error());
+        return;
+    default:
+        if (error == EMFILE || error == ENFILE)
+            shed_one(loop, listener);
+        log_line(&loop->log, LOG_ACCEPT, listener->address, "accept failed: %s", reason_of("accept", error));
+        back_off(loop, listener);
+    }
+}

@@ -1,0 +1,124 @@
+/* A connection's beginning and end: made when its descriptor is adopted, freed in one place. */
+#include "engine/loop.h"
+#include "engine/server.h"
+#include "engine/sys.h"
+#include <string.h>
+
+static size_t size_of_conn(const parley_handler *handler)
+{
+    return sizeof(parley_conn) + (handler->timed ? sizeof(struct timer) : 0) + handler->state_size;
+}
+
+static uint32_t timers_of_conn(const parley_handler *handler)
+{
+    return handler->timed ? 2 : 1;
+}
+
+static void remember_peer(parley_conn *conn, const struct sockaddr *peer)
+{
+    conn->peer.family = peer ? peer->sa_family : AF_UNSPEC;
+    if (conn->peer.family == AF_INET)
+        memcpy(&conn->peer.ipv4, peer, sizeof conn->peer.ipv4);
+    else if (conn->peer.family == AF_INET6)
+        memcpy(&conn->peer.ipv6, peer, sizeof conn->peer.ipv6);
+}
+
+static bool find_room(struct loop *loop, parley_conn *conn)
+{
+    uint32_t timers = timers_of_conn(loop->server->handler);
+    if (timers_reserve(&loop->timers, timers) < 0)
+        return false;
+    conn->slot = slots_take(&loop->slots, conn);
+    if (conn->slot == NO_SLOT)
+        timers_release(&loop->timers, timers);
+    return conn->slot != NO_SLOT;
+}
+
+static parley_conn *conn_new(struct loop *loop, int fd, const struct sockaddr *peer)
+{
+    parley_conn *conn = sys.calloc(1, size_of_conn(loop->server->handler));
+    if (!conn)
+        return NULL;
+    conn->loop = loop;
+    conn->fd = fd;
+    conn->opened_at = conn->active_at = conn->progress_at = loop->now;
+    conn->deadline.kind = TIMER_DEADLINE;
+    if (loop->server->handler->timed)
+        conn_alarm(conn)->kind = TIMER_ALARM;
+    remember_peer(conn, peer);
+    if (find_room(loop, conn))
+        return conn;
+    sys.free(conn);
+    return NULL;
+}
+
+parley_conn *loop_adopt(struct loop *loop, int fd, const struct sockaddr *peer, bool dialled)
+{
+    parley_conn *conn = conn_new(loop, fd, peer);
+    if (!conn) {
+        log_line(&loop->log, LOG_FAULT, NULL, "no memory for another connection: it is closed");
+        if (fd >= 0)
+            sys.close(fd);
+        return NULL;
+    }
+    loop->count++;
+    loop->total++;
+    conn->dialled = dialled;
+    loop_touch(loop, conn);
+    if (fd < 0)
+        return conn;
+    atomic_fetch_add_explicit(&loop->server->shared->accepted, 1, memory_order_relaxed);
+    conn->opened = true;
+    worker_log_opened(loop, conn);
+    if (loop->server->handler->opened)
+        loop->server->handler->opened(conn);
+    return conn;
+}
+
+static bool is_failure(parley_reason reason)
+{
+    return reason != PARLEY_FINISHED && reason != PARLEY_DRAINED && reason != PARLEY_ABORTED && reason != PARLEY_IDLE;
+}
+
+static void say_closed(parley_conn *conn)
+{
+    struct log *log = &conn->loop->log;
+    enum log_event event = is_failure(conn->reason) ? LOG_CONN : LOG_CLOSED;
+    if (!log_wants(log, event))
+        return;
+    const char *failure = parley_failure(conn);
+    log_line(log, event, parley_peer(conn), "left: %s%s%s; %llu bytes in, %llu bytes out",
+             parley_reason_text(conn->reason), *failure ? ": " : "", failure, (unsigned long long)conn->received,
+             (unsigned long long)conn->sent);
+}
+
+/* The one place where a connection is freed: it is dead, nothing holds it, no callback of it runs. */
+void conn_free(parley_conn *conn)
+{
+    struct loop *loop = conn->loop;
+    const parley_handler *handler = loop->server->handler;
+    if (handler->closed)
+        handler->closed(conn, conn->reason);
+    if (conn->opened)
+        say_closed(conn);
+    if (conn->reason == PARLEY_ABORTED && conn->fd >= 0) {
+        struct linger reset = {.l_onoff = 1, .l_linger = 0};
+        sys.setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    }
+    if (conn->fd >= 0)
+        sys.close(conn->fd);
+    loop->count -= !conn->lingering;
+    loop->total--;
+    slots_give_back(&loop->slots, conn->slot);
+    timer_cancel(&loop->timers, &conn->deadline);
+    if (handler->timed)
+        timer_cancel(&loop->timers, conn_alarm(conn));
+    timers_release(&loop->timers, timers_of_conn(handler));
+    queue_clear(&conn->queue, &loop->chunks);
+    if (conn->fd >= 0)
+        frame_free(&conn->frame);
+    else
+        sys.free(conn->failure);
+    sys.free(conn);
+    accepting_hurry(loop);
+}

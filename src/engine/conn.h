@@ -1,0 +1,92 @@
+/* A connection: accepted or dialled, the same from then on. */
+#ifndef ENGINE_CONN_H
+#define ENGINE_CONN_H
+
+#include "engine/queue.h"
+#include "engine/timer.h"
+#include <netinet/in.h>
+#include <parley.h>
+
+struct frame;
+struct loop;
+
+/* The peer's address, as small as it can be: a unix peer's path is asked of the kernel when wanted. */
+union peer {
+    sa_family_t family;
+    struct sockaddr_in ipv4;
+    struct sockaddr_in6 ipv6;
+};
+
+struct parley_conn {
+    struct loop *loop;
+    parley_conn *next_dirty;      /* loop->dirty */
+    struct queue queue;
+    union {
+        struct frame *frame;      /* a message not whole yet */
+        char *failure;            /* fd < 0, a dial that failed: its sentence */
+    };
+    uint64_t received, sent;      /* bytes on the wire */
+    int64_t opened_at, active_at, progress_at; /* ms: established, last byte, last byte taken by the peer */
+    struct timer deadline;        /* the engine's: the earliest of idle, life, stall and linger */
+    int fd;
+    uint32_t slot;                /* in loop->slots */
+    unsigned polled;              /* the poller's own note: what the kernel was told */
+    unsigned short held;          /* operations the kernel holds; freed only at 0 */
+    unsigned short error;         /* errno value of what failed, */
+    unsigned char failed_call;    /* and which call it was: conn_failed() */
+    unsigned char reason;         /* parley_reason, once dead or finishing */
+    bool dialled : 1;
+    bool dead : 1;                /* to be closed and freed */
+    bool eof : 1;                 /* the peer finished sending */
+    bool paused : 1;              /* by the handler */
+    bool resumed : 1;             /* ... and no more: kept messages are to be delivered */
+    bool finishing : 1;           /* no more from the handler; close after the last byte */
+    bool half_closing : 1;        /* SHUT_WR after the last byte */
+    bool shut : 1;                /* SHUT_WR done */
+    bool lingering : 1;           /* all sent; what arrives is discarded until the peer finishes */
+    bool ended_owed : 1;          /* `ended` to be called once kept messages are delivered */
+    bool drained_owed : 1;        /* bytes were queued since `drained` */
+    bool opened : 1;              /* the handler has seen it */
+    bool is_dirty : 1;
+    bool is_again : 1;            /* epoll's: listed to be read again */
+    bool readable : 1;            /* epoll's: the edge has been seen, not yet drained */
+    bool hung_up : 1;             /* epoll's: RDHUP or HUP seen: read to the end */
+    bool blocked : 1;             /* send said EAGAIN: wait for room */
+    union peer peer;
+    max_align_t state[];          /* the handler's timer, if it has `timed`, then its state */
+};
+
+/* The handler's timer; only where handler->timed. */
+static inline struct timer *conn_alarm(parley_conn *conn)
+{
+    return (struct timer *)conn->state;
+}
+
+/* ---- what a connection wants of the kernel: read by pollers ---- */
+
+/* Bytes are welcome: taken by the handler, or discarded while lingering. */
+bool conn_wants_input(const parley_conn *conn);
+/* Bytes wait to be sent. */
+static inline bool conn_has_output(const parley_conn *conn)
+{
+    return !conn->dead && queue_size(&conn->queue) > 0;
+}
+
+/* ---- the engine's own ---- */
+
+/* Marks the connection dead for `reason`, unless it already is; settle closes it. */
+void conn_die(parley_conn *conn, parley_reason reason);
+/* What the call was that failed; "" if none did. */
+const char *conn_failed_call(const parley_conn *conn);
+/* The deadline timer fired. */
+void conn_look(parley_conn *conn);
+/* One look of the settle stage: end, half-close, linger, `drained`. */
+void conn_settle(parley_conn *conn);
+/* Arms the deadline timer for the earliest time that needs a look. */
+void conn_arm(parley_conn *conn);
+/* The server is stopping: finish, once what is queued is sent. */
+void conn_drain(parley_conn *conn);
+/* Queues bytes already framed: 0 or a parley_status. */
+int conn_queue(parley_conn *conn, const struct iovec *vectors, size_t count);
+
+#endif

@@ -1,0 +1,209 @@
+/* What handlers call: the functions of parley.h that take a connection. */
+#include "engine/conn.h"
+#include "engine/error.h"
+#include "engine/frame.h"
+#include "engine/loop.h"
+#include "engine/server.h"
+#include "engine/sys.h"
+#include <stdio.h>
+#include <string.h>
+
+static int check_open(const parley_conn *conn)
+{
+    if (conn->dead)
+        return fail(PARLEY_STALE, "the connection has ended");
+    if (conn->finishing || conn->half_closing)
+        return fail(PARLEY_STALE, "nothing can be sent after parley_finish() or parley_half_close()");
+    return 0;
+}
+
+int parley_send(parley_conn *conn, const void *bytes, size_t size)
+{
+    const struct framing *framing = &conn->loop->server->options.framing;
+    struct frame_envelope envelope;
+    int status = check_open(conn);
+    if (status == 0 && framing->kind != FRAMING_RAW)
+        status = frame_wrap(framing, bytes, size, &envelope);
+    if (status < 0)
+        return status;
+    struct iovec payload = {(void *)bytes, size};
+    if (framing->kind == FRAMING_RAW)
+        return size > 0 ? conn_queue(conn, &payload, 1) : 0;
+    struct iovec vectors[3] = {{envelope.prefix, envelope.prefix_size}, payload,
+                               {(void *)envelope.suffix, envelope.suffix_size}};
+    return conn_queue(conn, vectors, 3);
+}
+
+int parley_sendf(parley_conn *conn, const char *format, ...)
+{
+    char text[4097];
+    va_list arguments;
+    va_start(arguments, format);
+    int size = vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    if (size < 0 || (size_t)size >= sizeof text)
+        return fail(PARLEY_USAGE, "parley_sendf: the text is longer than 4096 bytes (use parley_send)");
+    return parley_send(conn, text, (size_t)size);
+}
+
+void parley_finish(parley_conn *conn)
+{
+    if (conn->dead || conn->finishing)
+        return;
+    conn->finishing = true;
+    if (conn->reason != PARLEY_TRUNCATED)
+        conn->reason = PARLEY_FINISHED;
+    loop_touch(conn->loop, conn);
+}
+
+void parley_half_close(parley_conn *conn)
+{
+    conn->half_closing = true;
+    loop_touch(conn->loop, conn);
+}
+
+void parley_abort(parley_conn *conn)
+{
+    conn->finishing = false;
+    conn_die(conn, PARLEY_ABORTED);
+}
+
+void parley_pause(parley_conn *conn)
+{
+    conn->paused = true;
+    loop_touch(conn->loop, conn);
+}
+
+/* What was kept while paused is delivered in the next settle, never inside this call. */
+void parley_resume(parley_conn *conn)
+{
+    conn->paused = false;
+    conn->resumed = true;
+    loop_touch(conn->loop, conn);
+}
+
+void parley_set_timer(parley_conn *conn, int64_t delay)
+{
+    struct timers *timers = &conn->loop->timers;
+    if (!conn->loop->server->handler->timed)
+        return; /* nobody would be called */
+    if (delay < 0)
+        timer_cancel(timers, conn_alarm(conn));
+    else
+        timer_arm(timers, conn_alarm(conn), conn->loop->now + (delay < INT64_MAX / 2 ? delay : INT64_MAX / 2));
+}
+
+void *parley_state(parley_conn *conn)
+{
+    bool timed = conn->loop->server->handler->timed;
+    return (char *)conn->state + (timed ? sizeof(struct timer) : 0);
+}
+
+void *parley_user(const parley_conn *conn)
+{
+    return conn->loop->server->user;
+}
+
+parley_server *parley_server_of(const parley_conn *conn)
+{
+    return conn->loop->server;
+}
+
+/* Worker, slot, generation: 20, 20 and 24 bits. */
+parley_id parley_id_of(const parley_conn *conn)
+{
+    return (uint64_t)conn->loop->worker->index << 44 | (uint64_t)conn->slot << 24 |
+           conn->loop->slots.items[conn->slot].generation;
+}
+
+const char *parley_peer(const parley_conn *conn)
+{
+    static _Thread_local char text[ADDRESS_TEXT];
+    struct sockaddr_storage path;
+    socklen_t length = sizeof path;
+    if (conn->peer.family != AF_UNIX)
+        return address_text((const struct sockaddr *)&conn->peer, sizeof conn->peer, text);
+    if (getpeername(conn->fd, (struct sockaddr *)&path, &length) < 0)
+        return "unix";
+    return address_text((struct sockaddr *)&path, length, text);
+}
+
+const char *parley_local(const parley_conn *conn)
+{
+    static _Thread_local char text[ADDRESS_TEXT];
+    struct sockaddr_storage local;
+    socklen_t length = sizeof local;
+    if (getsockname(conn->fd, (struct sockaddr *)&local, &length) < 0)
+        return "";
+    return address_text((struct sockaddr *)&local, length, text);
+}
+
+bool parley_is_dialled(const parley_conn *conn)
+{
+    return conn->dialled;
+}
+
+size_t parley_queued(const parley_conn *conn)
+{
+    return queue_size(&conn->queue);
+}
+
+uint64_t parley_bytes_received(const parley_conn *conn)
+{
+    return conn->received;
+}
+
+uint64_t parley_bytes_sent(const parley_conn *conn)
+{
+    return conn->sent;
+}
+
+const char *parley_reason_text(parley_reason reason)
+{
+    static const char *const texts[] = {
+        [PARLEY_FINISHED] = "finished",
+        [PARLEY_RESET] = "reset",
+        [PARLEY_ABORTED] = "aborted by the service",
+        [PARLEY_IDLE] = "idle for too long",
+        [PARLEY_LIFETIME] = "its time was over",
+        [PARLEY_STALLED] = "stalled: the peer took nothing of what was queued",
+        [PARLEY_OVERFLOW] = "too much was queued for it",
+        [PARLEY_BAD_MESSAGE] = "broke the framing",
+        [PARLEY_TRUNCATED] = "ended in the middle of a message",
+        [PARLEY_DRAINED] = "the server stopped",
+        [PARLEY_CUT] = "cut: the drain deadline passed",
+        [PARLEY_FAILED] = "failed",
+        [PARLEY_UNREACHED] = "not reached",
+    };
+    return (size_t)reason < sizeof texts / sizeof *texts ? texts[reason] : "unknown";
+}
+
+const char *parley_failure(const parley_conn *conn)
+{
+    static _Thread_local char text[256];
+    if (conn->fd < 0)
+        return conn->failure ? conn->failure : "";
+    if (!conn->failed_call || (conn->reason != PARLEY_RESET && conn->reason != PARLEY_FAILED))
+        return "";
+    snprintf(text, sizeof text, "%s: %s", conn_failed_call(conn),
+             reason_of(conn_failed_call(conn), conn->error));
+    return text;
+}
+
+void parley_log(parley_conn *conn, const char *format, ...)
+{
+    struct log *log = &conn->loop->log;
+    va_list arguments;
+    if (!log_wants(log, LOG_HANDLER))
+        return;
+    va_start(arguments, format);
+    log_vline(log, LOG_HANDLER, parley_peer(conn), format, arguments);
+    va_end(arguments);
+}
+
+void parley_log_message(parley_conn *conn, const char *what, const void *bytes, size_t size)
+{
+    struct log *log = &conn->loop->log;
+    if (log_wants(log, LOG_MESSAGE))
+        log_message(log, parley_peer(conn), what, bytes, size);
+}

@@ -1,0 +1,149 @@
+/* Dials of a server: each in a thread of its own, off the loop, since names and races may take seconds. A
+ * deaf poller has no loop to disturb: it dials in place. */
+#include "engine/error.h"
+#include "engine/loop.h"
+#include "engine/server.h"
+#include "engine/sys.h"
+#include "net/dial.h"
+#include <errno.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+struct dialling {
+    struct dialling *next;
+    struct loop *loop;
+    const char *address;
+    pthread_t thread;
+};
+
+static void progress(void *context, const char *sentence)
+{
+    struct parley_server *server = ((struct dialling *)context)->loop->server;
+    if (server->progress)
+        server->progress(server, sentence);
+}
+
+/* Dials, and says how it went: a descriptor, or a status with its sentence. */
+static struct letter *dial_one(struct dialling *dialling)
+{
+    const struct options *options = &dialling->loop->server->options;
+    struct dial_options how = {.socket = &options->socket, .family = options->family,
+                               .bind = *options->bind ? options->bind : NULL, .timeout = options->connect_timeout,
+                               .retries = options->retries, .cancel = dialling->loop->cancel,
+                               .progress = progress, .context = dialling};
+    struct endpoint endpoint;
+    struct address reached;
+    int fd = endpoint_parse(&endpoint, dialling->address);
+    if (fd == 0)
+        fd = dial(&endpoint, &how, &reached);
+    const char *sentence = fd < 0 ? parley_error() : "";
+    struct letter *letter = letter_new(LETTER_DIALLED, sentence, strlen(sentence));
+    if (letter)
+        letter->fd = fd;
+    else if (fd >= 0)
+        sys.close(fd);
+    return letter;
+}
+
+static void *dial_thread(void *context)
+{
+    struct dialling *dialling = context;
+    struct letter *letter = dial_one(dialling);
+    if (letter)
+        mailbox_post(&dialling->loop->mailbox, letter);
+    return NULL;
+}
+
+static void not_reached(struct loop *loop, const struct letter *letter)
+{
+    server_failed(loop->server, fail(letter->fd, "%s", (const char *)letter->bytes));
+    if (loop->draining)
+        return;
+    log_line(&loop->log, LOG_CONN, NULL, "%s", (const char *)letter->bytes);
+    parley_conn *conn = loop_adopt(loop, -1, NULL, true);
+    if (!conn)
+        return;
+    conn->failure = sys.malloc(letter->size + 1);
+    if (conn->failure)
+        memcpy(conn->failure, letter->bytes, letter->size + 1);
+    conn_die(conn, PARLEY_UNREACHED);
+}
+
+void dialling_done(struct loop *loop, const struct letter *letter)
+{
+    struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
+    socklen_t length = sizeof peer;
+    if (loop->dialling > 0) /* a drain gives up on all of them at once */
+        loop->dialling--;
+    if (letter->fd < 0) {
+        not_reached(loop, letter);
+        return;
+    }
+    if (getpeername(letter->fd, (struct sockaddr *)&peer, &length) < 0)
+        peer.ss_family = AF_UNSPEC;
+    if (loop->draining || socket_set_blocking(letter->fd, !loop->poller->nonblocking) < 0)
+        sys.close(letter->fd);
+    else
+        loop_adopt(loop, letter->fd, (struct sockaddr *)&peer, true);
+}
+
+static int start_one(struct loop *loop, const char *address)
+{
+    struct dialling *dialling = sys.calloc(1, sizeof *dialling);
+    if (!dialling)
+        return fail(PARLEY_RESOURCE, "no memory to dial %s", address);
+    dialling->loop = loop;
+    dialling->address = address;
+    loop->dialling++;
+    if (loop->poller->deaf) {
+        struct letter *letter = dial_one(dialling);
+        if (letter)
+            dialling_done(loop, letter);
+        sys.free(letter);
+        sys.free(dialling);
+        return 0;
+    }
+    int error = sys.pthread_create(&dialling->thread, NULL, dial_thread, dialling);
+    if (error) {
+        sys.free(dialling);
+        return fail_call("pthread_create", address, error);
+    }
+    dialling->next = loop->dials;
+    loop->dials = dialling;
+    return 0;
+}
+
+int dialling_start(struct loop *loop)
+{
+    struct parley_server *server = loop->server;
+    if (server->dial_count == 0 || loop->worker->index != 0 || loop->worker->fd >= 0)
+        return 0;
+    loop->cancel = sys.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (loop->cancel < 0)
+        return fail_call("eventfd", NULL, errno);
+    for (size_t i = 0; i < server->dial_count; i++) {
+        int status = start_one(loop, server->dials[i]);
+        if (status < 0)
+            return status;
+    }
+    return 0;
+}
+
+void dialling_close(struct loop *loop)
+{
+    uint64_t one = 1;
+    if (loop->cancel < 0)
+        return;
+    while (write(loop->cancel, &one, sizeof one) < 0 && errno == EINTR)
+        continue;
+    for (struct dialling *dialling = loop->dials, *next; dialling; dialling = next) {
+        next = dialling->next;
+        pthread_join(dialling->thread, NULL);
+        sys.free(dialling);
+    }
+    loop->dials = NULL;
+    sys.close(loop->cancel);
+    loop->cancel = -1;
+    loop->dialling = 0;
+}

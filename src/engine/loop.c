@@ -1,0 +1,271 @@
+#include "engine/loop.h"
+#include "engine/error.h"
+#include "engine/server.h"
+#include "engine/sys.h"
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    RECEIVE_BUFFER = 256 << 10, /* large messages cost a call per buffer: the best all-rounder measured */
+    SETTLE_ROUNDS = 3           /* so that a producer cannot keep the loop from its other connections */
+};
+
+/* ---- the turn ---- */
+
+void loop_touch(struct loop *loop, parley_conn *conn)
+{
+    if (conn->is_dirty)
+        return;
+    conn->is_dirty = true;
+    conn->next_dirty = loop->dirty;
+    loop->dirty = conn;
+}
+
+static void settle_one(struct loop *loop, parley_conn *conn)
+{
+    conn->is_dirty = false;
+    if (conn->fd >= 0)
+        loop->poller->update(loop, conn);
+    if (!conn->dead)
+        conn_settle(conn);
+    else if (conn->held == 0 && !conn->is_dirty)
+        conn_free(conn);
+}
+
+static void settle(struct loop *loop)
+{
+    for (int round = 0; loop->dirty && round < SETTLE_ROUNDS; round++) {
+        parley_conn *conn = loop->dirty;
+        loop->dirty = NULL;
+        for (parley_conn *next; conn; conn = next) {
+            next = conn->next_dirty;
+            settle_one(loop, conn);
+        }
+    }
+    accepting_update(loop);
+}
+
+/* The drain deadline: whoever still has bytes unsent loses them, and its reason says so. */
+static void cut_all(struct loop *loop)
+{
+    uint32_t place = 0;
+    for (parley_conn *conn; (conn = slots_next(&loop->slots, &place));) {
+        if (!conn->dead && queue_size(&conn->queue) > 0)
+            conn->reason = PARLEY_FINISHED;
+        conn_die(conn, PARLEY_CUT);
+    }
+}
+
+static void loop_drain(struct loop *loop)
+{
+    loop->draining = true;
+    uint32_t place = 0;
+    for (parley_conn *conn; (conn = slots_next(&loop->slots, &place));)
+        conn_drain(conn);
+    dialling_close(loop);
+    timer_arm(&loop->timers, &loop->drain_timer, loop->now + loop->server->options.drain);
+}
+
+static bool loop_is_finished(const struct loop *loop)
+{
+    bool waits = !loop->draining && !loop->failed && (loop->listener_count > 0 || loop->dialling > 0);
+    return !waits && loop->total == 0;
+}
+
+static void alarm_fired(parley_conn *conn)
+{
+    if (!conn->dead && !conn->finishing)
+        conn->loop->server->handler->timed(conn);
+}
+
+#define OWNER(timer, type, member) ((type *)(void *)((char *)(timer) - offsetof(type, member)))
+
+static void fired(struct timer *timer)
+{
+    switch (timer->kind) {
+    case TIMER_DEADLINE:
+        conn_look(OWNER(timer, parley_conn, deadline));
+        break;
+    case TIMER_ALARM:
+        alarm_fired(OWNER(timer, parley_conn, state));
+        break;
+    case TIMER_LISTENER: /* its back-off is over: settle looks which listeners are wanted */
+        break;
+    case TIMER_DRAIN:
+        cut_all(OWNER(timer, struct loop, drain_timer));
+        break;
+    }
+}
+
+static void turn(struct loop *loop)
+{
+    int stop = atomic_load(&loop->worker->stop);
+    if (stop && !loop->draining)
+        loop_drain(loop);
+    if (stop == WORKER_ABORT)
+        cut_all(loop);
+    timers_fire(&loop->timers, loop->now, fired);
+    settle(loop);
+    if (loop_is_finished(loop))
+        return;
+    int64_t timeout = loop->dirty ? 0 : timers_wait(&loop->timers, loop->now);
+    int count = loop->poller->sleep(loop, timeout);
+    loop->now = sys.now();
+    if (count > 0) {
+        loop->reporting = true;
+        loop->poller->report(loop, count);
+        loop->reporting = false;
+    }
+}
+
+void loop_run(struct loop *loop)
+{
+    while (!loop_is_finished(loop))
+        turn(loop);
+}
+
+/* ---- letters ---- */
+
+static void read_letter(struct loop *loop, const struct letter *letter)
+{
+    if (letter->kind == LETTER_DIALLED) {
+        dialling_done(loop, letter);
+        return;
+    }
+    parley_conn *conn = slots_find(&loop->slots, letter->slot, letter->generation);
+    if (!conn)
+        return;
+    if (letter->kind == LETTER_SEND)
+        parley_send(conn, letter->bytes, letter->size);
+    else if (letter->kind == LETTER_FINISH)
+        parley_finish(conn);
+    else
+        parley_abort(conn);
+}
+
+static void letters_arrived(struct loop *loop, struct watch *watch)
+{
+    (void)watch;
+    for (struct letter *letter = mailbox_take(&loop->mailbox), *next; letter; letter = next) {
+        next = letter->next;
+        read_letter(loop, letter);
+        sys.free(letter);
+    }
+}
+
+/* ---- opening and closing ---- */
+
+static void add_watch(struct loop *loop, struct watch *watch)
+{
+    watch->wanted = true;
+    watch->next = loop->watches;
+    loop->watches = watch;
+    loop->poller->watch(loop, watch);
+}
+
+static void user_readable(struct loop *loop, struct watch *watch)
+{
+    const struct user_watch *user = watch->context;
+    user->readable(loop->server, user->fd);
+}
+
+void parley_watch_pause(parley_server *server, int descriptor, bool paused)
+{
+    struct loop *loop = loop_of_first_worker(server);
+    for (struct watch *watch = loop ? loop->watches : NULL; watch; watch = watch->next)
+        if (watch->fd == descriptor && watch->context && watch->wanted == paused) {
+            watch->wanted = !paused;
+            loop->poller->watch(loop, watch);
+        }
+}
+
+static int open_user_watches(struct loop *loop)
+{
+    struct parley_server *server = loop->server;
+    for (size_t i = 0; i < server->watch_count && loop->worker->index == 0; i++) {
+        struct watch *watch = sys.calloc(1, sizeof *watch);
+        if (!watch)
+            return fail(PARLEY_RESOURCE, "no memory for a watch");
+        watch->fd = server->watches[i].fd;
+        watch->readable = user_readable;
+        watch->context = &server->watches[i];
+        add_watch(loop, watch);
+    }
+    return 0;
+}
+
+static unsigned least(unsigned one, unsigned other)
+{
+    return one == 0 ? other : other == 0 || one < other ? one : other;
+}
+
+int loop_open(struct loop *loop, struct worker *worker)
+{
+    struct parley_server *server = worker->server;
+    const struct model *model = &server->options.model;
+    *loop = (struct loop){.server = server, .worker = worker, .poller = model->poller, .now = sys.now(),
+                          .slots.free = NO_SLOT, .drain_timer.kind = TIMER_DRAIN, .reserve = -1, .cancel = -1, .buffer_size = RECEIVE_BUFFER};
+    loop->limit = least(least(model->placement->limit, model->poller->capacity), server->options.connections);
+    log_open(&loop->log, server->options.log, server->options.verbosity);
+    loop->mailbox.eventfd = -1;
+    loop->buffer = sys.malloc(loop->buffer_size);
+    if (!loop->buffer || timers_reserve(&loop->timers, 1 + server->bound_count) < 0)
+        return fail(PARLEY_RESOURCE, "no memory for a loop");
+    int status = loop->poller->open(loop);
+    if (status < 0)
+        return status;
+    if ((status = mailbox_open(&loop->mailbox, loop->poller->deaf)) < 0)
+        return status;
+    if (!loop->poller->deaf) {
+        loop->wake = (struct watch){.fd = loop->mailbox.eventfd, .readable = letters_arrived};
+        add_watch(loop, &loop->wake);
+    }
+    return open_user_watches(loop);
+}
+
+static void close_watches(struct loop *loop)
+{
+    for (struct watch *watch = loop->watches, *next; watch; watch = next) {
+        next = watch->next;
+        watch->wanted = false;
+        loop->poller->watch(loop, watch);
+        if (watch != &loop->wake)
+            sys.free(watch);
+    }
+    loop->watches = NULL;
+}
+
+void loop_close(struct loop *loop)
+{
+    dialling_close(loop);
+    if (loop->poller_state) {
+        close_watches(loop);
+        accepting_close(loop);
+        loop->poller->close(loop);
+    }
+    if (loop->mailbox.tail)
+        mailbox_close(&loop->mailbox);
+    if (loop->reserve >= 0)
+        sys.close(loop->reserve);
+    log_flush(&loop->log);
+    timers_close(&loop->timers);
+    chunk_cache_close(&loop->chunks);
+    sys.free(loop->slots.items);
+    sys.free(loop->buffer);
+}
+
+static void close_inherited(int fd)
+{
+    if (fd >= 0)
+        close(fd);
+}
+
+void loop_forget(struct loop *loop)
+{
+    close_inherited(loop->reserve);
+    close_inherited(loop->mailbox.eventfd);
+    close_inherited(loop->cancel);
+    if (loop->poller->forget)
+        loop->poller->forget(loop);
+}

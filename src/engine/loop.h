@@ -1,0 +1,135 @@
+/* One worker's loop: the connections it owns, and the turn that moves their bytes.
+ *
+ * A turn is named stages: timers, settle (updates, closes, frees), sleep, fresh clock, report. Handlers run in
+ * `timers`, `settle` and `report`, never nested. Everything here belongs to the worker's own thread. */
+#ifndef ENGINE_LOOP_H
+#define ENGINE_LOOP_H
+
+#include "engine/conn.h"
+#include "engine/log.h"
+#include "engine/mailbox.h"
+#include "engine/queue.h"
+#include "engine/slots.h"
+#include "engine/timer.h"
+#include "net/address.h"
+#include "poller/poller.h"
+
+struct worker;
+struct dialling;
+
+/* A loop's view of a listening socket. The descriptor belongs to the server. */
+struct listener {
+    int fd;
+    int family;
+    bool wanted;       /* by the loop: accept now; the poller obeys */
+    bool shared;       /* other workers accept from the same socket */
+    unsigned polled;   /* the poller's own note: what the kernel was told */
+    unsigned refusals; /* accept failures in a row, for the back-off */
+    struct timer again; /* when to accept again after a failure */
+    struct loop *loop;
+    char address[ADDRESS_TEXT];
+};
+
+/* A descriptor of somebody else that the loop watches for input. */
+struct watch {
+    int fd;
+    bool wanted;       /* the poller obeys */
+    unsigned polled;   /* the poller's own note */
+    void (*readable)(struct loop *loop, struct watch *watch);
+    void *context;
+    struct watch *next;
+};
+
+struct loop {
+    struct parley_server *server;
+    struct worker *worker;
+    const struct poller *poller;
+    void *poller_state;      /* the poller's */
+    int64_t now;             /* ms; read once per turn */
+    unsigned char *buffer;   /* receive buffer, shared by all connections of the loop */
+    size_t buffer_size;
+
+    unsigned count;          /* those that take a place: established, not lingering */
+    unsigned total;          /* all */
+    unsigned limit;          /* most that may take a place; 0: any */
+    parley_conn *dirty;      /* whose wishes may have changed since the last settle */
+
+    struct slots slots;      /* all connections */
+
+    struct listener *listeners;
+    size_t listener_count;
+    struct watch *watches;
+    struct watch wake;       /* the mailbox's eventfd */
+    struct mailbox mailbox;
+    unsigned dialling;       /* dials whose outcome is not known yet */
+
+    struct timers timers;
+    struct timer drain_timer;
+    struct chunk_cache chunks;
+    struct log log;
+    int reserve;             /* a descriptor to give up when accept says EMFILE */
+    int cancel;              /* eventfd that ends the dials under way, or -1 */
+    struct dialling *dials;  /* their threads */
+    bool reporting;          /* inside poller->report() */
+    bool draining;
+    bool failed;             /* the listeners cannot be used any more */
+};
+
+/* Opens the loop in its worker's own thread: 0 or a parley_status. */
+int loop_open(struct loop *loop, struct worker *worker);
+/* Turns until there is nothing left to do: stopped, or no listener, connection or dial left. */
+void loop_run(struct loop *loop);
+void loop_close(struct loop *loop);
+
+/* Takes over an established descriptor (already tuned). NULL without memory: the descriptor is closed. */
+parley_conn *loop_adopt(struct loop *loop, int fd, const struct sockaddr *peer, bool dialled);
+
+/* Names a connection in what the kernel keeps for us; loop_find() gives NULL once it has gone. */
+static inline uint64_t conn_key(const parley_conn *conn)
+{
+    return (uint64_t)conn->slot << 32 | conn->loop->slots.items[conn->slot].generation;
+}
+static inline parley_conn *loop_find(const struct loop *loop, uint64_t key)
+{
+    return slots_find(&loop->slots, (uint32_t)(key >> 32), (uint32_t)key);
+}
+/* Closes a dead connection that nothing holds. The settle stage alone calls it. */
+void conn_free(parley_conn *conn);
+
+/* Makes settle look at the connection. */
+void loop_touch(struct loop *loop, parley_conn *conn);
+
+/* ---- reports of pollers ---- */
+
+/* accept gave `fd`, with the flags the poller wants. */
+void loop_accepted(struct loop *loop, struct listener *listener, int fd, const struct sockaddr *peer);
+/* accept failed with this errno value; not for EAGAIN, EINTR. Backs off, or uses the reserve descriptor. */
+void loop_accept_failed(struct loop *loop, struct listener *listener, int error);
+/* `size` > 0 bytes arrived. */
+void conn_received(parley_conn *conn, const void *bytes, size_t size);
+/* recv returned 0. */
+void conn_ended(parley_conn *conn);
+/* The kernel took `size` bytes of the queue. */
+void conn_sent(parley_conn *conn, size_t size);
+/* `call` ("recv", "send") failed with this errno value; not for EAGAIN, EINTR. */
+void conn_failed(parley_conn *conn, const char *call, int error);
+
+/* ---- the loop's own parts ---- */
+
+/* accepting.c: the listeners of this loop. */
+int accepting_open(struct loop *loop);
+void accepting_close(struct loop *loop);
+/* Accepts or pauses, as the places left and the back-off say; makes the poller agree. */
+void accepting_update(struct loop *loop);
+/* A descriptor or a process has become free: no need to wait for the end of a back-off. */
+void accepting_hurry(struct loop *loop);
+
+/* dialling.c: starts the server's dials; their outcome comes by letter. */
+int dialling_start(struct loop *loop);
+void dialling_close(struct loop *loop);
+void dialling_done(struct loop *loop, const struct letter *letter);
+
+/* A forked child leaves the loop of its parent: closes the descriptors, touches nothing else. */
+void loop_forget(struct loop *loop);
+
+#endif
