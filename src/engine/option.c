@@ -1,0 +1,180 @@
+/* The options of parley_set(): one table of name, kind and place. */
+#include "engine/error.h"
+#include "engine/server.h"
+#include "engine/units.h"
+#include <stddef.h>
+#include <string.h>
+
+enum kind { MODEL, FRAMING, COUNT, SIZE, BUFFER, TIME, SECONDS, SWITCH, FAMILY, LOG, TEXT };
+
+struct setting {
+    const char *name;
+    enum kind kind;
+    size_t place;
+    uint64_t most;
+};
+
+#define PLACE(member) offsetof(struct options, member)
+
+static const struct setting settings[] = {
+    {"model", MODEL, PLACE(model), 0},
+    {"workers", COUNT, PLACE(workers), 256},
+    {"reuseport", SWITCH, PLACE(socket.reuseport), 0},
+    {"backlog", COUNT, PLACE(socket.backlog), INT32_MAX},
+    {"nodelay", SWITCH, PLACE(socket.nodelay), 0},
+    {"keepalive", SECONDS, PLACE(socket.keepalive), 32767},
+    {"receive-buffer", BUFFER, PLACE(socket.receive_buffer), INT32_MAX / 2},
+    {"send-buffer", BUFFER, PLACE(socket.send_buffer), INT32_MAX / 2},
+    {"family", FAMILY, PLACE(family), 0},
+    {"bind", TEXT, PLACE(bind), ADDRESS_TEXT},
+    {"framing", FRAMING, PLACE(framing), 0},
+    {"idle", TIME, PLACE(idle), 0},
+    {"life", TIME, PLACE(life), 0},
+    {"write-timeout", TIME, PLACE(write_timeout), 0},
+    {"linger", TIME, PLACE(linger), 0},
+    {"drain", TIME, PLACE(drain), 0},
+    {"high-water", SIZE, PLACE(high_water), SIZE_MAX / 4},
+    {"queue-max", SIZE, PLACE(queue_max), SIZE_MAX / 4},
+    {"connections", COUNT, PLACE(connections), UINT32_MAX},
+    {"connect-timeout", TIME, PLACE(connect_timeout), 0},
+    {"retry", COUNT, PLACE(retries), INT32_MAX},
+    {"signals", SWITCH, PLACE(signals), 0},
+    {"log", LOG, PLACE(log), 0},
+    {"verbosity", COUNT, PLACE(verbosity), 2},
+    {"explain", SWITCH, PLACE(explain), 0},
+};
+
+enum { SETTINGS = sizeof settings / sizeof *settings };
+
+void options_default(struct options *options)
+{
+    *options = (struct options){
+        .model = {&placement_prethread, &poller_epoll},
+        .socket = {.nodelay = true},
+        .family = AF_UNSPEC,
+        .write_timeout = 60000,
+        .linger = 2000,
+        .drain = 10000,
+        .high_water = 256 << 10,
+        .queue_max = 64 << 20,
+        .verbosity = 1,
+    };
+}
+
+static int one_of(const char *name, const char *value, const char *const *words, const int *meanings, int *meaning)
+{
+    for (int i = 0; words[i]; i++)
+        if (strcmp(value, words[i]) == 0) {
+            *meaning = meanings[i];
+            return 0;
+        }
+    return fail(PARLEY_USAGE, "%s '%s' is none of: %s, %s%s%s", name, value, words[0], words[1], words[2] ? ", " : "",
+                words[2] ? words[2] : "");
+}
+
+static int set_switch(const char *name, const char *value, bool *place)
+{
+    static const char *const words[] = {"on", "off", NULL};
+    static const int meanings[] = {true, false};
+    int meaning = 0, status = one_of(name, value, words, meanings, &meaning);
+    if (status == 0)
+        *place = meaning;
+    return status;
+}
+
+static int set_family(const char *value, int *place)
+{
+    static const char *const words[] = {"any", "4", "6", NULL};
+    static const int meanings[] = {AF_UNSPEC, AF_INET, AF_INET6};
+    return one_of("family", value, words, meanings, place);
+}
+
+static int set_log(const char *value, enum log_format *place)
+{
+    static const char *const words[] = {"text", "json", "off", "none", NULL};
+    static const int meanings[] = {LOG_TEXT, LOG_JSON, LOG_OFF, LOG_OFF};
+    int meaning = LOG_OFF, status = one_of("log", value, words, meanings, &meaning);
+    if (status == 0)
+        *place = (enum log_format)meaning;
+    return status;
+}
+
+static int in_range(const struct setting *setting, const char *value, uint64_t number)
+{
+    if (number <= setting->most)
+        return 0;
+    return fail(PARLEY_USAGE, "%s '%s' is too large: at most %llu", setting->name, value,
+                (unsigned long long)setting->most);
+}
+
+static int set_number(const struct setting *setting, const char *value, void *place)
+{
+    uint64_t number;
+    int status = setting->kind == COUNT ? parse_count(value, &number) : parse_size(value, &number);
+    if (status < 0 || (status = in_range(setting, value, number)) < 0)
+        return status;
+    if (setting->kind == SIZE)
+        *(size_t *)place = (size_t)number;
+    else
+        *(unsigned *)place = (unsigned)number; /* the signed ones are bounded by INT32_MAX in the table */
+    return 0;
+}
+
+static int set_time(const struct setting *setting, const char *value, void *place)
+{
+    int64_t time;
+    int status = parse_time(value, &time);
+    if (status < 0)
+        return status;
+    if (setting->kind == TIME) {
+        *(int64_t *)place = time;
+        return 0;
+    }
+    uint64_t seconds = (uint64_t)(time + 999) / 1000;
+    status = in_range(setting, value, seconds);
+    if (status == 0)
+        *(int *)place = (int)seconds;
+    return status;
+}
+
+static int set_text(const struct setting *setting, const char *value, char *place)
+{
+    if (strlen(value) >= setting->most)
+        return fail(PARLEY_USAGE, "%s is too long: at most %llu characters", setting->name,
+                    (unsigned long long)setting->most - 1);
+    memcpy(place, value, strlen(value) + 1);
+    return 0;
+}
+
+static int apply(const struct setting *setting, const char *value, struct options *options)
+{
+    void *place = (char *)options + setting->place;
+    switch (setting->kind) {
+    case MODEL:
+        return model_parse(place, value);
+    case FRAMING:
+        options->framing_given = true;
+        return framing_parse(place, value);
+    case SWITCH:
+        return set_switch(setting->name, value, place);
+    case FAMILY:
+        return set_family(value, place);
+    case LOG:
+        return set_log(value, place);
+    case TEXT:
+        return set_text(setting, value, place);
+    case TIME:
+    case SECONDS:
+        return set_time(setting, value, place);
+    default:
+        return set_number(setting, value, place);
+    }
+}
+
+int option_set(struct options *options, const char *name, const char *value)
+{
+    for (int i = 0; i < SETTINGS; i++)
+        if (strcmp(settings[i].name, name) == 0)
+            return apply(&settings[i], value, options);
+    return fail(PARLEY_USAGE, "there is no option '%s' (parley.h lists them at parley_set)", name);
+}

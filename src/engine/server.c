@@ -1,0 +1,300 @@
+#include "engine/server.h"
+#include "engine/error.h"
+#include "engine/loop.h"
+#include "engine/sys.h"
+#include "net/resolve.h"
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+parley_server *parley_server_new(const parley_handler *handler)
+{
+    parley_server *server = sys.calloc(1, sizeof *server);
+    if (!server)
+        return NULL;
+    server->handler = handler;
+    options_default(&server->options);
+    pthread_mutex_init(&server->lock, NULL);
+    server->wake = sys.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    /* Anonymous and shared: worker processes count in it too. */
+    server->shared = mmap(NULL, sizeof *server->shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (server->wake >= 0 && server->shared != MAP_FAILED && framing_parse(&server->options.framing, handler->framing) == 0)
+        return server;
+    parley_server_free(server);
+    return NULL;
+}
+
+static void bound_close(struct bound *bound, unsigned copies)
+{
+    sys.close(bound->fd);
+    for (unsigned i = 0; bound->copies && i < copies; i++)
+        if (bound->copies[i] >= 0)
+            sys.close(bound->copies[i]);
+    sys.free(bound->copies);
+    if (bound->unlink_path)
+        unlink(bound->unlink_path);
+    free(bound->unlink_path);
+}
+
+void parley_server_free(parley_server *server)
+{
+    if (!server)
+        return;
+    for (size_t i = 0; i < server->bound_count; i++)
+        bound_close(&server->bounds[i], server->worker_total - 1);
+    for (size_t i = 0; i < server->dial_count; i++)
+        free(server->dials[i]);
+    if (server->wake >= 0)
+        sys.close(server->wake);
+    if (server->shared && server->shared != MAP_FAILED)
+        munmap(server->shared, sizeof *server->shared);
+    pthread_mutex_destroy(&server->lock);
+    sys.free(server->bounds);
+    sys.free(server->dials);
+    sys.free(server->watches);
+    sys.free(server);
+}
+
+int parley_set(parley_server *server, const char *option, const char *value)
+{
+    return option_set(&server->options, option, value);
+}
+
+void parley_server_set_user(parley_server *server, void *user)
+{
+    server->user = user;
+}
+
+void parley_on_progress(parley_server *server, void (*progress)(parley_server *server, const char *sentence))
+{
+    server->progress = progress;
+}
+
+/* Makes room for one more item in an array of `count`. */
+static void *grown(void *array, size_t count, size_t size)
+{
+    return sys.realloc(array, (count + 1) * size);
+}
+
+/* ---- listening ---- */
+
+/* The path of a socket file that is ours to remove at the end. */
+static char *path_made(const struct address *address)
+{
+    const struct sockaddr_un *local = (const struct sockaddr_un *)&address->storage;
+    if (local->sun_family != AF_UNIX || local->sun_path[0] == '\0')
+        return NULL;
+    return strndup(local->sun_path, sizeof local->sun_path);
+}
+
+static int listen_on(parley_server *server, const struct address *wanted)
+{
+    struct bound *bounds = grown(server->bounds, server->bound_count, sizeof *bounds);
+    if (!bounds)
+        return fail(PARLEY_RESOURCE, "no memory for a listener");
+    server->bounds = bounds;
+    int fd = socket_listen(wanted, &server->options.socket);
+    if (fd < 0)
+        return fd;
+    struct bound *bound = &bounds[server->bound_count++];
+    *bound = (struct bound){.fd = fd, .address = {.length = sizeof bound->address.storage}};
+    getsockname(fd, (struct sockaddr *)&bound->address.storage, &bound->address.length);
+    address_text((struct sockaddr *)&bound->address.storage, bound->address.length, bound->text);
+    bound->unlink_path = path_made(&bound->address);
+    return 0;
+}
+
+/* A family this machine lacks: not a failure while another address of the name works. */
+static bool is_missing_family(const struct address *address, int status)
+{
+    return status < 0 && address->storage.ss_family == AF_INET6 && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL);
+}
+
+int parley_listen(parley_server *server, const char *address)
+{
+    struct endpoint endpoint;
+    struct address_list list = {0};
+    int status = endpoint_parse(&endpoint, address);
+    if (status == 0)
+        status = resolve(&endpoint, server->options.family, true, &list);
+    size_t before = server->bound_count, skipped = 0;
+    for (size_t i = 0; status == 0 && i < list.count; i++) {
+        status = listen_on(server, &list.items[i]);
+        if (is_missing_family(&list.items[i], status) && ++skipped < list.count)
+            status = 0;
+    }
+    if (status == 0 && server->bound_count == before && skipped)
+        status = PARLEY_NETWORK;
+    address_list_free(&list);
+    return status;
+}
+
+int server_open_copies(parley_server *server)
+{
+    if (!server->options.socket.reuseport || server->worker_total < 2)
+        return 0;
+    for (size_t i = 0; i < server->bound_count; i++) {
+        struct bound *bound = &server->bounds[i];
+        if (bound->address.storage.ss_family == AF_UNIX)
+            continue;
+        bound->copies = sys.calloc(server->worker_total - 1, sizeof *bound->copies);
+        if (!bound->copies)
+            return fail(PARLEY_RESOURCE, "no memory for the listeners of each worker");
+        memset(bound->copies, -1, (server->worker_total - 1) * sizeof *bound->copies);
+        for (unsigned copy = 0; copy < server->worker_total - 1; copy++) {
+            bound->copies[copy] = socket_listen(&bound->address, &server->options.socket);
+            if (bound->copies[copy] < 0)
+                return bound->copies[copy];
+        }
+    }
+    return 0;
+}
+
+size_t parley_listeners(const parley_server *server)
+{
+    return server->bound_count;
+}
+
+const char *parley_listener_address(const parley_server *server, size_t index)
+{
+    return index < server->bound_count ? server->bounds[index].text : "";
+}
+
+int parley_listener_port(const parley_server *server, size_t index)
+{
+    return index < server->bound_count ? address_port((struct sockaddr *)&server->bounds[index].address.storage) : 0;
+}
+
+/* ---- dialling and watching ---- */
+
+int parley_dial(parley_server *server, const char *address)
+{
+    struct endpoint endpoint;
+    int status = endpoint_parse(&endpoint, address);
+    if (status < 0)
+        return status;
+    char **dials = grown(server->dials, server->dial_count, sizeof *dials), *copy = strdup(address);
+    if (dials)
+        server->dials = dials;
+    if (!dials || !copy) {
+        free(copy);
+        return fail(PARLEY_RESOURCE, "no memory to dial %s", address);
+    }
+    server->dials[server->dial_count++] = copy;
+    return 0;
+}
+
+int parley_watch(parley_server *server, int descriptor, void (*readable)(parley_server *server, int descriptor))
+{
+    struct user_watch *watches = grown(server->watches, server->watch_count, sizeof *watches);
+    if (!watches)
+        return fail(PARLEY_RESOURCE, "no memory for a watch");
+    server->watches = watches;
+    server->watches[server->watch_count++] = (struct user_watch){descriptor, readable};
+    return 0;
+}
+
+/* ---- what fits together ---- */
+
+unsigned server_workers(const parley_server *server)
+{
+    const struct placement *placement = server->options.model.placement;
+    cpu_set_t processors;
+    if (placement->per_client || placement->limit == 1)
+        return 1;
+    if (server->options.workers > 0)
+        return server->options.workers;
+    if (sched_getaffinity(0, sizeof processors, &processors) < 0)
+        return 1;
+    unsigned count = (unsigned)CPU_COUNT(&processors);
+    return count < 256 ? count : 256;
+}
+
+static int refuse_model(const parley_server *server, const char *why)
+{
+    const struct model *model = &server->options.model;
+    return fail(PARLEY_USAGE, "%s cannot run under %s+%s: %s", server->handler->name ? server->handler->name : "this service",
+                model->placement->name, model->poller->name, why);
+}
+
+static int check_needs(const parley_server *server)
+{
+    const struct model *model = &server->options.model;
+    unsigned needs = server->handler->needs;
+    if ((needs & (PARLEY_PUSH | PARLEY_CONCURRENT)) && model->placement->limit == 1)
+        return refuse_model(server, "its clients must be connected at the same time, and iterative serves one after "
+                                    "another (choose prethread+epoll)");
+    if ((needs & PARLEY_PUSH) && model->poller->deaf)
+        return refuse_model(server, "it speaks without being spoken to, and a worker blocked in recv cannot be told "
+                                    "(choose select, poll, epoll or uring)");
+    if ((needs & PARLEY_PUSH) && (model->placement->processes || model->placement->per_client))
+        return refuse_model(server, "its connections must share one memory (choose prethread)");
+    return 0;
+}
+
+int server_check(const parley_server *server)
+{
+    const struct model *model = &server->options.model;
+    int status = check_needs(server);
+    if (status < 0)
+        return status;
+    if (server->bound_count == 0 && server->dial_count == 0)
+        return fail(PARLEY_USAGE, "nothing to run: no address to listen on, and none to dial");
+    if (server->watch_count > 0 && model->poller->deaf)
+        return refuse_model(server, "it must watch another descriptor beside its connections, and a worker blocked in "
+                                    "recv cannot (choose select, poll, epoll or uring)");
+    if ((server->watch_count > 0 || server->dial_count > 0) && (model->placement->processes || model->placement->per_client))
+        return refuse_model(server, "dialled connections and watched descriptors belong to one worker of this process "
+                                    "(choose iterative or prethread)");
+    if (server->options.high_water > server->options.queue_max)
+        return fail(PARLEY_USAGE, "high-water (%zu) is above queue-max (%zu): reading would never pause before the cut",
+                    server->options.high_water, server->options.queue_max);
+    return 0;
+}
+
+/* ---- calls from other threads ---- */
+
+static int post(parley_server *server, parley_id id, enum letter_kind kind, const void *bytes, size_t size)
+{
+    struct letter *letter = letter_new(kind, bytes, size);
+    int status = PARLEY_STALE;
+    if (!letter)
+        return fail(PARLEY_RESOURCE, "no memory for a letter of %zu bytes", size);
+    letter->slot = (uint32_t)(id >> 24) & 0xfffff;
+    letter->generation = (uint32_t)id & 0xffffff;
+    pthread_mutex_lock(&server->lock);
+    struct worker *worker = server->workers;
+    while (worker && !(worker->index == id >> 44 && worker->loop))
+        worker = worker->next;
+    if (worker && worker->loop->poller->deaf)
+        status = PARLEY_USAGE;
+    else if (worker)
+        status = mailbox_post(&worker->loop->mailbox, letter);
+    pthread_mutex_unlock(&server->lock);
+    if (status < 0)
+        sys.free(letter);
+    if (status == PARLEY_USAGE)
+        return fail(status, "a worker blocked in recv cannot be told (choose select, poll, epoll or uring)");
+    return status == PARLEY_STALE ? fail(status, "that connection has gone, or lives in another process") : status;
+}
+
+int parley_server_send(parley_server *server, parley_id id, const void *bytes, size_t size)
+{
+    return post(server, id, LETTER_SEND, bytes, size);
+}
+
+int parley_server_finish(parley_server *server, parley_id id)
+{
+    return post(server, id, LETTER_FINISH, NULL, 0);
+}
+
+int parley_server_abort(parley_server *server, parley_id id)
+{
+    return post(server, id, LETTER_ABORT, NULL, 0);
+}

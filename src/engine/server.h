@@ -1,0 +1,90 @@
+/* The server: options, listeners, dials, and the workers that share them. */
+#ifndef ENGINE_SERVER_H
+#define ENGINE_SERVER_H
+
+#include "engine/frame.h"
+#include "engine/log.h"
+#include "engine/model.h"
+#include "engine/worker.h"
+#include "net/socket.h"
+
+/* What parley_set() sets; times in ms. */
+struct options {
+    struct model model;
+    struct framing framing;
+    struct socket_options socket;
+    char bind[ADDRESS_TEXT];
+    int family;                /* AF_UNSPEC, AF_INET, AF_INET6 */
+    unsigned workers;          /* 0: the processors */
+    int64_t idle, life, write_timeout, linger, drain, connect_timeout;
+    size_t high_water, queue_max;
+    unsigned connections;
+    int retries;
+    bool signals, explain, framing_given;
+    enum log_format log;
+    int verbosity;
+};
+
+/* A listening socket; with reuseport, one per worker. */
+struct bound {
+    struct address address;
+    char text[ADDRESS_TEXT];
+    int fd;
+    char *unlink_path; /* of a unix socket we made */
+    int *copies;       /* reuseport: further sockets, worker 1 and up */
+};
+
+/* What all workers see, processes too: one shared page. */
+struct shared {
+    atomic_int failed;            /* a parley_status, with its sentence: */
+    char failure[512];
+    atomic_uint live;                /* connections open now in per-client workers */
+    atomic_ullong accepted, finished, received, sent;
+    atomic_uint taken[256];          /* accepted by each listening worker, to share evenly */
+};
+
+struct user_watch {
+    int fd;
+    void (*readable)(parley_server *server, int descriptor);
+};
+
+struct parley_server {
+    const parley_handler *handler;
+    void *user;
+    struct options options;
+    struct bound *bounds;
+    size_t bound_count;
+    char **dials;
+    size_t dial_count;
+    struct user_watch *watches;
+    size_t watch_count;
+    struct shared *shared;
+
+    pthread_mutex_t lock;         /* workers, next_index, and each worker's loop pointer */
+    struct worker *workers;
+    unsigned next_index;
+    unsigned worker_total;        /* workers that serve the listeners */
+    struct log log;               /* the supervisor's */
+    int wake;                     /* eventfd: stop, a thread ended, a signal */
+    atomic_bool stopping;
+    atomic_int signals_seen;      /* TERM and INT */
+    atomic_int last_signal;
+    void (*progress)(parley_server *server, const char *sentence);
+};
+
+/* Any worker: the server cannot go on, or its dial failed; the first such status, with this thread's sentence, is
+ * what parley_run() returns. Returns `status`. */
+int server_failed(parley_server *server, int status);
+/* Wakes the supervisor. Async-signal-safe. */
+void server_wake(const parley_server *server);
+/* A listening socket per worker beyond the first, for reuseport: 0 or a parley_status. */
+int server_open_copies(parley_server *server);
+
+int option_set(struct options *options, const char *name, const char *value);
+void options_default(struct options *options);
+/* Refuses pairs that cannot be correct, with the sentence that explains. */
+int server_check(const parley_server *server);
+/* How many workers serve the listeners. */
+unsigned server_workers(const parley_server *server);
+
+#endif

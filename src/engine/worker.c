@@ -1,0 +1,251 @@
+#include "engine/worker.h"
+#include "engine/error.h"
+#include "engine/loop.h"
+#include "engine/server.h"
+#include "engine/sys.h"
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+/* The loop this thread runs: what a forked child has to leave behind. */
+static _Thread_local struct loop *this_loop;
+/* The worker this process was forked for: its SIGTERM means this one. */
+static struct worker *this_process;
+
+enum { THREAD_STACK = 256 << 10, MOST_WORKERS = 1 << 20 };
+
+/* ---- running ---- */
+
+static bool is_own_client(const struct worker *worker)
+{
+    return worker->fd >= 0;
+}
+
+void worker_log_opened(struct loop *loop, const parley_conn *conn)
+{
+    const struct worker *worker = loop->worker;
+    if (!log_wants(&loop->log, LOG_OPENED))
+        return;
+    const char *verb = conn->dialled ? "reached" : "connected";
+    if (!is_own_client(worker))
+        log_line(&loop->log, LOG_OPENED, parley_peer(conn), "%s", verb);
+    else if (worker->is_process)
+        log_line(&loop->log, LOG_OPENED, parley_peer(conn), "%s: process %d serves it", verb, (int)getpid());
+    else
+        log_line(&loop->log, LOG_OPENED, parley_peer(conn), "%s: thread %d serves it", verb, (int)gettid());
+}
+
+static void publish(struct worker *worker, struct loop *loop)
+{
+    pthread_mutex_lock(&worker->server->lock);
+    worker->loop = loop;
+    pthread_mutex_unlock(&worker->server->lock);
+    this_loop = loop;
+}
+
+struct loop *loop_of_first_worker(const struct parley_server *server)
+{
+    bool is_mine = this_loop && this_loop->server == server && this_loop->worker->index == 0;
+    return is_mine ? this_loop : NULL;
+}
+
+static int take_up_work(struct loop *loop, struct worker *worker)
+{
+    if (is_own_client(worker)) {
+        int fd = worker->fd;
+        loop_adopt(loop, fd, (struct sockaddr *)&worker->peer.storage, false);
+        return 0;
+    }
+    int status = accepting_open(loop);
+    return status < 0 ? status : dialling_start(loop);
+}
+
+int worker_run(struct worker *worker)
+{
+    struct loop loop;
+    int status = loop_open(&loop, worker);
+    if (status == 0) {
+        publish(worker, &loop);
+        status = take_up_work(&loop, worker);
+        if (status == 0)
+            loop_run(&loop);
+        publish(worker, NULL);
+    } else if (is_own_client(worker)) {
+        sys.close(worker->fd);
+    }
+    if (status < 0) {
+        log_line(&loop.log, LOG_FAULT, NULL, "worker %u: %s", worker->index, parley_error());
+        if (!is_own_client(worker))
+            server_failed(worker->server, status);
+    }
+    loop_close(&loop);
+    return status;
+}
+
+/* ---- starting ---- */
+
+/* The lowest index no worker has; those below worker_total are for workers that serve the listeners. */
+static unsigned next_index(struct parley_server *server, bool own_client)
+{
+    if (own_client) {
+        if (++server->next_index >= MOST_WORKERS || server->next_index < server->worker_total)
+            server->next_index = server->worker_total;
+        return server->next_index;
+    }
+    for (unsigned index = 0;; index++) {
+        struct worker *worker = server->workers;
+        while (worker && worker->index != index)
+            worker = worker->next;
+        if (!worker)
+            return index;
+    }
+}
+
+/* Makes a worker and lists it; under server->lock. */
+static struct worker *worker_new(struct parley_server *server, int fd, const struct sockaddr *peer, bool is_process)
+{
+    struct worker *worker = sys.calloc(1, sizeof *worker);
+    if (!worker)
+        return NULL;
+    worker->server = server;
+    worker->fd = fd;
+    worker->is_process = is_process;
+    worker->started_at = sys.now();
+    worker->index = next_index(server, fd >= 0);
+    if (peer)
+        memcpy(&worker->peer.storage, peer, sizeof worker->peer.storage);
+    worker->next = server->workers;
+    server->workers = worker;
+    return worker;
+}
+
+static void forget_newest(struct parley_server *server)
+{
+    struct worker *worker = server->workers;
+    server->workers = worker->next;
+    sys.free(worker);
+}
+
+static void *thread_main(void *context)
+{
+    struct worker *worker = context;
+    worker_run(worker);
+    atomic_store(&worker->ended, true);
+    server_wake(worker->server);
+    return NULL;
+}
+
+/* The supervisor's thread takes the signals; a worker is interrupted by SIGURG alone. */
+static int create_thread(struct worker *worker)
+{
+    pthread_attr_t attributes;
+    sigset_t all, before;
+    pthread_attr_init(&attributes);
+    if (is_own_client(worker))
+        pthread_attr_setstacksize(&attributes, THREAD_STACK);
+    sigfillset(&all);
+    sigdelset(&all, SIGURG);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = sys.pthread_create(&worker->thread, &attributes, thread_main, worker);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
+    return error;
+}
+
+int worker_start_thread(struct parley_server *server, int fd, const struct sockaddr *peer)
+{
+    int error = ENOMEM;
+    pthread_mutex_lock(&server->lock);
+    struct worker *worker = worker_new(server, fd, peer, false);
+    if (worker && (error = create_thread(worker)) != 0)
+        forget_newest(server);
+    pthread_mutex_unlock(&server->lock);
+    errno = error;
+    return error ? -1 : 0;
+}
+
+/* ---- processes ---- */
+
+static void told_to_stop(int signal)
+{
+    (void)signal;
+    atomic_store(&this_process->stop, WORKER_DRAINS);
+}
+
+/* A child answers its supervisor alone: SIGINT from the terminal reaches the whole group, and is the
+ * supervisor's to turn into a drain. */
+static void child_signals(void)
+{
+    struct sigaction stop = {.sa_handler = told_to_stop}, ignore = {.sa_handler = SIG_IGN},
+                     usual = {.sa_handler = SIG_DFL};
+    sigset_t none;
+    sigaction(SIGTERM, &stop, NULL);
+    sigaction(SIGINT, &ignore, NULL);
+    sigaction(SIGCHLD, &usual, NULL);
+    sigemptyset(&none);
+    pthread_sigmask(SIG_SETMASK, &none, NULL);
+}
+
+static void close_listeners(const struct parley_server *server)
+{
+    for (size_t i = 0; i < server->bound_count; i++)
+        close(server->bounds[i].fd);
+}
+
+static void child_main(struct worker *worker, pid_t supervisor)
+{
+    struct loop *parent = this_loop;
+    this_process = worker;
+    this_loop = NULL;
+    child_signals();
+    /* A supervisor that was killed must not leave workers behind that nobody can stop. */
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (getppid() != supervisor)
+        _exit(0);
+    for (struct worker *other = worker->server->workers; other; other = other->next)
+        other->loop = NULL;
+    pthread_mutex_unlock(&worker->server->lock);
+    if (parent)
+        loop_forget(parent);
+    if (is_own_client(worker))
+        close_listeners(worker->server);
+    int status = worker_run(worker);
+    fflush(stdout);
+    fflush(stderr);
+    _exit(parley_exit_code(status));
+}
+
+int worker_start_process(struct parley_server *server, int fd, const struct sockaddr *peer)
+{
+    pid_t supervisor = getpid(), pid = -1;
+    /* What stdio still holds would be written twice. */
+    fflush(stdout);
+    pthread_mutex_lock(&server->lock);
+    struct worker *worker = worker_new(server, fd, peer, true);
+    if (worker && (pid = sys.fork()) == 0)
+        child_main(worker, supervisor);
+    int error = worker ? errno : ENOMEM;
+    if (pid > 0)
+        worker->pid = pid;
+    else if (worker)
+        forget_newest(server);
+    pthread_mutex_unlock(&server->lock);
+    if (pid > 0 && fd >= 0)
+        sys.close(fd);
+    errno = error;
+    return pid > 0 ? 0 : -1;
+}
+
+void worker_interrupt(struct worker *worker, enum worker_stop stop)
+{
+    if (worker->is_process) {
+        kill(worker->pid, stop == WORKER_ABORT ? SIGKILL : SIGTERM);
+        return;
+    }
+    atomic_store(&worker->stop, stop);
+    if (!atomic_load(&worker->ended))
+        pthread_kill(worker->thread, SIGURG);
+}

@@ -1,0 +1,48 @@
+/* Workers: the threads and processes that run loops. Every placement ends in the same worker_run(). */
+#ifndef ENGINE_WORKER_H
+#define ENGINE_WORKER_H
+
+#include "net/address.h"
+#include <parley.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/types.h>
+
+struct loop;
+
+enum worker_stop { WORKER_RUNS, WORKER_DRAINS, WORKER_ABORT };
+
+struct worker {
+    struct worker *next;          /* server->workers */
+    struct parley_server *server;
+    unsigned index;               /* unique among the server's workers: part of every parley_id */
+    bool is_process;
+    int fd;                       /* the one connection it was given; -1: it serves the listeners */
+    struct address peer;          /* of that connection */
+    pthread_t thread;
+    pid_t pid;
+    int64_t started_at;
+    struct loop *loop;            /* while it runs, in this process; under server->lock */
+    atomic_int stop;              /* worker_stop */
+    atomic_bool ended;            /* a thread that is ready to be joined */
+};
+
+/* Start a worker that serves the listeners (`fd` -1) or the one connection it is given, which it then owns.
+ * 0, or -1 and errno: the descriptor is then still the caller's. */
+int worker_start_thread(struct parley_server *server, int fd, const struct sockaddr *peer);
+int worker_start_process(struct parley_server *server, int fd, const struct sockaddr *peer);
+
+/* The log line of a new client, with the worker that serves it where each has its own. */
+void worker_log_opened(struct loop *loop, const parley_conn *conn);
+
+/* The running loop of worker 0, if it is this thread's; else NULL. */
+struct loop *loop_of_first_worker(const struct parley_server *server);
+
+/* Opens a loop, turns it until it has nothing left to do, closes it. 0 or a parley_status. */
+int worker_run(struct worker *worker);
+
+/* Tells a worker to drain or to abort: sets its flag and interrupts the call it sleeps in. Repeated by the supervisor until
+ * the worker has ended, since an interrupt can come just before the call. */
+void worker_interrupt(struct worker *worker, enum worker_stop stop);
+
+#endif
