@@ -50,7 +50,7 @@ complete -c parley -n '__parley_in serve' -l once -d 'one exchange a connection:
 complete -c parley -n '__parley_in serve' -l message -x -d 'what it answers, sent exactly as given; by default "Hello!" and a newline'
 complete -c parley -n '__parley_in serve' -l log -x -a 'text json off none' -d 'how events are told on stderr: text, json (an object a line) or none'
 complete -c parley -n '__parley_in serve' -l verbose -s v -d 'tells more'
-complete -c parley -n '__parley_in serve' -l quiet -s q -d 'tells failures only'
+complete -c parley -n '__parley_in serve' -l quiet -s q -d 'tells only failures, the start and the stop'
 complete -c parley -n '__parley_in serve' -l help -s h -d 'shows this help'
 complete -c parley -n '__parley_in listen' -l port -s p -x -d 'the port'
 complete -c parley -n '__parley_in listen' -l ipaddr -s i -x -a '(__fish_print_hostnames)' -d 'the IP address'

@@ -39,7 +39,7 @@ _parley() {
             '--message=[what it answers, sent exactly as given; by default "Hello!" and a newline]:TEXT: ' \
             '--log=[how events are told on stderr\: text, json (an object a line) or none]:FORMAT:(text json off none)' \
             '(-v --verbose)'{-v,--verbose}'[tells more]' \
-            '(-q --quiet)'{-q,--quiet}'[tells failures only]' \
+            '(-q --quiet)'{-q,--quiet}'[tells only failures, the start and the stop]' \
             '(-h --help)'{-h,--help}'[shows this help]' \
             '1:operand:((hangup\:"accepts and hangs up at once" echo\:"sends back what it receives" upper\:"sends it back with a-z as A-Z; a line \"end\" ends the conversation" greet\:"reads the first message, answers with its own, and closes" discard\:"reads and forgets \(RFC 863\)" chargen\:"sends a pattern of characters without end \(RFC 864\)"))' \
             '*:address:_hosts'

@@ -46,7 +46,8 @@ int arguments_apply(const struct arguments *arguments, parley_server *server)
         }
         status = parley_set(server, given->option->setting, given->value);
         if (status) {
-            return complain_failure(arguments->subcommand, status);
+            complain(arguments->subcommand, "--%s: %s", given->option->name, parley_error());
+            return parley_exit_code(status);
         }
     }
     return 0;

@@ -46,12 +46,11 @@ static int run(const struct subcommand *subcommand, int count, char *const *word
     return status;
 }
 
-/* What is left in the buffer may still fail to be written. */
+/* What is left in the buffer may still fail to be written. A failure before has been told already. */
 static int finish_output(int status)
 {
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        complain(NULL, "stdout: %m");
-        return status ? status : EXIT_USAGE;
+    if ((fflush(stdout) != 0 || ferror(stdout)) && status == 0) {
+        return complain(NULL, "stdout: %m");
     }
     return status;
 }

@@ -75,16 +75,18 @@ static const struct option time_options[] = {
 const struct option_group time_group = {.title = "Times", .options = time_options};
 
 #define PLACEMENTS "iterative fork thread prefork prethread"
+#define POLLERS "blocking select poll epoll uring"
+#define WITH(placement, poller) " " placement "+" poller
 #define WITH_POLLERS(placement)                                                                              \
-    " " placement "+blocking " placement "+select " placement "+poll " placement "+epoll " placement "+urin" \
-                                                                                                     "g"
+    WITH(placement, "blocking")                                                                              \
+    WITH(placement, "select") WITH(placement, "poll") WITH(placement, "epoll") WITH(placement, "uring")
 
 static const struct option model_options[] = {
     {.name = "model",
      .argument = "MODEL",
      .setting = "model",
-     .choices = PLACEMENTS " blocking select poll epoll uring" WITH_POLLERS("iterative") WITH_POLLERS("fork")
-         WITH_POLLERS("thread") WITH_POLLERS("prefork") WITH_POLLERS("prethread"),
+     .choices = PLACEMENTS " " POLLERS WITH_POLLERS("iterative") WITH_POLLERS("fork") WITH_POLLERS("thread")
+         WITH_POLLERS("prefork") WITH_POLLERS("prethread"),
      .help =
          "the server design, PLACEMENT+POLLER or either half: iterative, fork, thread, prefork or prethread "
          "with blocking, select, poll, epoll or uring; prethread+epoll"},

@@ -46,7 +46,11 @@ static const struct option limit_options[] = {
 static const struct option_group limit_group = {.title = "Limits and framing", .options = limit_options};
 
 static const struct option quiet_options[] = {
-    {.name = "quiet", .letter = 'q', .setting = "verbosity", .value = "0", .help = "tells failures only"},
+    {.name = "quiet",
+     .letter = 'q',
+     .setting = "verbosity",
+     .value = "0",
+     .help = "tells only failures, the start and the stop"},
     {0},
 };
 static const struct option_group quiet_group = {.title = "Log", .options = quiet_options};
