@@ -100,7 +100,7 @@ static int family_to_dial(int family, const struct address_list *local)
 
 /* ---- rounds --------------------------------------------------------------------------------- */
 
-static void append_number(char *text, size_t size, const struct address *address)
+static void append_number(char *text, size_t size, const char *before, const struct address *address)
 {
     size_t used = strlen(text);
     const struct sockaddr_in *inet = (const struct sockaddr_in *)&address->storage;
@@ -110,7 +110,7 @@ static void append_number(char *text, size_t size, const struct address *address
 
     inet_ntop(address->storage.ss_family,
               ipv6 ? (const void *)&inet6->sin6_addr : (const void *)&inet->sin_addr, number, sizeof number);
-    snprintf(text + used, size - used, "%s", number);
+    snprintf(text + used, size - used, "%s%s", before, number);
 }
 
 /* "localhost is ::1, 127.0.0.1" */
@@ -121,12 +121,9 @@ static void say_addresses(const struct dial_options *options, const char *host,
     char text[256 + (SHOWN + 1) * (INET6_ADDRSTRLEN + 2)];
     size_t shown = list->count < SHOWN ? list->count : SHOWN;
 
-    snprintf(text, sizeof text, "%s is ", host);
+    snprintf(text, sizeof text, "%s", host);
     for (size_t i = 0; i < shown; i++) {
-        append_number(text, sizeof text, &list->items[i]);
-        if (i + 1 < shown) {
-            strcat(text, ", ");
-        }
+        append_number(text, sizeof text, i == 0 ? " is " : ", ", &list->items[i]);
     }
     if (shown < list->count) {
         snprintf(text + strlen(text), sizeof text - strlen(text), " and %zu more", list->count - shown);

@@ -309,6 +309,7 @@ int race(const struct course *course, const struct address_list *addresses, stru
     struct race state = {.course = course, .addresses = addresses, .full_delay = FULL_DELAY_FIRST};
     int result;
 
+    state.failed = addresses->items;
     state.fds = sys.calloc(1 + addresses->count, sizeof *state.fds);
     state.tries = sys.calloc(addresses->count, sizeof *state.tries);
     state.next_start = sys.now();

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,14 +77,14 @@ static int system_backlog(void)
 {
     char text[16] = "";
     int fd = open("/proc/sys/net/core/somaxconn", O_RDONLY | O_CLOEXEC);
-    ssize_t size;
+    long backlog;
 
     if (fd < 0) {
         return BACKLOG_UNKNOWN;
     }
-    size = read(fd, text, sizeof text - 1);
+    backlog = read(fd, text, sizeof text - 1) > 0 ? strtol(text, NULL, 10) : 0;
     sys.close(fd);
-    return size > 0 && atoi(text) > 0 ? atoi(text) : BACKLOG_UNKNOWN;
+    return backlog > 0 && backlog <= INT_MAX ? (int)backlog : BACKLOG_UNKNOWN;
 }
 
 /* Only the wildcard is meant for both families; a named IPv6 address never takes IPv4 anyway. */

@@ -1,14 +1,18 @@
 #include "loopback.h"
 
 #include <arpa/inet.h>
-#include <assert.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+#include <cmocka.h>
+
+#include "net/resolve.h"
 
 static struct address loopback_address(const char *host, int port)
 {
@@ -22,7 +26,7 @@ static struct address loopback_address(const char *host, int port)
         address.length = sizeof *inet;
     } else {
         int parsed = inet_pton(AF_INET6, host, &inet6->sin6_addr);
-        assert(parsed == 1);
+        assert_int_equal(parsed, 1);
         inet6->sin6_family = AF_INET6;
         inet6->sin6_port = htons((uint16_t)port);
         address.length = sizeof *inet6;
@@ -37,15 +41,15 @@ int loopback_listen(const char *host, int *port, int backlog)
     int fd = socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int status;
 
-    assert(fd >= 0);
+    assert_true(fd >= 0);
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
     if (address.storage.ss_family == AF_INET6) {
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof yes);
     }
     status = bind(fd, (struct sockaddr *)&address.storage, address.length);
-    assert(status == 0);
+    assert_int_equal(status, 0);
     status = listen(fd, backlog);
-    assert(status == 0);
+    assert_int_equal(status, 0);
     getsockname(fd, (struct sockaddr *)&address.storage, &address.length);
     *port = address_port((struct sockaddr *)&address.storage);
     return fd;
@@ -70,7 +74,7 @@ struct black_hole black_hole_open(const char *host, int *port)
     /* The queue takes one; the others keep it full while their handshakes are retried. */
     for (size_t i = 0; i < sizeof hole.clients / sizeof *hole.clients; i++) {
         hole.clients[i] = socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-        connect(hole.clients[i], (struct sockaddr *)&address.storage, address.length);
+        (void)connect(hole.clients[i], (struct sockaddr *)&address.storage, address.length);
     }
     return hole;
 }
@@ -94,8 +98,27 @@ struct endpoint endpoint_of(const char *format, ...)
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     status = endpoint_parse(&endpoint, text);
-    assert(status == 0);
+    assert_int_equal(status, 0);
     return endpoint;
+}
+
+void check_failure(int status, parley_status expected, const char *sentence)
+{
+    if (status != (int)expected || strstr(parley_error(), sentence) == NULL) {
+        fail_msg("%d: %s", status, parley_error());
+    }
+}
+
+int listen_on(const char *text, int family, const struct socket_options *options)
+{
+    struct endpoint endpoint = endpoint_of("%s", text);
+    struct address_list list;
+    int fd;
+
+    assert_int_equal(resolve(&endpoint, family, true, &list), 0);
+    fd = socket_listen(&list.items[0], options);
+    address_list_free(&list);
+    return fd;
 }
 
 static size_t entries(const char *directory)

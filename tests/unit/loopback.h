@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "net/address.h"
+#include "net/socket.h"
 
 /* A listener on `host` (numeric); `*port` 0 takes a free one and says which. */
 int loopback_listen(const char *host, int *port, int backlog);
@@ -24,6 +25,12 @@ void black_hole_close(struct black_hole *hole);
 
 /* Endpoint of a printf-like text; asserts that it parses. */
 struct endpoint endpoint_of(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* resolve() and socket_listen() of the first address. */
+int listen_on(const char *text, int family, const struct socket_options *options);
+
+/* Asserts on a status and on a part of parley_error(). */
+void check_failure(int status, parley_status expected, const char *sentence);
 
 /* Group fixtures: what is open and runs before the tests must be the same after them. */
 int remember_baseline(void **state);

@@ -1,6 +1,5 @@
 #include "names.h"
 
-#include <assert.h>
 #include <dlfcn.h>
 #include <netdb.h>
 #include <pthread.h>

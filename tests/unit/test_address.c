@@ -169,11 +169,11 @@ static void refuses_long_names(void **state)
             text[j] = j % 2 == 0 ? 'a' : '.';
         }
         text[lengths[i] - 1] = 'a';
-        strcpy(text + lengths[i], ":80");
+        memcpy(text + lengths[i], ":80", 4);
         check_refused(text, "at most 253 bytes");
     }
     memset(text, 'a', 64);
-    strcpy(text + 64, ":80");
+    memcpy(text + 64, ":80", 4);
     check_refused(text, "at most 63 bytes");
     free(text);
 }
@@ -187,10 +187,10 @@ static void takes_the_longest_name(void **state)
     for (size_t i = 0; i < 253; i++) {
         text[i] = i % 2 == 0 ? 'a' : '.';
     }
-    strcpy(text + 253, ":80");
+    memcpy(text + 253, ":80", 4);
     assert_int_equal(endpoint_parse(&endpoint, text), 0);
     assert_int_equal(strlen(endpoint.host), 253);
-    strcpy(text + 253, ".:80");
+    memcpy(text + 253, ".:80", 5);
     assert_int_equal(endpoint_parse(&endpoint, text), 0);
     assert_int_equal(strlen(endpoint.host), 254);
 }

@@ -41,7 +41,7 @@ static void check_list(const char *text, int family, bool passive, const char *e
     assert_null(list.items);
 }
 
-static void check_failure(const char *text, int family, int status, const char *sentence)
+static void check_unresolved(const char *text, int family, int status, const char *sentence)
 {
     struct endpoint endpoint = endpoint_of("%s", text);
     struct address_list list;
@@ -58,8 +58,8 @@ static void takes_numbers_as_they_are(void **state)
     check_list("[::1]:80", AF_UNSPEC, false, "[::1]:80");
     check_list("[fe80::1%lo]:80", AF_UNSPEC, false, "[fe80::1%lo]:80");
     check_list("127.0.0.1:http", AF_UNSPEC, false, "127.0.0.1:80");
-    check_failure("127.0.0.1:80", AF_INET6, PARLEY_NETWORK,
-                  "resolve 127.0.0.1: the name has no address of this family");
+    check_unresolved("127.0.0.1:80", AF_INET6, PARLEY_NETWORK,
+                     "resolve 127.0.0.1: the name has no address of this family");
 }
 
 static void wildcard_or_loopback(void **state)
@@ -124,17 +124,18 @@ static void makes_unix_addresses(void **state)
 static void says_why_not(void **state)
 {
     (void)state;
-    check_failure("missing.test:80", AF_UNSPEC, PARLEY_NETWORK,
-                  "resolve missing.test: name or service not known");
-    check_failure("again.test:80", AF_UNSPEC, PARLEY_NETWORK,
-                  "resolve again.test: temporary failure in name resolution (no name server answered)");
-    check_failure("broken.test:80", AF_UNSPEC, PARLEY_NETWORK, "resolve broken.test: the name server failed");
-    check_failure("four.test:80", AF_INET6, PARLEY_NETWORK,
-                  "resolve four.test: the name has no address of this family");
-    check_failure("[fe80::1%none0]:80", AF_UNSPEC, PARLEY_USAGE,
-                  "resolve fe80::1%none0: no interface has the name after the '%'");
-    check_failure("127.0.0.1:no-such-service", AF_UNSPEC, PARLEY_NETWORK,
-                  "resolve 127.0.0.1: the service is not known (see /etc/services)");
+    check_unresolved("missing.test:80", AF_UNSPEC, PARLEY_NETWORK,
+                     "resolve missing.test: name or service not known");
+    check_unresolved("again.test:80", AF_UNSPEC, PARLEY_NETWORK,
+                     "resolve again.test: temporary failure in name resolution (no name server answered)");
+    check_unresolved("broken.test:80", AF_UNSPEC, PARLEY_NETWORK,
+                     "resolve broken.test: the name server failed");
+    check_unresolved("four.test:80", AF_INET6, PARLEY_NETWORK,
+                     "resolve four.test: the name has no address of this family");
+    check_unresolved("[fe80::1%none0]:80", AF_UNSPEC, PARLEY_USAGE,
+                     "resolve fe80::1%none0: no interface has the name after the '%'");
+    check_unresolved("127.0.0.1:no-such-service", AF_UNSPEC, PARLEY_NETWORK,
+                     "resolve 127.0.0.1: the service is not known (see /etc/services)");
 }
 
 static void *no_memory(size_t count, size_t size)
@@ -150,8 +151,8 @@ static void survives_without_memory(void **state)
 
     (void)state;
     sys.calloc = no_memory;
-    check_failure("127.0.0.1:80", AF_UNSPEC, PARLEY_RESOURCE, "resolve 127.0.0.1: cannot allocate memory");
-    check_failure("unix:/run/x", AF_UNSPEC, PARLEY_RESOURCE, "resolve /run/x: cannot allocate memory");
+    check_unresolved("127.0.0.1:80", AF_UNSPEC, PARLEY_RESOURCE, "resolve 127.0.0.1: cannot allocate memory");
+    check_unresolved("unix:/run/x", AF_UNSPEC, PARLEY_RESOURCE, "resolve /run/x: cannot allocate memory");
     sys = before;
 }
 
