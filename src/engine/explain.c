@@ -19,10 +19,9 @@ static pid_t explain_fork(void)
     }
     if (pid == 0) {
         narration_mean(&narration,
-                       "the same call returns here too, in the child: a copy of the whole process");
+                       "the same call returns here too: in the child, a copy of the whole process");
     } else if (pid > 0) {
-        narration_mean(&narration,
-                       "called once, returns twice: here in the parent, which learns the child's number");
+        narration_mean(&narration, "called once, returns twice: here in the parent, with the child's number");
     }
     narration_say(&narration, pid);
     return pid;
@@ -57,7 +56,7 @@ static int explain_eventfd(unsigned initial, int flags)
     narration_call(&narration, "(%u)", initial);
     if (fd >= 0) {
         descriptor_made(fd);
-        narration_mean(&narration, "a counter that can be waited for: others wake a sleeping loop by it");
+        narration_mean(&narration, "a counter to wait for: others wake a sleeping loop by it");
     }
     narration_say(&narration, fd);
     return fd;

@@ -3,8 +3,11 @@
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include "engine/narration.h"
 
@@ -32,8 +35,8 @@ static void mean_received(struct narration *narration, ssize_t received, size_t 
         narration_mean(narration, "%zd bytes fill our buffer: more may wait in the kernel", received);
     } else {
         narration_mean(narration,
-                       "%zd byte%s that had arrived: a piece of the stream, not necessarily one message",
-                       received, received == 1 ? "" : "s");
+                       "%zd byte%s had arrived: a piece of the stream, not necessarily one message", received,
+                       received == 1 ? "" : "s");
     }
 }
 
@@ -76,8 +79,7 @@ static void say_send_sleeps(const char *name, int fd, int flags)
 static void say_sent(struct narration *narration, ssize_t sent, size_t size)
 {
     if (sent == (ssize_t)size) {
-        narration_mean(narration,
-                       "the kernel has them all in its send buffer; the peer may not have them yet");
+        narration_mean(narration, "the kernel has it all in its send buffer; the peer may not have it yet");
     } else if (sent >= 0) {
         narration_mean(narration,
                        "the kernel took %zd of %zu: its send buffer is full; the rest waits in our queue",
@@ -171,10 +173,10 @@ static const char *meaning_of_break(int fd)
 
     if (real.getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &length) == 0 && linger.l_onoff &&
         linger.l_linger == 0) {
-        return "breaks off: RST instead of FIN, and what was not sent is thrown away";
+        return "RST instead of FIN: breaks off, and throws away what was not sent";
     }
     if (ioctl(fd, SIOCINQ, &unread) == 0 && unread > 0) {
-        return "bytes we never read wait here: RST instead of FIN, which may cost the peer our last bytes";
+        return "RST instead of FIN, for unread bytes wait here: the peer may lose our last ones";
     }
     return NULL;
 }
@@ -189,15 +191,39 @@ static const char *meaning_of_end(int fd)
         return "the peer will read end of file";
     }
     switch (info.tcpi_state) {
-    case TCP_ESTABLISHED: return "FIN goes out: we have finished; what the peer still sends, nobody reads";
+    case TCP_ESTABLISHED: return "FIN goes out: we have finished, and what the peer still sends nobody reads";
     case TCP_CLOSE_WAIT: return "FIN goes out: the peer had finished before, so this ends the connection";
     case TCP_FIN_WAIT1:
-    case TCP_FIN_WAIT2: return "our FIN is out already; the kernel awaits the peer's for a while, without us";
+    case TCP_FIN_WAIT2: return "our FIN is out already; the kernel awaits the peer's without us";
     case TCP_SYN_SENT: return "gives the handshake up";
     case TCP_CLOSING:
     case TCP_LAST_ACK: return "both have finished; the kernel sees to the last ACK";
     default: return "the connection is over already; only the descriptor is given back";
     }
+}
+
+/* NULL for a plain file, whose opening was not narrated either. */
+static const char *meaning_of_other(int fd)
+{
+    static const struct {
+        const char *target, *meaning;
+    } kinds[] = {
+        {"anon_inode:[eventfd]", "an eventfd: nobody will be woken by it any more"},
+        {"anon_inode:[eventpoll]", "the list of watched descriptors goes with it"},
+        {"anon_inode:[io_uring]", "the ring: what it still holds is cancelled"},
+        {"/dev/null", "held in reserve, to have one to spare when descriptors run out"},
+    };
+    char path[32], target[32] = "";
+
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    if (readlink(path, target, sizeof target - 1) > 0) {
+        for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+            if (strcmp(target, kinds[i].target) == 0) {
+                return kinds[i].meaning;
+            }
+        }
+    }
+    return target[0] == '/' ? NULL : "not a socket; its number is free again";
 }
 
 static const char *meaning_of_close(int fd)
@@ -206,13 +232,12 @@ static const char *meaning_of_close(int fd)
     bool listens;
 
     if (number_option(fd, SO_TYPE, -1) < 0) {
-        return "not a socket; the descriptor is free again";
+        return meaning_of_other(fd);
     }
     listens = number_option(fd, SO_ACCEPTCONN, 0) == 1;
     if (descriptor_is_copy(fd, listens)) {
-        return listens
-                   ? "this process's copy alone: the others go on listening"
-                   : "the parent's copy alone: the child has one, so the connection lives and no FIN is sent";
+        return listens ? "this process's copy; it listens until the last copy is closed"
+                       : "the parent's copy alone; the child has one, so no FIN goes out";
     }
     if (listens) {
         return "listens no more: clients still in its queue are reset";
@@ -227,6 +252,9 @@ static int explain_close(int fd)
     const char *meaning = meaning_of_close(fd); /* afterwards nobody can tell */
     int result = real.close(fd);
 
+    if (meaning == NULL) {
+        return result;
+    }
     narration_begin(&narration, "close");
     narration_call(&narration, "(%d)", fd);
     if (result == 0) {

@@ -71,11 +71,9 @@ static int explain_listen(int fd, int backlog)
     narration_begin(&narration, "listen");
     narration_call(&narration, "(%d, %d)", fd, backlog);
     if (result == 0) {
-        narration_mean(
-            &narration,
-            "now the kernel shakes hands by itself, and keeps two queues: handshakes begun, and up to %d "
-            "finished, for accept",
-            backlog);
+        narration_mean(&narration,
+                       "the kernel keeps two queues from now on: handshakes begun, and up to %d done",
+                       backlog);
     }
     narration_say(&narration, result);
     return result;

@@ -11,7 +11,8 @@
 #include "engine/escape.h"
 #include "engine/stderr.h"
 
-enum { COLUMN = 64, LINE_SIZE = 1024, PREVIEW = 32, DESCRIPTORS = 4096 };
+/* A line holds the longest of all its parts. */
+enum { COLUMN = 64, HEAD_SIZE = 512, LINE_SIZE = 1024, PREVIEW = 32, DESCRIPTORS = 4096 };
 
 struct sys real;
 static const char *dim = "", *plain = "";
@@ -26,24 +27,25 @@ static const struct {
     {"accept", EAGAIN, "no client waits: the queue is empty, or another worker was faster"},
     {"accept", EMFILE, "this process has all the descriptors it may: the client waits in the queue"},
     {"accept", ECONNABORTED, "this client gave up while it waited in the queue"},
-    {"recv", EAGAIN, "nothing has arrived: not an error, ask again when the poller says so"},
-    {"recv", ECONNRESET, "the peer broke off (RST): what was under way is lost"},
-    {"send", EAGAIN, "the send buffer is full, the peer reads too slowly: wait until it is writable"},
-    {"send", EPIPE, "nobody is left to read it (MSG_NOSIGNAL spares us SIGPIPE, which kills)"},
-    {"send", ECONNRESET, "the peer broke off (RST): what was under way is lost"},
-    {"connect", EINPROGRESS, "SYN is sent; the handshake goes on without us, writable means it ended"},
-    {"connect", ECONNREFUSED, "the other kernel answered RST: nobody listens on that port"},
-    {"connect", ETIMEDOUT, "SYN after SYN, and no answer"},
+    {"recv", EAGAIN, "nothing has arrived yet; not an error: ask again when it is ready"},
+    {"recv", ECONNRESET, "connection reset: the peer broke off (RST), what was under way is lost"},
+    {"send", EAGAIN, "the send buffer is full, for the peer reads slowly: wait until there is room"},
+    {"send", EPIPE, "broken pipe: nobody is left to read it (MSG_NOSIGNAL spares us the deadly SIGPIPE)"},
+    {"send", ECONNRESET, "connection reset: the peer broke off (RST), what was under way is lost"},
+    {"connect", EINPROGRESS, "SYN is sent; the handshake goes on without us: writable means it has ended"},
+    {"connect", ECONNREFUSED,
+     "connection refused: the kernel there answered RST, nobody listens on that port"},
+    {"connect", ETIMEDOUT, "timed out: SYN after SYN, and no answer"},
     {"connect", EADDRNOTAVAIL, "no local port is free for it"},
-    {"bind", EADDRINUSE, "another socket has this address and port"},
+    {"bind", EADDRINUSE, "address in use: another socket has it"},
     {"bind", EADDRNOTAVAIL, "no interface of this machine has this address"},
-    {"bind", EACCES, "ports below 1024 take a privilege"},
-    {"listen", EADDRINUSE, "another socket listens on this address and port"},
+    {"bind", EACCES, "permission denied: ports below 1024 take a privilege"},
+    {"listen", EADDRINUSE, "address in use: another socket listens there"},
     {"shutdown", ENOTCONN, "the connection is over already"},
     {"fork", EAGAIN, "a limit on processes is reached"},
     {"pthread_create", EAGAIN, "a limit on threads is reached"},
-    {"epoll_ctl", EPERM, "a plain file: always ready, so there is nothing to watch"},
-    {"", EINTR, "a signal arrived first: nothing was done, call again"},
+    {"epoll_ctl", EPERM, "a plain file is always ready: nothing to watch"},
+    {"", EINTR, "interrupted: a signal came first, and nothing was done"},
 };
 
 static const char *meaning_of(const char *call, int error)
@@ -56,14 +58,16 @@ static const char *meaning_of(const char *call, int error)
     return NULL;
 }
 
-/* The kernel's words, then ours. */
+/* Our words where we have some, otherwise the kernel's. */
 static void describe_error(char *text, size_t size, const char *call, int error)
 {
-    const char *words = strerrordesc_np(error), *meaning = meaning_of(call, error);
+    const char *meaning = meaning_of(call, error);
 
-    snprintf(text, size, "%s%s%s", words != NULL ? words : "an error without a name",
-             meaning != NULL ? ": " : "", meaning != NULL ? meaning : "");
-    if (text[0] >= 'A' && text[0] <= 'Z') {
+    if (meaning == NULL) {
+        meaning = strerrordesc_np(error);
+    }
+    snprintf(text, size, "%s", meaning != NULL ? meaning : "an error without a name");
+    if (text[0] >= 'A' && text[0] <= 'Z' && text[1] >= 'a') {
         text[0] = (char)(text[0] - 'A' + 'a');
     }
 }
@@ -81,23 +85,34 @@ void narration_open(void)
     }
 }
 
+/* Spaces that bring text to the column of the meanings. */
+static int spaces_after(const char *text)
+{
+    int columns = 0;
+
+    for (; *text != '\0'; text++) {
+        columns += (*text & 0xc0) != 0x80; /* a character of UTF-8 begins */
+    }
+    return columns < COLUMN ? COLUMN - columns : 0;
+}
+
 void narration_write(const char *call, const char *meaning)
 {
-    char who[48], line[LINE_SIZE];
+    char head[HEAD_SIZE], line[LINE_SIZE];
     int pid = getpid(), thread = gettid();
-    int length, size;
+    int size;
 
-    length = pid == thread ? snprintf(who, sizeof who, "[pid %d]", pid)
-                           : snprintf(who, sizeof who, "[pid %d thread %d]", pid, thread);
-    size =
-        snprintf(line, sizeof line - 1, "%s %-*s  %s%s%s", who, COLUMN - length, call, dim, meaning, plain);
-    if (size > (int)sizeof line - 2) {
-        size = (int)sizeof line - 2;
+    if (pid == thread) {
+        snprintf(head, sizeof head, "[pid %d] %s", pid, call);
+    } else {
+        snprintf(head, sizeof head, "[pid %d thread %d] %s", pid, thread, call);
     }
-    while (size > 0 && line[size - 1] == ' ') {
-        size--;
+    if (meaning[0] == '\0') {
+        size = snprintf(line, sizeof line, "%s\n", head);
+    } else {
+        size =
+            snprintf(line, sizeof line, "%s%*s  %s%s%s\n", head, spaces_after(head), "", dim, meaning, plain);
     }
-    line[size++] = '\n';
     stderr_write(line, (size_t)size);
 }
 
