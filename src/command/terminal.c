@@ -17,7 +17,8 @@ enum {
     HISTORY_LINES = 1000,
     /* A longer unfinished line is no prompt of the peer's: it gets a line of its own. */
     PARTIAL_LIMIT = 1024,
-    PROMPT_ROOM = 256
+    PROMPT_ROOM = 256,
+    END_OF_INPUT = 'd' & 0x1f
 };
 
 struct terminal {
@@ -198,6 +199,7 @@ void terminal_start(struct terminal *terminal)
     is_changed = 1;
     el_set(terminal->edit, EL_UNBUFFERED, 1);
     if (terminal->kept != NULL) {
+        erase_line(terminal);
         el_insertstr(terminal->edit, terminal->kept);
         el_set(terminal->edit, EL_REFRESH);
         free(terminal->kept);
@@ -270,8 +272,12 @@ enum terminal_event terminal_key(struct terminal *terminal, const char **line, s
         *size = (size_t)count;
         return event;
     }
-    /* 0 is ^D; -1 stands for a failed read and for an empty line alike. */
-    return count == 0 || (count < 0 && has_hung_up()) ? TERMINAL_END : TERMINAL_MORE;
+    /* At ^D on an empty line libedit leaves that character; -1 is a failed read and an empty line alike. */
+    bool end = text != NULL && count == 1 && text[0] == END_OF_INPUT;
+    if (end) {
+        el_deletestr(terminal->edit, 1);
+    }
+    return end || (count < 0 && has_hung_up()) ? TERMINAL_END : TERMINAL_MORE;
 }
 
 bool terminal_has_key(void)
