@@ -34,15 +34,9 @@ if(SCDOC)
     add_custom_target(man ALL DEPENDS ${man_pages})
 endif()
 
-# The command writes its own completions; each shell looks in its own place for a file of its own name.
-function(install_completion shell directory name)
-    set(output ${PROJECT_BINARY_DIR}/completions/${name})
-    add_custom_command(OUTPUT ${output} DEPENDS parley VERBATIM
-                       COMMAND sh -c "'$<TARGET_FILE:parley>' completion ${shell} >'${output}'")
-    add_custom_target(completion-${shell} ALL DEPENDS ${output})
-    install(FILES ${output} DESTINATION ${CMAKE_INSTALL_DATADIR}/${directory})
-endfunction()
-file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/completions)
-install_completion(bash bash-completion/completions parley)
-install_completion(zsh zsh/site-functions _parley)
-install_completion(fish fish/vendor_completions.d parley.fish)
+# Written by scripts/generate from the command's tables; each shell looks in its own place for its own name.
+install(FILES completions/parley.bash RENAME parley
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+install(FILES completions/parley.zsh RENAME _parley
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
+install(FILES completions/parley.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)

@@ -108,7 +108,7 @@ def test_every_public_declaration_is_documented():
 
 def test_one_place_frees_a_connection():
     sources = house.c_files("src")
-    definitions = house.matches(r"^(static )?void conn_free\(", sources)
+    definitions = house.matches(r"^(static )?void conn_free\([^;]*$", sources)
     calls = house.matches(r"^\s+.*\bconn_free\s*\(", sources)
     outside = [place for place in definitions + calls if not place.startswith("src/engine/")]
     if len(definitions) != 1 or len(calls) != 1 or outside:
