@@ -58,9 +58,29 @@ void accepting_close(struct loop *loop)
     loop->listeners = NULL;
 }
 
+static bool hands_over(const struct loop *loop)
+{
+    return loop->server->options.model.placement->per_client && loop->worker->fd < 0;
+}
+
+/* Places left. An acceptor counts the workers it has started; when the last place is taken it looks again
+ * after a while, since a worker that ends does not tell it. */
+static bool has_room(struct loop *loop)
+{
+    if (!hands_over(loop))
+        return loop->limit == 0 || loop->count < loop->limit;
+    unsigned most = loop->server->options.connections;
+    if (most == 0 || atomic_load(&loop->server->clients) < most)
+        return true;
+    for (size_t i = 0; i < loop->listener_count; i++)
+        if (loop->listeners[i].again.place == 0)
+            timer_arm(&loop->timers, &loop->listeners[i].again, loop->now + FIRST_BACK_OFF);
+    return false;
+}
+
 void accepting_update(struct loop *loop)
 {
-    bool room = loop->limit == 0 || loop->count < loop->limit;
+    bool room = has_room(loop);
     for (size_t i = 0; i < loop->listener_count; i++) {
         struct listener *listener = &loop->listeners[i];
         bool wanted = room && !loop->draining && !loop->failed && listener->again.place == 0;
@@ -85,11 +105,6 @@ static void refuse(struct loop *loop, const struct sockaddr *peer, int fd, const
     sys.close(fd);
     log_line(&loop->log, LOG_REFUSED, address_text(peer, sizeof(struct sockaddr_storage), text), "turned away: %s",
              why);
-}
-
-static bool hands_over(const struct loop *loop)
-{
-    return loop->server->options.model.placement->per_client && loop->worker->fd < 0;
 }
 
 void loop_accepted(struct loop *loop, struct listener *listener, int fd, const struct sockaddr *peer)

@@ -24,6 +24,7 @@ struct listener {
     bool wanted;       /* by the loop: accept now; the poller obeys */
     bool shared;       /* other workers accept from the same socket */
     unsigned polled;   /* the poller's own note: what the kernel was told */
+    unsigned burst, full_bursts; /* how many came at once of late: the readiness pollers' */
     unsigned refusals; /* accept failures in a row, for the back-off */
     struct timer again; /* when to accept again after a failure */
     struct loop *loop;

@@ -1,5 +1,6 @@
 #include "engine/server.h"
 #include "engine/error.h"
+#include "engine/explain.h"
 #include "engine/loop.h"
 #include "engine/sys.h"
 #include "net/resolve.h"
@@ -63,7 +64,10 @@ void parley_server_free(parley_server *server)
 
 int parley_set(parley_server *server, const char *option, const char *value)
 {
-    return option_set(&server->options, option, value);
+    int status = option_set(&server->options, option, value);
+    if (status == 0 && server->options.explain)
+        explain_start(); /* now: listening is part of the story */
+    return status;
 }
 
 void parley_server_set_user(parley_server *server, void *user)

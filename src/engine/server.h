@@ -38,7 +38,6 @@ struct bound {
 struct shared {
     atomic_int failed;            /* a parley_status, with its sentence: */
     char failure[512];
-    atomic_uint live;                /* connections open now in per-client workers */
     atomic_ullong accepted, finished, received, sent;
     atomic_uint taken[256];          /* accepted by each listening worker, to share evenly */
 };
@@ -63,6 +62,7 @@ struct parley_server {
     pthread_mutex_t lock;         /* workers, next_index, and each worker's loop pointer */
     struct worker *workers;
     unsigned next_index;
+    atomic_uint clients;          /* workers that serve one client each */
     unsigned worker_total;        /* workers that serve the listeners */
     struct log log;               /* the supervisor's */
     int wake;                     /* eventfd: stop, a thread ended, a signal */

@@ -1,7 +1,6 @@
 /* The supervisor: the thread that called parley_run(). It takes the signals, reaps what has ended, starts
  * again what crashed, and stops everything. Workers never wait for it. */
 #include "engine/error.h"
-#include "engine/explain.h"
 #include "engine/loop.h"
 #include "engine/server.h"
 #include "engine/sys.h"
@@ -168,13 +167,10 @@ static void reap_all(struct supervision *supervision)
     parley_server *server = supervision->server;
     pthread_mutex_lock(&server->lock);
     for (struct worker **place = &server->workers; *place;) {
-        struct worker *worker = *place;
-        if (!reap(supervision, worker)) {
-            place = &worker->next;
-            continue;
-        }
-        *place = worker->next;
-        sys.free(worker);
+        if (reap(supervision, *place))
+            worker_forget(server, place);
+        else
+            place = &(*place)->next;
     }
     pthread_mutex_unlock(&server->lock);
 }
@@ -308,8 +304,6 @@ int parley_run(parley_server *server)
     int status = server_check(server);
     if (status < 0)
         return status;
-    if (server->options.explain)
-        explain_start();
     log_open(&server->log, server->options.log, server->options.verbosity);
     take_signals(server, before);
     status = start_workers(server);

@@ -119,13 +119,15 @@ static struct worker *worker_new(struct parley_server *server, int fd, const str
         memcpy(&worker->peer.storage, peer, sizeof worker->peer.storage);
     worker->next = server->workers;
     server->workers = worker;
+    atomic_fetch_add(&server->clients, is_own_client(worker));
     return worker;
 }
 
-static void forget_newest(struct parley_server *server)
+void worker_forget(struct parley_server *server, struct worker **place)
 {
-    struct worker *worker = server->workers;
-    server->workers = worker->next;
+    struct worker *worker = *place;
+    *place = worker->next;
+    atomic_fetch_sub(&server->clients, is_own_client(worker));
     sys.free(worker);
 }
 
@@ -161,7 +163,7 @@ int worker_start_thread(struct parley_server *server, int fd, const struct socka
     pthread_mutex_lock(&server->lock);
     struct worker *worker = worker_new(server, fd, peer, false);
     if (worker && (error = create_thread(worker)) != 0)
-        forget_newest(server);
+        worker_forget(server, &server->workers);
     pthread_mutex_unlock(&server->lock);
     errno = error;
     return error ? -1 : 0;
@@ -231,7 +233,7 @@ int worker_start_process(struct parley_server *server, int fd, const struct sock
     if (pid > 0)
         worker->pid = pid;
     else if (worker)
-        forget_newest(server);
+        worker_forget(server, &server->workers);
     pthread_mutex_unlock(&server->lock);
     if (pid > 0 && fd >= 0)
         sys.close(fd);

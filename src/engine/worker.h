@@ -41,6 +41,9 @@ struct loop *loop_of_first_worker(const struct parley_server *server);
 /* Opens a loop, turns it until it has nothing left to do, closes it. 0 or a parley_status. */
 int worker_run(struct worker *worker);
 
+/* Takes a worker that has ended, or never began, out of the server's list; under server->lock. */
+void worker_forget(struct parley_server *server, struct worker **place);
+
 /* Tells a worker to drain or to abort: sets its flag and interrupts the call it sleeps in. Repeated by the supervisor until
  * the worker has ended, since an interrupt can come just before the call. */
 void worker_interrupt(struct worker *worker, enum worker_stop stop);

@@ -8,7 +8,6 @@
 
 enum {
     MOST_EVENTS = 512,
-    ACCEPTS = 64,       /* clients taken per turn, when no other worker wants them */
     READS = 4           /* receive buffers one connection may fill per turn: the others wait so long at most */
 };
 
@@ -90,7 +89,7 @@ static void to_the_end_of_the_queue(struct loop *loop, struct listener *listener
 
 static void listener_ready(struct loop *loop, struct listener *listener)
 {
-    ready_accept(loop, listener, listener->shared ? 1 : ACCEPTS);
+    ready_accept(loop, listener);
     if (listener->shared && listener->wanted)
         to_the_end_of_the_queue(loop, listener);
 }

@@ -4,8 +4,6 @@
 #include "poller/ready.h"
 #include <errno.h>
 
-enum { ACCEPTS = 64 };
-
 /* Whom the entry of the same index in `fds` is about: one of the three. */
 struct owner {
     struct listener *listener;
@@ -150,7 +148,7 @@ static void report_poll(struct loop *loop, int count)
         else if (owner.watch)
             owner.watch->readable(loop, owner.watch);
         else
-            ready_accept(loop, owner.listener, owner.listener->shared ? 1 : ACCEPTS);
+            ready_accept(loop, owner.listener);
     }
 }
 

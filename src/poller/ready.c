@@ -2,21 +2,40 @@
 #include "engine/sys.h"
 #include <errno.h>
 
-enum { MOST_VECTORS = 64 };
+enum {
+    MOST_VECTORS = 64,
+    MOST_ACCEPTS = 64,
+    CROWD = 4 /* full bursts in a row that make the next one larger */
+};
 
-void ready_accept(struct loop *loop, struct listener *listener, unsigned most)
+/* False: there is none, or accepting has to wait. */
+static bool accept_one(struct loop *loop, struct listener *listener)
 {
-    for (unsigned i = 0; i < most && listener->wanted; i++) {
-        struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
-        socklen_t length = sizeof peer;
-        int fd = sys.accept4(listener->fd, (struct sockaddr *)&peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd >= 0) {
-            loop_accepted(loop, listener, fd, (struct sockaddr *)&peer);
-        } else if (errno == EAGAIN) {
-            return;
-        } else if (errno != EINTR) {
-            loop_accept_failed(loop, listener, errno);
-        }
+    struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
+    socklen_t length = sizeof peer;
+    int fd = sys.accept4(listener->fd, (struct sockaddr *)&peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0)
+        loop_accepted(loop, listener, fd, (struct sockaddr *)&peer);
+    else if (errno == EAGAIN)
+        return false;
+    else if (errno != EINTR)
+        loop_accept_failed(loop, listener, errno);
+    return listener->wanted;
+}
+
+/* How many are tried follows what came of late, so that a lone client does not cost a second call that says
+ * EAGAIN, and a crowd does not cost a turn each. */
+void ready_accept(struct loop *loop, struct listener *listener)
+{
+    unsigned most = listener->shared || listener->burst == 0 ? 1 : listener->burst, taken = 0;
+    while (taken < most && accept_one(loop, listener))
+        taken++;
+    if (taken < most) {
+        listener->burst = taken;
+        listener->full_bursts = 0;
+    } else if (++listener->full_bursts >= CROWD) {
+        listener->burst = most * 2 < MOST_ACCEPTS ? most * 2 : MOST_ACCEPTS;
+        listener->full_bursts = 0;
     }
 }
 

@@ -4,8 +4,8 @@
 
 #include "engine/loop.h"
 
-/* Accepts up to `most` connections, or until there is none. */
-void ready_accept(struct loop *loop, struct listener *listener, unsigned most);
+/* Accepts who waits: one, if other workers would take the next; else as many as came of late. */
+void ready_accept(struct loop *loop, struct listener *listener);
 /* One recv into the loop's buffer, reported. False: nothing more for now (short read, EAGAIN, the end). */
 bool ready_receive(parley_conn *conn);
 /* Sends what is queued until the kernel takes no more; conn->blocked says that it did not take all. */

@@ -4,8 +4,6 @@
 #include "poller/ready.h"
 #include <errno.h>
 
-enum { ACCEPTS = 64 };
-
 /* Whom a descriptor is about: at most one of the three. */
 struct owner {
     struct listener *listener;
@@ -141,7 +139,7 @@ static void report_descriptor(struct loop *loop, int fd, bool in, bool out)
     else if (owner.watch && in)
         owner.watch->readable(loop, owner.watch);
     else if (owner.listener && in)
-        ready_accept(loop, owner.listener, owner.listener->shared ? 1 : ACCEPTS);
+        ready_accept(loop, owner.listener);
 }
 
 static void report_select(struct loop *loop, int count)
