@@ -104,7 +104,7 @@ static void opened(parley_conn *conn)
     conversation->peer_ended = false;
     conversation->said_after_end = false;
     memset(conversation->due, 0, sizeof conversation->due);
-    if (conversation->listens) {
+    if (conversation->listens && !conversation->is_quiet) {
         fprintf(stderr, "%s connected\n", parley_peer(conn));
     }
     speech_start(conversation);
@@ -205,7 +205,7 @@ static void take_leave(struct conversation *conversation, parley_conn *conn, par
     if (code == 0 && conversation->exit_code == 0) {
         code = check_until(conversation);
     }
-    if (conversation->listens) {
+    if (conversation->listens && !conversation->is_quiet) {
         fprintf(stderr, "%s left: %s\n", parley_peer(conn), parley_reason_text(reason));
     }
     if (conversation->exit_code == 0 && !conversation->keeps) {
@@ -221,7 +221,8 @@ static void closed(parley_conn *conn, parley_reason reason)
         return;
     }
     take_leave(conversation, conn, reason);
-    if (!conversation->keeps) {
+    /* Without listeners the server has nothing left to do anyway. */
+    if (conversation->listens && !conversation->keeps) {
         parley_stop(conversation->server);
     }
 }

@@ -56,9 +56,11 @@ struct hearing {
 
 struct conversation {
     const struct arguments *arguments;
+    parley_handler handler;
     parley_server *server;
     parley_conn *conn;   /* NULL while nobody is there */
     bool listens, keeps; /* listen; listen -k */
+    bool is_quiet;       /* the log says who comes and goes */
     bool met;            /* somebody has been there */
     bool leaving;        /* this side has said good-bye */
     bool peer_ended;

@@ -62,17 +62,34 @@ static void interrupt_arrived(parley_server *server, int descriptor)
 
 /* ---- setting up ---- */
 
-/* Called from the thread that dials: one write, nothing shared. */
-static void progress(parley_server *server, const char *sentence)
+/* Whether the log tells of comings and goings, so that we need not. */
+static bool has_log(const struct arguments *arguments)
+{
+    const char *format = arguments_value(arguments, "log");
+    return format != NULL ? strcmp(format, "text") == 0 || strcmp(format, "json") == 0
+                          : arguments_given(arguments, "verbose");
+}
+
+static void print_progress(const char *sentence)
 {
     char line[1024];
     int length = snprintf(line, sizeof line, "%s\n", sentence);
-    (void)server;
-    /* Without -v only what a name resolved to is shown. */
-    if (strstr(sentence, " is ") != NULL && length > 0 && (size_t)length < sizeof line &&
-        write(STDERR_FILENO, line, (size_t)length) < 0) {
-        return;
+    if (length > 0 && (size_t)length < sizeof line && write(STDERR_FILENO, line, (size_t)length) < 0) {
+        return; /* stderr is closed: nobody wants to know */
     }
+}
+
+/* What the name resolved to, once; with -v every step. Called from the thread that dials, and from no other.
+ */
+static void progress(parley_server *server, const char *sentence)
+{
+    static bool resolved;
+    bool is_result = strstr(sentence, " is ") != NULL;
+    (void)server;
+    if (arguments_given(current->arguments, "verbose") || (is_result && !resolved)) {
+        print_progress(sentence);
+    }
+    resolved = resolved || is_result;
 }
 
 static int set_defaults(const struct conversation *conversation)
@@ -86,7 +103,7 @@ static int set_defaults(const struct conversation *conversation)
     for (size_t i = 0; i < sizeof defaults / sizeof defaults[0] && status == 0; i++) {
         status = parley_set(conversation->server, defaults[i][0], defaults[i][1]);
     }
-    if (status == 0 && arguments_given(arguments, "verbose") && !arguments_given(arguments, "log")) {
+    if (status == 0 && conversation->is_quiet && !arguments_given(arguments, "log")) {
         status = parley_set(conversation->server, "log", "text");
     }
     if (status == 0 && arguments_given(arguments, "wait")) {
@@ -135,7 +152,8 @@ static int start_listening(struct conversation *conversation)
         outcome = status != PARLEY_OK ? complain_failure(arguments->subcommand, status) : 0;
     }
     addresses_free(addresses);
-    for (size_t i = 0; outcome == 0 && i < parley_listeners(conversation->server); i++) {
+    for (size_t i = 0; outcome == 0 && !conversation->is_quiet && i < parley_listeners(conversation->server);
+         i++) {
         fprintf(stderr, "listening on %s\n", parley_listener_address(conversation->server, i));
     }
     return outcome == 0 ? announce_listeners(arguments, conversation->server) : outcome;
@@ -198,25 +216,35 @@ static void start_and_run(struct conversation *conversation)
     }
 }
 
+static void fill(struct conversation *conversation, const struct arguments *arguments, bool listens)
+{
+    conversation->arguments = arguments;
+    conversation->listens = listens;
+    conversation->keeps = arguments_given(arguments, "keep");
+    conversation->is_quiet = has_log(arguments);
+    conversation->hearing.save = (struct save)SAVE_NONE;
+    conversation->interrupts = -1;
+    /* So that the log and refusals name the subcommand. */
+    conversation->handler = conversation_handler;
+    conversation->handler.name = arguments->subcommand->name;
+}
+
 int conversation_hold(const struct arguments *arguments, bool listens)
 {
     struct conversation *conversation = calloc(1, sizeof *conversation);
-    parley_server *server = parley_server_new(&conversation_handler);
-    if (conversation == NULL || server == NULL) {
-        free(conversation);
-        parley_server_free(server);
+    if (conversation == NULL) {
         return complain(arguments->subcommand, "no memory");
     }
+    fill(conversation, arguments, listens);
     current = conversation;
-    *conversation = (struct conversation){.arguments = arguments,
-                                          .server = server,
-                                          .listens = listens,
-                                          .keeps = arguments_given(arguments, "keep"),
-                                          .hearing.save = SAVE_NONE,
-                                          .interrupts = -1};
-    parley_server_set_user(server, conversation);
-    start_and_run(conversation);
-    parley_server_free(server);
+    conversation->server = parley_server_new(&conversation->handler);
+    if (conversation->server != NULL) {
+        parley_server_set_user(conversation->server, conversation);
+        start_and_run(conversation);
+    } else {
+        conversation->exit_code = complain(arguments->subcommand, "no memory");
+    }
+    parley_server_free(conversation->server);
     int code = conversation->interrupted != 0 ? 128 + conversation->interrupted : conversation->exit_code;
     free(conversation);
     return code;
