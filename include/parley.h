@@ -97,10 +97,10 @@ enum {
  * call you make from a callback runs another callback of that connection before yours returns.
  * The structure must outlive the server; the engine does not copy it. */
 typedef struct parley_handler {
-    size_t size;        /* sizeof(parley_handler): lets the library grow without breaking you */
-    const char *name;   /* for logs */
-    size_t state_size;  /* zeroed bytes kept per connection: parley_state() */
-    unsigned needs;     /* PARLEY_PUSH, PARLEY_CONCURRENT */
+    size_t size;         /* sizeof(parley_handler): lets the library grow without breaking you */
+    const char *name;    /* for logs */
+    size_t state_size;   /* zeroed bytes kept per connection: parley_state() */
+    unsigned needs;      /* PARLEY_PUSH, PARLEY_CONCURRENT */
     const char *framing; /* in words, see parley_set() "framing"; NULL is raw */
 
     /* The connection is established, accepted or dialled. Called once, first. */
@@ -119,9 +119,9 @@ typedef struct parley_handler {
     void (*closed)(parley_conn *conn, parley_reason reason);
 } parley_handler;
 
-#define PARLEY_HANDLER(...) \
-    {                       \
-        .size = sizeof(parley_handler), __VA_ARGS__}
+/* clang-format off */
+#define PARLEY_HANDLER(...) {.size = sizeof(parley_handler), __VA_ARGS__}
+/* clang-format on */
 
 /* ---- the server ---------------------------------------------------------------------------- */
 

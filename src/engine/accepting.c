@@ -103,8 +103,8 @@ static void refuse(struct loop *loop, const struct sockaddr *peer, int fd, const
 {
     char text[ADDRESS_TEXT];
     sys.close(fd);
-    log_line(&loop->log, LOG_REFUSED, address_text(peer, sizeof(struct sockaddr_storage), text), "turned away: %s",
-             why);
+    log_line(&loop->log, LOG_REFUSED, address_text(peer, sizeof(struct sockaddr_storage), text),
+             "turned away: %s", why);
 }
 
 void loop_accepted(struct loop *loop, struct listener *listener, int fd, const struct sockaddr *peer)
@@ -171,8 +171,7 @@ void loop_accept_failed(struct loop *loop, struct listener *listener, int error)
     case ENOPROTOOPT:
     case ENONET:
     case EOPNOTSUPP:
-    case ETIMEDOUT:
-        return;
+    case ETIMEDOUT: return;
     case EBADF:
     case EINVAL:
     case ENOTSOCK:

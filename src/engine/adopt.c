@@ -77,7 +77,8 @@ parley_conn *loop_adopt(struct loop *loop, int fd, const struct sockaddr *peer, 
 
 static bool is_failure(parley_reason reason)
 {
-    return reason != PARLEY_FINISHED && reason != PARLEY_DRAINED && reason != PARLEY_ABORTED && reason != PARLEY_IDLE;
+    return reason != PARLEY_FINISHED && reason != PARLEY_DRAINED && reason != PARLEY_ABORTED &&
+           reason != PARLEY_IDLE;
 }
 
 static void say_closed(parley_conn *conn)
@@ -88,8 +89,8 @@ static void say_closed(parley_conn *conn)
         return;
     const char *failure = parley_failure(conn);
     log_line(log, event, parley_peer(conn), "left: %s%s%s; %llu bytes in, %llu bytes out",
-             parley_reason_text(conn->reason), *failure ? ": " : "", failure, (unsigned long long)conn->received,
-             (unsigned long long)conn->sent);
+             parley_reason_text(conn->reason), *failure ? ": " : "", failure,
+             (unsigned long long)conn->received, (unsigned long long)conn->sent);
 }
 
 /* The one place where a connection is freed: it is dead, nothing holds it, no callback of it runs. */

@@ -109,7 +109,8 @@ static void conn_resume(parley_conn *conn)
 }
 
 /* The calls that can fail, by a number: a byte per connection instead of a pointer. */
-static const char *const calls[] = {"", "recv", "send", "epoll_ctl", "poll", "select", "io_uring", "another call"};
+static const char *const calls[] = {"",     "recv",   "send",     "epoll_ctl",
+                                    "poll", "select", "io_uring", "another call"};
 enum { CALLS = sizeof calls / sizeof *calls };
 
 static unsigned char number_of(const char *call)
@@ -172,7 +173,8 @@ static int append(parley_conn *conn, const struct iovec *vectors, size_t count, 
     for (size_t i = 0; i < count; i++) {
         size_t size = vectors[i].iov_len, over = skip < size ? skip : size;
         skip -= over;
-        if (queue_append(&conn->queue, &conn->loop->chunks, (char *)vectors[i].iov_base + over, size - over) < 0)
+        if (queue_append(&conn->queue, &conn->loop->chunks, (char *)vectors[i].iov_base + over, size - over) <
+            0)
             return -1;
     }
     return 0;

@@ -19,41 +19,41 @@ union peer {
 
 struct parley_conn {
     struct loop *loop;
-    parley_conn *next_dirty;      /* loop->dirty */
+    parley_conn *next_dirty; /* loop->dirty */
     struct queue queue;
     union {
-        struct frame *frame;      /* a message not whole yet */
-        char *failure;            /* fd < 0, a dial that failed: its sentence */
+        struct frame *frame; /* a message not whole yet */
+        char *failure;       /* fd < 0, a dial that failed: its sentence */
     };
-    uint64_t received, sent;      /* bytes on the wire */
+    uint64_t received, sent;                   /* bytes on the wire */
     int64_t opened_at, active_at, progress_at; /* ms: established, last byte, last byte taken by the peer */
-    struct timer deadline;        /* the engine's: the earliest of idle, life, stall and linger */
+    struct timer deadline; /* the engine's: the earliest of idle, life, stall and linger */
     int fd;
-    uint32_t slot;                /* in loop->slots */
-    unsigned polled;              /* the poller's own note: what the kernel was told */
-    unsigned short held;          /* operations the kernel holds; freed only at 0 */
-    unsigned short error;         /* errno value of what failed, */
-    unsigned char failed_call;    /* and which call it was: conn_failed() */
-    unsigned char reason;         /* parley_reason, once dead or finishing */
+    uint32_t slot;             /* in loop->slots */
+    unsigned polled;           /* the poller's own note: what the kernel was told */
+    unsigned short held;       /* operations the kernel holds; freed only at 0 */
+    unsigned short error;      /* errno value of what failed, */
+    unsigned char failed_call; /* and which call it was: conn_failed() */
+    unsigned char reason;      /* parley_reason, once dead or finishing */
     bool dialled : 1;
-    bool dead : 1;                /* to be closed and freed */
-    bool eof : 1;                 /* the peer finished sending */
-    bool paused : 1;              /* by the handler */
-    bool resumed : 1;             /* ... and no more: kept messages are to be delivered */
-    bool finishing : 1;           /* no more from the handler; close after the last byte */
-    bool half_closing : 1;        /* SHUT_WR after the last byte */
-    bool shut : 1;                /* SHUT_WR done */
-    bool lingering : 1;           /* all sent; what arrives is discarded until the peer finishes */
-    bool ended_owed : 1;          /* `ended` to be called once kept messages are delivered */
-    bool drained_owed : 1;        /* bytes were queued since `drained` */
-    bool opened : 1;              /* the handler has seen it */
+    bool dead : 1;         /* to be closed and freed */
+    bool eof : 1;          /* the peer finished sending */
+    bool paused : 1;       /* by the handler */
+    bool resumed : 1;      /* ... and no more: kept messages are to be delivered */
+    bool finishing : 1;    /* no more from the handler; close after the last byte */
+    bool half_closing : 1; /* SHUT_WR after the last byte */
+    bool shut : 1;         /* SHUT_WR done */
+    bool lingering : 1;    /* all sent; what arrives is discarded until the peer finishes */
+    bool ended_owed : 1;   /* `ended` to be called once kept messages are delivered */
+    bool drained_owed : 1; /* bytes were queued since `drained` */
+    bool opened : 1;       /* the handler has seen it */
     bool is_dirty : 1;
-    bool is_again : 1;            /* epoll's: listed to be read again */
-    bool readable : 1;            /* epoll's: the edge has been seen, not yet drained */
-    bool hung_up : 1;             /* epoll's: RDHUP or HUP seen: read to the end */
-    bool blocked : 1;             /* send said EAGAIN: wait for room */
+    bool is_again : 1; /* epoll's: listed to be read again */
+    bool readable : 1; /* epoll's: the edge has been seen, not yet drained */
+    bool hung_up : 1;  /* epoll's: RDHUP or HUP seen: read to the end */
+    bool blocked : 1;  /* send said EAGAIN: wait for room */
     union peer peer;
-    max_align_t state[];          /* the handler's timer, if it has `timed`, then its state */
+    max_align_t state[]; /* the handler's timer, if it has `timed`, then its state */
 };
 
 /* The handler's timer; only where handler->timed. */

@@ -29,8 +29,8 @@ int parley_send(parley_conn *conn, const void *bytes, size_t size)
     struct iovec payload = {(void *)bytes, size};
     if (framing->kind == FRAMING_RAW)
         return size > 0 ? conn_queue(conn, &payload, 1) : 0;
-    struct iovec vectors[3] = {{envelope.prefix, envelope.prefix_size}, payload,
-                               {(void *)envelope.suffix, envelope.suffix_size}};
+    struct iovec vectors[3] = {
+        {envelope.prefix, envelope.prefix_size}, payload, {(void *)envelope.suffix, envelope.suffix_size}};
     return conn_queue(conn, vectors, 3);
 }
 
@@ -90,7 +90,8 @@ void parley_set_timer(parley_conn *conn, int64_t delay)
     if (delay < 0)
         timer_cancel(timers, conn_alarm(conn));
     else
-        timer_arm(timers, conn_alarm(conn), conn->loop->now + (delay < INT64_MAX / 2 ? delay : INT64_MAX / 2));
+        timer_arm(timers, conn_alarm(conn),
+                  conn->loop->now + (delay < INT64_MAX / 2 ? delay : INT64_MAX / 2));
 }
 
 void *parley_state(parley_conn *conn)

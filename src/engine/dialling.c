@@ -28,10 +28,14 @@ static void progress(void *context, const char *sentence)
 static struct letter *dial_one(struct dialling *dialling)
 {
     const struct options *options = &dialling->loop->server->options;
-    struct dial_options how = {.socket = &options->socket, .family = options->family,
-                               .bind = *options->bind ? options->bind : NULL, .timeout = options->connect_timeout,
-                               .retries = options->retries, .cancel = dialling->loop->cancel,
-                               .progress = progress, .context = dialling};
+    struct dial_options how = {.socket = &options->socket,
+                               .family = options->family,
+                               .bind = *options->bind ? options->bind : NULL,
+                               .timeout = options->connect_timeout,
+                               .retries = options->retries,
+                               .cancel = dialling->loop->cancel,
+                               .progress = progress,
+                               .context = dialling};
     struct endpoint endpoint;
     struct address reached;
     int fd = endpoint_parse(&endpoint, dialling->address);

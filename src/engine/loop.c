@@ -4,7 +4,6 @@
 #include "engine/sys.h"
 #include <stddef.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
     RECEIVE_BUFFER = 256 << 10, /* large messages cost a call per buffer: the best all-rounder measured */
@@ -79,22 +78,15 @@ static void alarm_fired(parley_conn *conn)
         conn->loop->server->handler->timed(conn);
 }
 
-#define OWNER(timer, type, member) ((type *)(void *)((char *)(timer) - offsetof(type, member)))
+#define OWNER(timer, type, member) ((type *)(void *)((char *)(timer)-offsetof(type, member)))
 
 static void fired(struct timer *timer)
 {
     switch (timer->kind) {
-    case TIMER_DEADLINE:
-        conn_look(OWNER(timer, parley_conn, deadline));
-        break;
-    case TIMER_ALARM:
-        alarm_fired(OWNER(timer, parley_conn, state));
-        break;
-    case TIMER_LISTENER: /* its back-off is over: settle looks which listeners are wanted */
-        break;
-    case TIMER_DRAIN:
-        cut_all(OWNER(timer, struct loop, drain_timer));
-        break;
+    case TIMER_DEADLINE: conn_look(OWNER(timer, parley_conn, deadline)); break;
+    case TIMER_ALARM: alarm_fired(OWNER(timer, parley_conn, state)); break;
+    case TIMER_LISTENER: /* its back-off is over: settle looks which listeners are wanted */ break;
+    case TIMER_DRAIN: cut_all(OWNER(timer, struct loop, drain_timer)); break;
     }
 }
 
@@ -204,8 +196,15 @@ int loop_open(struct loop *loop, struct worker *worker)
 {
     struct parley_server *server = worker->server;
     const struct model *model = &server->options.model;
-    *loop = (struct loop){.server = server, .worker = worker, .poller = model->poller, .now = sys.now(),
-                          .slots.free = NO_SLOT, .drain_timer.kind = TIMER_DRAIN, .reserve = -1, .cancel = -1, .buffer_size = RECEIVE_BUFFER};
+    *loop = (struct loop){.server = server,
+                          .worker = worker,
+                          .poller = model->poller,
+                          .now = sys.now(),
+                          .slots.free = NO_SLOT,
+                          .drain_timer.kind = TIMER_DRAIN,
+                          .reserve = -1,
+                          .cancel = -1,
+                          .buffer_size = RECEIVE_BUFFER};
     loop->limit = least(least(model->placement->limit, model->poller->capacity), server->options.connections);
     log_open(&loop->log, server->options.log, server->options.verbosity);
     loop->mailbox.eventfd = -1;
@@ -258,7 +257,7 @@ void loop_close(struct loop *loop)
 static void close_inherited(int fd)
 {
     if (fd >= 0)
-        close(fd);
+        sys.close(fd);
 }
 
 void loop_forget(struct loop *loop)

@@ -1,7 +1,7 @@
 /* One worker's loop: the connections it owns, and the turn that moves their bytes.
  *
- * A turn is named stages: timers, settle (updates, closes, frees), sleep, fresh clock, report. Handlers run in
- * `timers`, `settle` and `report`, never nested. Everything here belongs to the worker's own thread. */
+ * A turn is named stages: timers, settle (updates, closes, frees), sleep, fresh clock, report. Handlers run
+ * in `timers`, `settle` and `report`, never nested. Everything here belongs to the worker's own thread. */
 #ifndef ENGINE_LOOP_H
 #define ENGINE_LOOP_H
 
@@ -21,12 +21,12 @@ struct dialling;
 struct listener {
     int fd;
     int family;
-    bool wanted;       /* by the loop: accept now; the poller obeys */
-    bool shared;       /* other workers accept from the same socket */
-    unsigned polled;   /* the poller's own note: what the kernel was told */
+    bool wanted;                 /* by the loop: accept now; the poller obeys */
+    bool shared;                 /* other workers accept from the same socket */
+    unsigned polled;             /* the poller's own note: what the kernel was told */
     unsigned burst, full_bursts; /* how many came at once of late: the readiness pollers' */
-    unsigned refusals; /* accept failures in a row, for the back-off */
-    struct timer again; /* when to accept again after a failure */
+    unsigned refusals;           /* accept failures in a row, for the back-off */
+    struct timer again;          /* when to accept again after a failure */
     struct loop *loop;
     char address[ADDRESS_TEXT];
 };
@@ -34,8 +34,8 @@ struct listener {
 /* A descriptor of somebody else that the loop watches for input. */
 struct watch {
     int fd;
-    bool wanted;       /* the poller obeys */
-    unsigned polled;   /* the poller's own note */
+    bool wanted;     /* the poller obeys */
+    unsigned polled; /* the poller's own note */
     void (*readable)(struct loop *loop, struct watch *watch);
     void *context;
     struct watch *next;
@@ -45,35 +45,35 @@ struct loop {
     struct parley_server *server;
     struct worker *worker;
     const struct poller *poller;
-    void *poller_state;      /* the poller's */
-    int64_t now;             /* ms; read once per turn */
-    unsigned char *buffer;   /* receive buffer, shared by all connections of the loop */
+    void *poller_state;    /* the poller's */
+    int64_t now;           /* ms; read once per turn */
+    unsigned char *buffer; /* receive buffer, shared by all connections of the loop */
     size_t buffer_size;
 
-    unsigned count;          /* those that take a place: established, not lingering */
-    unsigned total;          /* all */
-    unsigned limit;          /* most that may take a place; 0: any */
-    parley_conn *dirty;      /* whose wishes may have changed since the last settle */
+    unsigned count;     /* those that take a place: established, not lingering */
+    unsigned total;     /* all */
+    unsigned limit;     /* most that may take a place; 0: any */
+    parley_conn *dirty; /* whose wishes may have changed since the last settle */
 
-    struct slots slots;      /* all connections */
+    struct slots slots; /* all connections */
 
     struct listener *listeners;
     size_t listener_count;
     struct watch *watches;
-    struct watch wake;       /* the mailbox's eventfd */
+    struct watch wake; /* the mailbox's eventfd */
     struct mailbox mailbox;
-    unsigned dialling;       /* dials whose outcome is not known yet */
+    unsigned dialling; /* dials whose outcome is not known yet */
 
     struct timers timers;
     struct timer drain_timer;
     struct chunk_cache chunks;
     struct log log;
-    int reserve;             /* a descriptor to give up when accept says EMFILE */
-    int cancel;              /* eventfd that ends the dials under way, or -1 */
-    struct dialling *dials;  /* their threads */
-    bool reporting;          /* inside poller->report() */
+    int reserve;            /* a descriptor to give up when accept says EMFILE */
+    int cancel;             /* eventfd that ends the dials under way, or -1 */
+    struct dialling *dials; /* their threads */
+    bool reporting;         /* inside poller->report() */
     bool draining;
-    bool failed;             /* the listeners cannot be used any more */
+    bool failed; /* the listeners cannot be used any more */
 };
 
 /* Opens the loop in its worker's own thread: 0 or a parley_status. */

@@ -18,7 +18,7 @@ struct letter {
     uint32_t slot, generation; /* whom it is for; not LETTER_DIALLED */
     int fd;                    /* LETTER_DIALLED: the descriptor, or a parley_status */
     size_t size;
-    unsigned char bytes[];     /* to send; or the sentence of a failed dial; ended by NUL either way */
+    unsigned char bytes[]; /* to send; or the sentence of a failed dial; ended by NUL either way */
 };
 
 enum { MAILBOX_ROOM = 4096, MAILBOX_BYTES = 16 << 20 };

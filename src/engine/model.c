@@ -32,10 +32,11 @@ static const struct poller *poller_named(const char *text, size_t size)
 
 static int not_a_model(const char *name)
 {
-    return fail(PARLEY_USAGE,
-                "model '%s' is not known: say PLACEMENT+POLLER or either half, with a placement of iterative, fork, "
-                "thread, prefork, prethread and a poller of blocking, select, poll, epoll, uring",
-                name);
+    return fail(
+        PARLEY_USAGE,
+        "model '%s' is not known: say PLACEMENT+POLLER or either half, with a placement of iterative, fork, "
+        "thread, prefork, prethread and a poller of blocking, select, poll, epoll, uring",
+        name);
 }
 
 int model_parse(struct model *model, const char *name)
@@ -46,7 +47,8 @@ int model_parse(struct model *model, const char *name)
     if (plus)
         parsed.poller = poller_named(plus + 1, strlen(plus + 1));
     else if (parsed.placement)
-        parsed.poller = poller_named(parsed.placement->default_poller, strlen(parsed.placement->default_poller));
+        parsed.poller =
+            poller_named(parsed.placement->default_poller, strlen(parsed.placement->default_poller));
     else if ((parsed.poller = poller_named(name, half)))
         parsed.placement = &placement_prethread;
     if (!parsed.placement || !parsed.poller)

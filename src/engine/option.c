@@ -61,15 +61,16 @@ void options_default(struct options *options)
     };
 }
 
-static int one_of(const char *name, const char *value, const char *const *words, const int *meanings, int *meaning)
+static int one_of(const char *name, const char *value, const char *const *words, const int *meanings,
+                  int *meaning)
 {
     for (int i = 0; words[i]; i++)
         if (strcmp(value, words[i]) == 0) {
             *meaning = meanings[i];
             return 0;
         }
-    return fail(PARLEY_USAGE, "%s '%s' is none of: %s, %s%s%s", name, value, words[0], words[1], words[2] ? ", " : "",
-                words[2] ? words[2] : "");
+    return fail(PARLEY_USAGE, "%s '%s' is none of: %s, %s%s%s", name, value, words[0], words[1],
+                words[2] ? ", " : "", words[2] ? words[2] : "");
 }
 
 static int set_switch(const char *name, const char *value, bool *place)
@@ -150,24 +151,15 @@ static int apply(const struct setting *setting, const char *value, struct option
 {
     void *place = (char *)options + setting->place;
     switch (setting->kind) {
-    case MODEL:
-        return model_parse(place, value);
-    case FRAMING:
-        options->framing_given = true;
-        return framing_parse(place, value);
-    case SWITCH:
-        return set_switch(setting->name, value, place);
-    case FAMILY:
-        return set_family(value, place);
-    case LOG:
-        return set_log(value, place);
-    case TEXT:
-        return set_text(setting, value, place);
+    case MODEL: return model_parse(place, value);
+    case FRAMING: options->framing_given = true; return framing_parse(place, value);
+    case SWITCH: return set_switch(setting->name, value, place);
+    case FAMILY: return set_family(value, place);
+    case LOG: return set_log(value, place);
+    case TEXT: return set_text(setting, value, place);
     case TIME:
-    case SECONDS:
-        return set_time(setting, value, place);
-    default:
-        return set_number(setting, value, place);
+    case SECONDS: return set_time(setting, value, place);
+    default: return set_number(setting, value, place);
     }
 }
 

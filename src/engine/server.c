@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -24,11 +23,23 @@ parley_server *parley_server_new(const parley_handler *handler)
     pthread_mutex_init(&server->lock, NULL);
     server->wake = sys.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     /* Anonymous and shared: worker processes count in it too. */
-    server->shared = mmap(NULL, sizeof *server->shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (server->wake >= 0 && server->shared != MAP_FAILED && framing_parse(&server->options.framing, handler->framing) == 0)
+    server->shared =
+        mmap(NULL, sizeof *server->shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (server->wake >= 0 && server->shared != MAP_FAILED &&
+        framing_parse(&server->options.framing, handler->framing) == 0)
         return server;
     parley_server_free(server);
     return NULL;
+}
+
+static char *copy_text(const char *text, size_t size)
+{
+    char *copy = sys.malloc(size + 1);
+    if (copy) {
+        memcpy(copy, text, size);
+        copy[size] = '\0';
+    }
+    return copy;
 }
 
 static void bound_close(struct bound *bound, unsigned copies)
@@ -40,7 +51,7 @@ static void bound_close(struct bound *bound, unsigned copies)
     sys.free(bound->copies);
     if (bound->unlink_path)
         unlink(bound->unlink_path);
-    free(bound->unlink_path);
+    sys.free(bound->unlink_path);
 }
 
 void parley_server_free(parley_server *server)
@@ -50,7 +61,7 @@ void parley_server_free(parley_server *server)
     for (size_t i = 0; i < server->bound_count; i++)
         bound_close(&server->bounds[i], server->worker_total - 1);
     for (size_t i = 0; i < server->dial_count; i++)
-        free(server->dials[i]);
+        sys.free(server->dials[i]);
     if (server->wake >= 0)
         sys.close(server->wake);
     if (server->shared && server->shared != MAP_FAILED)
@@ -94,7 +105,7 @@ static char *path_made(const struct address *address)
     const struct sockaddr_un *local = (const struct sockaddr_un *)&address->storage;
     if (local->sun_family != AF_UNIX || local->sun_path[0] == '\0')
         return NULL;
-    return strndup(local->sun_path, sizeof local->sun_path);
+    return copy_text(local->sun_path, strnlen(local->sun_path, sizeof local->sun_path));
 }
 
 static int listen_on(parley_server *server, const struct address *wanted)
@@ -117,7 +128,8 @@ static int listen_on(parley_server *server, const struct address *wanted)
 /* A family this machine lacks: not a failure while another address of the name works. */
 static bool is_missing_family(const struct address *address, int status)
 {
-    return status < 0 && address->storage.ss_family == AF_INET6 && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL);
+    return status < 0 && address->storage.ss_family == AF_INET6 &&
+           (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL);
 }
 
 int parley_listen(parley_server *server, const char *address)
@@ -172,7 +184,9 @@ const char *parley_listener_address(const parley_server *server, size_t index)
 
 int parley_listener_port(const parley_server *server, size_t index)
 {
-    return index < server->bound_count ? address_port((struct sockaddr *)&server->bounds[index].address.storage) : 0;
+    return index < server->bound_count
+               ? address_port((struct sockaddr *)&server->bounds[index].address.storage)
+               : 0;
 }
 
 /* ---- dialling and watching ---- */
@@ -183,18 +197,20 @@ int parley_dial(parley_server *server, const char *address)
     int status = endpoint_parse(&endpoint, address);
     if (status < 0)
         return status;
-    char **dials = grown(server->dials, server->dial_count, sizeof *dials), *copy = strdup(address);
+    char **dials = grown(server->dials, server->dial_count, sizeof *dials),
+         *copy = copy_text(address, strlen(address));
     if (dials)
         server->dials = dials;
     if (!dials || !copy) {
-        free(copy);
+        sys.free(copy);
         return fail(PARLEY_RESOURCE, "no memory to dial %s", address);
     }
     server->dials[server->dial_count++] = copy;
     return 0;
 }
 
-int parley_watch(parley_server *server, int descriptor, void (*readable)(parley_server *server, int descriptor))
+int parley_watch(parley_server *server, int descriptor,
+                 void (*readable)(parley_server *server, int descriptor))
 {
     struct user_watch *watches = grown(server->watches, server->watch_count, sizeof *watches);
     if (!watches)
@@ -223,8 +239,9 @@ unsigned server_workers(const parley_server *server)
 static int refuse_model(const parley_server *server, const char *why)
 {
     const struct model *model = &server->options.model;
-    return fail(PARLEY_USAGE, "%s cannot run under %s+%s: %s", server->handler->name ? server->handler->name : "this service",
-                model->placement->name, model->poller->name, why);
+    return fail(PARLEY_USAGE, "%s cannot run under %s+%s: %s",
+                server->handler->name ? server->handler->name : "this service", model->placement->name,
+                model->poller->name, why);
 }
 
 static int check_needs(const parley_server *server)
@@ -232,11 +249,13 @@ static int check_needs(const parley_server *server)
     const struct model *model = &server->options.model;
     unsigned needs = server->handler->needs;
     if ((needs & (PARLEY_PUSH | PARLEY_CONCURRENT)) && model->placement->limit == 1)
-        return refuse_model(server, "its clients must be connected at the same time, and iterative serves one after "
-                                    "another (choose prethread+epoll)");
+        return refuse_model(server,
+                            "its clients must be connected at the same time, and iterative serves one after "
+                            "another (choose prethread+epoll)");
     if ((needs & PARLEY_PUSH) && model->poller->deaf)
-        return refuse_model(server, "it speaks without being spoken to, and a worker blocked in recv cannot be told "
-                                    "(choose select, poll, epoll or uring)");
+        return refuse_model(server,
+                            "it speaks without being spoken to, and a worker blocked in recv cannot be told "
+                            "(choose select, poll, epoll or uring)");
     if ((needs & PARLEY_PUSH) && (model->placement->processes || model->placement->per_client))
         return refuse_model(server, "its connections must share one memory (choose prethread)");
     return 0;
@@ -251,13 +270,17 @@ int server_check(const parley_server *server)
     if (server->bound_count == 0 && server->dial_count == 0)
         return fail(PARLEY_USAGE, "nothing to run: no address to listen on, and none to dial");
     if (server->watch_count > 0 && model->poller->deaf)
-        return refuse_model(server, "it must watch another descriptor beside its connections, and a worker blocked in "
-                                    "recv cannot (choose select, poll, epoll or uring)");
-    if ((server->watch_count > 0 || server->dial_count > 0) && (model->placement->processes || model->placement->per_client))
-        return refuse_model(server, "dialled connections and watched descriptors belong to one worker of this process "
-                                    "(choose iterative or prethread)");
+        return refuse_model(
+            server, "it must watch another descriptor beside its connections, and a worker blocked in "
+                    "recv cannot (choose select, poll, epoll or uring)");
+    if ((server->watch_count > 0 || server->dial_count > 0) &&
+        (model->placement->processes || model->placement->per_client))
+        return refuse_model(
+            server, "dialled connections and watched descriptors belong to one worker of this process "
+                    "(choose iterative or prethread)");
     if (server->options.high_water > server->options.queue_max)
-        return fail(PARLEY_USAGE, "high-water (%zu) is above queue-max (%zu): reading would never pause before the cut",
+        return fail(PARLEY_USAGE,
+                    "high-water (%zu) is above queue-max (%zu): reading would never pause before the cut",
                     server->options.high_water, server->options.queue_max);
     return 0;
 }
@@ -285,7 +308,8 @@ static int post(parley_server *server, parley_id id, enum letter_kind kind, cons
         sys.free(letter);
     if (status == PARLEY_USAGE)
         return fail(status, "a worker blocked in recv cannot be told (choose select, poll, epoll or uring)");
-    return status == PARLEY_STALE ? fail(status, "that connection has gone, or lives in another process") : status;
+    return status == PARLEY_STALE ? fail(status, "that connection has gone, or lives in another process")
+                                  : status;
 }
 
 int parley_server_send(parley_server *server, parley_id id, const void *bytes, size_t size)

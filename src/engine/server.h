@@ -14,8 +14,8 @@ struct options {
     struct framing framing;
     struct socket_options socket;
     char bind[ADDRESS_TEXT];
-    int family;                /* AF_UNSPEC, AF_INET, AF_INET6 */
-    unsigned workers;          /* 0: the processors */
+    int family;       /* AF_UNSPEC, AF_INET, AF_INET6 */
+    unsigned workers; /* 0: the processors */
     int64_t idle, life, write_timeout, linger, drain, connect_timeout;
     size_t high_water, queue_max;
     unsigned connections;
@@ -36,10 +36,10 @@ struct bound {
 
 /* What all workers see, processes too: one shared page. */
 struct shared {
-    atomic_int failed;            /* a parley_status, with its sentence: */
+    atomic_int failed; /* a parley_status, with its sentence: */
     char failure[512];
     atomic_ullong accepted, finished, received, sent;
-    atomic_uint taken[256];          /* accepted by each listening worker, to share evenly */
+    atomic_uint taken[256]; /* accepted by each listening worker, to share evenly */
 };
 
 struct user_watch {
@@ -59,21 +59,21 @@ struct parley_server {
     size_t watch_count;
     struct shared *shared;
 
-    pthread_mutex_t lock;         /* workers, next_index, and each worker's loop pointer */
+    pthread_mutex_t lock; /* workers, next_index, and each worker's loop pointer */
     struct worker *workers;
     unsigned next_index;
-    atomic_uint clients;          /* workers that serve one client each */
-    unsigned worker_total;        /* workers that serve the listeners */
-    struct log log;               /* the supervisor's */
-    int wake;                     /* eventfd: stop, a thread ended, a signal */
+    atomic_uint clients;   /* workers that serve one client each */
+    unsigned worker_total; /* workers that serve the listeners */
+    struct log log;        /* the supervisor's */
+    int wake;              /* eventfd: stop, a thread ended, a signal */
     atomic_bool stopping;
-    atomic_int signals_seen;      /* TERM and INT */
+    atomic_int signals_seen; /* TERM and INT */
     atomic_int last_signal;
     void (*progress)(parley_server *server, const char *sentence);
 };
 
-/* Any worker: the server cannot go on, or its dial failed; the first such status, with this thread's sentence, is
- * what parley_run() returns. Returns `status`. */
+/* Any worker: the server cannot go on, or its dial failed; the first such status, with this thread's
+ * sentence, is what parley_run() returns. Returns `status`. */
 int server_failed(parley_server *server, int status);
 /* Wakes the supervisor. Async-signal-safe. */
 void server_wake(const parley_server *server);

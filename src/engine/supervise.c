@@ -12,19 +12,19 @@
 #include <unistd.h>
 
 enum {
-    FIRST_KICK = 10,      /* ms between the interrupts of a stopping worker, doubling to */
+    FIRST_KICK = 10, /* ms between the interrupts of a stopping worker, doubling to */
     LAST_KICK = 200,
-    GRACE = 2000,         /* ms beyond the drain deadline before a worker is taken for stuck */
-    FIRST_RESTART = 100,  /* ms until a crashed worker is started again, doubling to */
+    GRACE = 2000,        /* ms beyond the drain deadline before a worker is taken for stuck */
+    FIRST_RESTART = 100, /* ms until a crashed worker is started again, doubling to */
     LAST_RESTART = 10000,
-    SETTLED = 10000       /* a worker that ran so long starts with the first delay again */
+    SETTLED = 10000 /* a worker that ran so long starts with the first delay again */
 };
 
 struct supervision {
     struct parley_server *server;
-    int64_t stop_at;      /* when the stop began; 0: running */
+    int64_t stop_at; /* when the stop began; 0: running */
     int64_t kick, restart_delay, restart_at;
-    unsigned missing;     /* crashed workers to start again */
+    unsigned missing; /* crashed workers to start again */
     bool aborted;
 };
 
@@ -71,8 +71,8 @@ static void on_signal(int signal)
     server_wake(server);
 }
 
-/* SIGURG carries nothing: its arrival ends the system call a worker sleeps in. Its default is to be ignored, so
- * nobody else misses it. */
+/* SIGURG carries nothing: its arrival ends the system call a worker sleeps in. Its default is to be ignored,
+ * so nobody else misses it. */
 static void on_interrupt(int signal)
 {
     (void)signal;
@@ -121,8 +121,8 @@ static void say_reaped(struct supervision *supervision, const struct worker *wor
     struct log *log = &supervision->server->log;
     bool crashed = WIFSIGNALED(how);
     if (crashed)
-        log_line(log, LOG_FAULT, NULL, "process %d was killed by signal %d (%s)", (int)worker->pid, WTERMSIG(how),
-                 strsignal(WTERMSIG(how)));
+        log_line(log, LOG_FAULT, NULL, "process %d was killed by signal %d (%s)", (int)worker->pid,
+                 WTERMSIG(how), strsignal(WTERMSIG(how)));
     else
         log_line(log, LOG_WORKER, NULL, "process %d has ended and is reaped (exit code %d)", (int)worker->pid,
                  WEXITSTATUS(how));
@@ -148,8 +148,8 @@ static bool reap(struct supervision *supervision, struct worker *worker)
             return false;
         pthread_join(worker->thread, NULL);
         if (!serves_listeners(worker))
-            log_line(&supervision->server->log, LOG_DETAIL, NULL, "thread of worker %u has ended and is joined",
-                     worker->index);
+            log_line(&supervision->server->log, LOG_DETAIL, NULL,
+                     "thread of worker %u has ended and is joined", worker->index);
         return true;
     }
     pid_t pid = waitpid(worker->pid, &how, WNOHANG);
@@ -157,7 +157,8 @@ static bool reap(struct supervision *supervision, struct worker *worker)
         return false;
     if (pid > 0)
         say_reaped(supervision, worker, how);
-    if (serves_listeners(worker) && !supervision->stop_at && !atomic_load(&supervision->server->shared->failed))
+    if (serves_listeners(worker) && !supervision->stop_at &&
+        !atomic_load(&supervision->server->shared->failed))
         plan_restart(supervision, worker);
     return true;
 }
@@ -267,8 +268,9 @@ static void say_started(const parley_server *server, struct log *log)
     const struct model *model = &server->options.model;
     const char *name = server->handler->name ? server->handler->name : "a service";
     for (size_t i = 0; i < server->bound_count; i++)
-        log_line(log, LOG_SERVER, NULL, "%s listens on %s, model %s+%s, %u worker%s", name, server->bounds[i].text,
-                 model->placement->name, model->poller->name, server->worker_total, server->worker_total == 1 ? "" : "s");
+        log_line(log, LOG_SERVER, NULL, "%s listens on %s, model %s+%s, %u worker%s", name,
+                 server->bounds[i].text, model->placement->name, model->poller->name, server->worker_total,
+                 server->worker_total == 1 ? "" : "s");
 }
 
 static int start_workers(parley_server *server)
@@ -279,7 +281,8 @@ static int start_workers(parley_server *server)
     if (status < 0)
         return status;
     if (placement->start(server) < 0) {
-        status = fail_call(placement->processes && !placement->per_client ? "fork" : "pthread_create", NULL, errno);
+        status = fail_call(placement->processes && !placement->per_client ? "fork" : "pthread_create", NULL,
+                           errno);
         parley_stop(server); /* those that did start */
         server_failed(server, status);
     }

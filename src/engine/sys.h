@@ -35,13 +35,14 @@ struct sys {
     int (*select)(int count, fd_set *in, fd_set *out, fd_set *except, struct timeval *timeout);
     int (*eventfd)(unsigned initial, int flags);
     pid_t (*fork)(void);
-    int (*pthread_create)(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *argument);
+    int (*pthread_create)(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
+                          void *argument);
     void *(*malloc)(size_t size);
     void *(*calloc)(size_t count, size_t size);
     void *(*realloc)(void *memory, size_t size);
     void (*free)(void *memory);
-    int64_t (*now)(void);      /* CLOCK_MONOTONIC in milliseconds */
-    uint32_t (*random)(void);  /* for jitter only; safe across fork */
+    int64_t (*now)(void);     /* CLOCK_MONOTONIC in milliseconds */
+    uint32_t (*random)(void); /* for jitter only; safe across fork */
     /* NULL, or the narrator: `fd` is what the sentence is about, or -1. */
     void (*note)(int fd, const char *format, ...) __attribute__((format(printf, 2, 3)));
 };

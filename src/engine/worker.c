@@ -105,7 +105,8 @@ static unsigned next_index(struct parley_server *server, bool own_client)
 }
 
 /* Makes a worker and lists it; under server->lock. */
-static struct worker *worker_new(struct parley_server *server, int fd, const struct sockaddr *peer, bool is_process)
+static struct worker *worker_new(struct parley_server *server, int fd, const struct sockaddr *peer,
+                                 bool is_process)
 {
     struct worker *worker = sys.calloc(1, sizeof *worker);
     if (!worker)
@@ -194,7 +195,7 @@ static void child_signals(void)
 static void close_listeners(const struct parley_server *server)
 {
     for (size_t i = 0; i < server->bound_count; i++)
-        close(server->bounds[i].fd);
+        sys.close(server->bounds[i].fd);
 }
 
 static void child_main(struct worker *worker, pid_t supervisor)

@@ -13,18 +13,18 @@ struct loop;
 enum worker_stop { WORKER_RUNS, WORKER_DRAINS, WORKER_ABORT };
 
 struct worker {
-    struct worker *next;          /* server->workers */
+    struct worker *next; /* server->workers */
     struct parley_server *server;
-    unsigned index;               /* unique among the server's workers: part of every parley_id */
+    unsigned index; /* unique among the server's workers: part of every parley_id */
     bool is_process;
-    int fd;                       /* the one connection it was given; -1: it serves the listeners */
-    struct address peer;          /* of that connection */
+    int fd;              /* the one connection it was given; -1: it serves the listeners */
+    struct address peer; /* of that connection */
     pthread_t thread;
     pid_t pid;
     int64_t started_at;
-    struct loop *loop;            /* while it runs, in this process; under server->lock */
-    atomic_int stop;              /* worker_stop */
-    atomic_bool ended;            /* a thread that is ready to be joined */
+    struct loop *loop; /* while it runs, in this process; under server->lock */
+    atomic_int stop;   /* worker_stop */
+    atomic_bool ended; /* a thread that is ready to be joined */
 };
 
 /* Start a worker that serves the listeners (`fd` -1) or the one connection it is given, which it then owns.
@@ -44,8 +44,8 @@ int worker_run(struct worker *worker);
 /* Takes a worker that has ended, or never began, out of the server's list; under server->lock. */
 void worker_forget(struct parley_server *server, struct worker **place);
 
-/* Tells a worker to drain or to abort: sets its flag and interrupts the call it sleeps in. Repeated by the supervisor until
- * the worker has ended, since an interrupt can come just before the call. */
+/* Tells a worker to drain or to abort: sets its flag and interrupts the call it sleeps in. Repeated by the
+ * supervisor until the worker has ended, since an interrupt can come just before the call. */
 void worker_interrupt(struct worker *worker, enum worker_stop stop);
 
 #endif

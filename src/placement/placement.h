@@ -12,12 +12,13 @@ struct worker;
 struct placement {
     const char *name;
     const char *default_poller;
-    bool processes;     /* its connections live in processes of their own */
-    bool per_client;    /* each connection gets a worker of its own */
-    unsigned limit;     /* connections at once in one worker; 0: any */
+    bool processes;  /* its connections live in processes of their own */
+    bool per_client; /* each connection gets a worker of its own */
+    unsigned limit;  /* connections at once in one worker; 0: any */
     /* Starts the workers: 0, or -1 and errno. */
     int (*start)(struct parley_server *server);
-    /* per_client: gives the acceptor's connection to a new worker. 0: it is the worker's now; -1 and errno. */
+    /* per_client: gives the acceptor's connection to a new worker. 0: it is the worker's now; -1 and errno.
+     */
     int (*hand_over)(struct parley_server *server, int fd, const struct sockaddr *peer);
 };
 

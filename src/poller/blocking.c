@@ -85,7 +85,8 @@ static void update_blocking(struct loop *loop, parley_conn *conn)
 
 /* ---- sleeping: inside the one call that waits ---- */
 
-static int sleep_receiving(struct loop *loop, struct blocking_state *state, parley_conn *conn, int64_t timeout)
+static int sleep_receiving(struct loop *loop, struct blocking_state *state, parley_conn *conn,
+                           int64_t timeout)
 {
     state->conn = conn;
     if (timeout != 0)
@@ -115,8 +116,8 @@ static int sleep_accepting(struct blocking_state *state, struct listener *listen
     return state->outcome != NOTHING;
 }
 
-/* Waits for whichever of several listeners has a client; their descriptors do not block (another worker may be
- * faster). */
+/* Waits for whichever of several listeners has a client; their descriptors do not block (another worker may
+ * be faster). */
 static struct listener *wait_for_one(struct loop *loop, int64_t timeout)
 {
     struct pollfd fds[64];
@@ -153,23 +154,12 @@ static void report_blocking(struct loop *loop, int count)
     struct blocking_state *state = loop->poller_state;
     (void)count;
     switch (state->outcome) {
-    case ACCEPTED:
-        loop_accepted(loop, state->listener, state->fd, (struct sockaddr *)&state->peer);
-        break;
-    case ACCEPT_FAILED:
-        loop_accept_failed(loop, state->listener, state->error);
-        break;
-    case RECEIVED:
-        conn_received(state->conn, loop->buffer, (size_t)state->size);
-        break;
-    case ENDED:
-        conn_ended(state->conn);
-        break;
-    case RECEIVE_FAILED:
-        conn_failed(state->conn, "recv", state->error);
-        break;
-    case NOTHING:
-        break;
+    case ACCEPTED: loop_accepted(loop, state->listener, state->fd, (struct sockaddr *)&state->peer); break;
+    case ACCEPT_FAILED: loop_accept_failed(loop, state->listener, state->error); break;
+    case RECEIVED: conn_received(state->conn, loop->buffer, (size_t)state->size); break;
+    case ENDED: conn_ended(state->conn); break;
+    case RECEIVE_FAILED: conn_failed(state->conn, "recv", state->error); break;
+    case NOTHING: break;
     }
 }
 

@@ -4,11 +4,10 @@
 #include "poller/ready.h"
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
     MOST_EVENTS = 512,
-    READS = 4           /* receive buffers one connection may fill per turn: the others wait so long at most */
+    READS = 4 /* receive buffers one connection may fill per turn: the others wait so long at most */
 };
 
 /* What an event is about: a connection by its key, or a listener or watch by its address. */
@@ -52,7 +51,7 @@ static void close_epoll(struct loop *loop)
 static void forget_epoll(struct loop *loop)
 {
     const struct epoll_state *state = loop->poller_state;
-    close(state->fd);
+    sys.close(state->fd);
 }
 
 static int control(struct loop *loop, int operation, int fd, uint32_t events, uint64_t data)

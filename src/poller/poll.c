@@ -60,7 +60,9 @@ static int enter(struct poll_state *state, unsigned *place, int fd, struct owner
 
 static unsigned *note_of(const struct owner *owner)
 {
-    return owner->conn ? &owner->conn->polled : owner->watch ? &owner->watch->polled : &owner->listener->polled;
+    return owner->conn    ? &owner->conn->polled
+           : owner->watch ? &owner->watch->polled
+                          : &owner->listener->polled;
 }
 
 /* The last entry takes the place of the one that leaves. */
@@ -109,7 +111,8 @@ static void update_poll(struct loop *loop, parley_conn *conn)
     if (conn_has_output(conn) && !conn->blocked)
         ready_send(conn);
     struct pollfd *entry = &state->fds[conn->polled - 1];
-    entry->events = (short)((conn_wants_input(conn) ? POLLIN | POLLRDHUP : 0) | (conn->blocked ? POLLOUT : 0));
+    entry->events =
+        (short)((conn_wants_input(conn) ? POLLIN | POLLRDHUP : 0) | (conn->blocked ? POLLOUT : 0));
     /* Asked for nothing, poll still says HUP and ERR, over and over: a negative descriptor is passed over. */
     entry->fd = entry->events ? conn->fd : -conn->fd - 1;
 }

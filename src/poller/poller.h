@@ -27,7 +27,8 @@ struct poller {
     bool deaf;         /* cannot be woken or watch other descriptors: blocking */
     int descriptors;   /* takes descriptors below this number only; 0: any. select FD_SETSIZE */
 
-    /* Makes loop->poller_state. After fork, in the worker's own thread. 0, or a parley_status with its sentence. */
+    /* Makes loop->poller_state. After fork, in the worker's own thread. 0, or a parley_status with its
+     * sentence. */
     int (*open)(struct loop *loop);
     /* No connection is left and nothing is held. */
     void (*close)(struct loop *loop);
@@ -40,12 +41,13 @@ struct poller {
      * receives or stops receiving. Idempotent. When conn->dead: forget it, and see that every
      * operation it holds comes back soon. May report conn_sent and conn_failed from inside. */
     void (*update)(struct loop *loop, parley_conn *conn);
-    /* Waits at most `timeout` ms (-1 for ever, 0 not at all) for something to report, and returns a number for
-     * report(); 0 or less: nothing, EINTR included. */
+    /* Waits at most `timeout` ms (-1 for ever, 0 not at all) for something to report, and returns a number
+     * for report(); 0 or less: nothing, EINTR included. */
     int (*sleep)(struct loop *loop, int64_t timeout);
     /* Reports what sleep() found. */
     void (*report)(struct loop *loop, int count);
-    /* In a forked child: closes the descriptor of the parent's poller, and touches nothing else. NULL: none. */
+    /* In a forked child: closes the descriptor of the parent's poller, and touches nothing else. NULL: none.
+     */
     void (*forget)(struct loop *loop);
 };
 

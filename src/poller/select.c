@@ -81,7 +81,8 @@ static void listen_select(struct loop *loop, struct listener *listener)
 static void watch_select(struct loop *loop, struct watch *watch)
 {
     if (watch->wanted != (watch->polled != 0))
-        watch->polled = want_input(loop->poller_state, watch->fd, watch->wanted, (struct owner){.watch = watch});
+        watch->polled =
+            want_input(loop->poller_state, watch->fd, watch->wanted, (struct owner){.watch = watch});
 }
 
 static void update_select(struct loop *loop, parley_conn *conn)
