@@ -146,6 +146,19 @@ void conn_failed(parley_conn *conn, const char *call, int error)
 
 /* ---- sending ---- */
 
+enum { MOST_VECTORS = 64 };
+
+/* One chunk, the usual case, needs no vectors. */
+ssize_t conn_offer(const parley_conn *conn, int flags)
+{
+    struct iovec vectors[MOST_VECTORS];
+    size_t count = queue_vectors(&conn->queue, vectors, MOST_VECTORS);
+    struct msghdr message = {.msg_iov = vectors, .msg_iovlen = count};
+    if (count == 1)
+        return sys.send(conn->fd, vectors[0].iov_base, vectors[0].iov_len, flags);
+    return sys.sendmsg(conn->fd, &message, flags);
+}
+
 static size_t total_of(const struct iovec *vectors, size_t count)
 {
     size_t total = 0;

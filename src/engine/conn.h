@@ -72,6 +72,9 @@ static inline bool conn_has_output(const parley_conn *conn)
     return !conn->dead && queue_size(&conn->queue) > 0;
 }
 
+/* Offers the oldest queued bytes to the kernel: how many it took, to be told to conn_sent(); or -1 and errno. */
+ssize_t conn_offer(const parley_conn *conn, int flags);
+
 /* ---- the engine's own ---- */
 
 /* Marks the connection dead for `reason`, unless it already is; settle closes it. */

@@ -314,9 +314,9 @@ int parley_run(parley_server *server)
         say_started(server, &server->log);
         supervise(&supervision);
         status = verdict(&supervision);
+        unsigned long long accepted = atomic_load(&server->shared->accepted);
         if (server->bound_count > 0)
-            log_line(&server->log, LOG_SERVER, NULL, "stopped after %llu connections",
-                     (unsigned long long)atomic_load(&server->shared->accepted));
+            log_line(&server->log, LOG_SERVER, NULL, "stopped after %llu connection%s", accepted, accepted == 1 ? "" : "s");
     }
     give_back_signals(server, before);
     log_flush(&server->log);

@@ -65,12 +65,9 @@ static void update_blocking(struct loop *loop, parley_conn *conn)
         conn->polled = 1;
     }
     while (conn_has_output(conn)) {
-        struct iovec vectors[64];
-        struct msghdr message = {.msg_iov = vectors};
-        message.msg_iovlen = queue_vectors(&conn->queue, vectors, 64);
         conn_arm(conn);
         set_timeout(conn, SO_SNDTIMEO, &state->send_timeout, send_patience(loop));
-        ssize_t taken = sys.sendmsg(conn->fd, &message, MSG_NOSIGNAL);
+        ssize_t taken = conn_offer(conn, MSG_NOSIGNAL);
         loop->now = sys.now();
         if (taken >= 0) {
             conn_sent(conn, (size_t)taken);

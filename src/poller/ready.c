@@ -3,7 +3,6 @@
 #include <errno.h>
 
 enum {
-    MOST_VECTORS = 64,
     MOST_ACCEPTS = 64,
     CROWD = 4 /* full bursts in a row that make the next one larger */
 };
@@ -54,22 +53,11 @@ bool ready_receive(parley_conn *conn)
     return size == (ssize_t)loop->buffer_size;
 }
 
-/* One chunk, the usual case, needs no vectors. */
-static ssize_t send_some(const parley_conn *conn)
-{
-    struct iovec vectors[MOST_VECTORS];
-    size_t count = queue_vectors(&conn->queue, vectors, MOST_VECTORS);
-    struct msghdr message = {.msg_iov = vectors, .msg_iovlen = count};
-    if (count == 1)
-        return sys.send(conn->fd, vectors[0].iov_base, vectors[0].iov_len, MSG_NOSIGNAL);
-    return sys.sendmsg(conn->fd, &message, MSG_NOSIGNAL);
-}
-
 void ready_send(parley_conn *conn)
 {
     conn->blocked = false;
     while (conn_has_output(conn) && !conn->blocked) {
-        ssize_t taken = send_some(conn);
+        ssize_t taken = conn_offer(conn, MSG_NOSIGNAL);
         if (taken >= 0)
             conn_sent(conn, (size_t)taken);
         else if (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM)
