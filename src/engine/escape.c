@@ -98,7 +98,7 @@ static size_t put_unit(char unit[ESCAPE_SIZE], const unsigned char *bytes, size_
     return length;
 }
 
-size_t escape(char *text, size_t room, const void *bytes, size_t size, const char *also, size_t *taken)
+size_t escape_bytes(char *text, size_t room, const void *bytes, size_t size, const char *also, size_t *taken)
 {
     const unsigned char *from = bytes;
     size_t used = 0, done = 0;
@@ -125,5 +125,5 @@ size_t escape(char *text, size_t room, const void *bytes, size_t size, const cha
 
 size_t log_escape(char *text, size_t room, const void *bytes, size_t size)
 {
-    return escape(text, room, bytes, size, "\\", NULL);
+    return escape_bytes(text, room, bytes, size, "\\", NULL);
 }

@@ -10,7 +10,7 @@
 static pid_t explain_fork(void)
 {
     struct narration narration;
-    pid_t pid = real.fork();
+    pid_t pid = plain_sys.fork();
 
     narration_begin(&narration, "fork");
     narration_call(&narration, "()");
@@ -33,7 +33,7 @@ static int explain_pthread_create(pthread_t *thread, const pthread_attr_t *attri
 {
     struct narration narration;
     int saved = errno;
-    int error = real.pthread_create(thread, attributes, run, argument);
+    int error = plain_sys.pthread_create(thread, attributes, run, argument);
 
     narration_begin(&narration, "pthread_create");
     narration_call(&narration, "()");
@@ -50,7 +50,7 @@ static int explain_pthread_create(pthread_t *thread, const pthread_attr_t *attri
 static int explain_eventfd(unsigned initial, int flags)
 {
     struct narration narration;
-    int fd = real.eventfd(initial, flags);
+    int fd = plain_sys.eventfd(initial, flags);
 
     narration_begin(&narration, "eventfd");
     narration_call(&narration, "(%u)", initial);
@@ -89,7 +89,7 @@ void explain_start(void)
     if (sys.note != NULL) {
         return;
     }
-    real = sys;
+    plain_sys = sys;
     narration_open();
     explain_sockets(&sys);
     explain_bytes(&sys);

@@ -44,7 +44,7 @@ static ssize_t explain_recv(int fd, void *bytes, size_t size, int flags)
 {
     struct narration narration;
     bool slept = say_recv_sleeps(fd, flags);
-    ssize_t received = real.recv(fd, bytes, size, flags);
+    ssize_t received = plain_sys.recv(fd, bytes, size, flags);
     narration_begin(&narration, "recv");
     narration_call(&narration, "(%d, ", fd);
     if (received > 0) {
@@ -94,7 +94,7 @@ static ssize_t explain_send(int fd, const void *bytes, size_t size, int flags)
     ssize_t sent;
 
     say_send_sleeps("send", fd, flags);
-    sent = real.send(fd, bytes, size, flags);
+    sent = plain_sys.send(fd, bytes, size, flags);
     narration_begin(&narration, "send");
     narration_call(&narration, "(%d, ", fd);
     narration_bytes(&narration, bytes, size);
@@ -120,7 +120,7 @@ static ssize_t explain_sendmsg(int fd, const struct msghdr *message, int flags)
     ssize_t sent;
 
     say_send_sleeps("sendmsg", fd, flags);
-    sent = real.sendmsg(fd, message, flags);
+    sent = plain_sys.sendmsg(fd, message, flags);
     narration_begin(&narration, "sendmsg");
     narration_call(&narration, "(%d, ", fd);
     if (pieces > 0) {
@@ -145,7 +145,7 @@ static int explain_shutdown(int fd, int how)
         "we have finished, both ways; the descriptor stays ours until close",
     };
     struct narration narration;
-    int result = real.shutdown(fd, how);
+    int result = plain_sys.shutdown(fd, how);
 
     narration_begin(&narration, "shutdown");
     narration_call(&narration, "(%d, %s)", fd, how >= 0 && how <= 2 ? names[how] : "?");
@@ -161,7 +161,7 @@ static int number_option(int fd, int name, int otherwise)
     int value = otherwise;
     socklen_t length = sizeof value;
 
-    return real.getsockopt(fd, SOL_SOCKET, name, &value, &length) == 0 ? value : otherwise;
+    return plain_sys.getsockopt(fd, SOL_SOCKET, name, &value, &length) == 0 ? value : otherwise;
 }
 
 /* Breaking off instead of finishing: asked for, or because we never read what has arrived. */
@@ -171,7 +171,7 @@ static const char *meaning_of_break(int fd)
     socklen_t length = sizeof linger;
     int unread = 0;
 
-    if (real.getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &length) == 0 && linger.l_onoff &&
+    if (plain_sys.getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &length) == 0 && linger.l_onoff &&
         linger.l_linger == 0) {
         return "RST instead of FIN: breaks off, and throws away what was not sent";
     }
@@ -187,7 +187,7 @@ static const char *meaning_of_end(int fd)
     struct tcp_info info = {0};
     socklen_t length = sizeof info;
 
-    if (real.getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) != 0) {
+    if (plain_sys.getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) != 0) {
         return "the peer will read end of file";
     }
     switch (info.tcpi_state) {
@@ -213,13 +213,14 @@ static const char *meaning_of_other(int fd)
         {"anon_inode:[io_uring]", "the ring: what it still holds is cancelled"},
         {"/dev/null", "held in reserve, to have one to spare when descriptors run out"},
     };
+    bool inherited = descriptor_is_inherited(fd);
     char path[32], target[32] = "";
 
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     if (readlink(path, target, sizeof target - 1) > 0) {
         for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
             if (strcmp(target, kinds[i].target) == 0) {
-                return kinds[i].meaning;
+                return inherited ? "the parent's, copied by fork: of no use here" : kinds[i].meaning;
             }
         }
     }
@@ -250,7 +251,7 @@ static int explain_close(int fd)
 {
     struct narration narration;
     const char *meaning = meaning_of_close(fd); /* afterwards nobody can tell */
-    int result = real.close(fd);
+    int result = plain_sys.close(fd);
 
     if (meaning == NULL) {
         return result;

@@ -22,7 +22,7 @@ static const char *family_name(int family)
 static int explain_socket(int family, int type, int protocol)
 {
     struct narration narration;
-    int fd = real.socket(family, type, protocol);
+    int fd = plain_sys.socket(family, type, protocol);
 
     narration_begin(&narration, "socket");
     narration_call(&narration, "(%s, SOCK_STREAM%s)", family_name(family),
@@ -52,7 +52,7 @@ static int explain_bind(int fd, const struct sockaddr *address, socklen_t length
 {
     char text[ADDRESS_TEXT];
     struct narration narration;
-    int result = real.bind(fd, address, length);
+    int result = plain_sys.bind(fd, address, length);
 
     narration_begin(&narration, "bind");
     narration_call(&narration, "(%d, %s)", fd, address_text(address, length, text));
@@ -66,7 +66,7 @@ static int explain_bind(int fd, const struct sockaddr *address, socklen_t length
 static int explain_listen(int fd, int backlog)
 {
     struct narration narration;
-    int result = real.listen(fd, backlog);
+    int result = plain_sys.listen(fd, backlog);
 
     narration_begin(&narration, "listen");
     narration_call(&narration, "(%d, %d)", fd, backlog);
@@ -111,7 +111,7 @@ static int explain_accept4(int fd, struct sockaddr *address, socklen_t *length, 
     int client;
 
     say_accept_sleeps(fd);
-    client = real.accept4(fd, address, length, flags);
+    client = plain_sys.accept4(fd, address, length, flags);
     narration_begin(&narration, "accept");
     narration_call(&narration, "(%d)", fd);
     if (client >= 0) {
@@ -127,7 +127,7 @@ static int explain_connect(int fd, const struct sockaddr *address, socklen_t len
 {
     char text[ADDRESS_TEXT];
     struct narration narration;
-    int result = real.connect(fd, address, length);
+    int result = plain_sys.connect(fd, address, length);
 
     narration_begin(&narration, "connect");
     narration_call(&narration, "(%d, %s)", fd, address_text(address, length, text));
@@ -204,7 +204,7 @@ static int explain_setsockopt(int fd, int level, int name, const void *value, so
 {
     const struct option_name option = option_name(level, name);
     struct narration narration;
-    int result = real.setsockopt(fd, level, name, value, length);
+    int result = plain_sys.setsockopt(fd, level, name, value, length);
 
     narration_begin(&narration, "setsockopt");
     narration_call(&narration, "(%d, %s, ", fd, option.text);
@@ -217,21 +217,34 @@ static int explain_setsockopt(int fd, int level, int name, const void *value, so
     return result;
 }
 
+/* The result of a connect that went on by itself. */
+static void tell_outcome(struct narration *narration, const void *value)
+{
+    int error;
+
+    memcpy(&error, value, sizeof error);
+    if (error == 0) {
+        narration_mean(narration, "how the connect ended: the handshake is done");
+    } else {
+        narration_call(narration, ", %s", strerrorname_np(error) != NULL ? strerrorname_np(error) : "?");
+        narration_mean_error(narration, "connect", error);
+    }
+}
+
 static int explain_getsockopt(int fd, int level, int name, void *value, socklen_t *length)
 {
     const struct option_name option = option_name(level, name);
     struct narration narration;
-    int error = 0, result = real.getsockopt(fd, level, name, value, length);
+    int result = plain_sys.getsockopt(fd, level, name, value, length);
 
     narration_begin(&narration, "getsockopt");
-    narration_call(&narration, "(%d, %s)", fd, option.text);
-    if (result == 0 && level == SOL_SOCKET && name == SO_ERROR && *length >= sizeof error) {
-        memcpy(&error, value, sizeof error);
-        narration_mean(&narration, "how the connect ended: %s",
-                       error == 0 ? "the handshake is done" : strerrordesc_np(error));
+    narration_call(&narration, "(%d, %s", fd, option.text);
+    if (result == 0 && level == SOL_SOCKET && name == SO_ERROR && *length == sizeof(int)) {
+        tell_outcome(&narration, value);
     } else if (result == 0) {
         narration_mean(&narration, "%s", option.meaning);
     }
+    narration_call(&narration, ")");
     narration_say(&narration, result);
     return result;
 }

@@ -67,7 +67,7 @@ static int recall(int epoll, const struct epoll_event *event)
 static int explain_epoll_create1(int flags)
 {
     struct narration narration;
-    int epoll = real.epoll_create1(flags);
+    int epoll = plain_sys.epoll_create1(flags);
 
     narration_begin(&narration, "epoll_create1");
     narration_call(&narration, "()");
@@ -108,7 +108,7 @@ static int explain_epoll_ctl(int epoll, int operation, int fd, struct epoll_even
                                            "off the list", "watched for something else from now on"};
     struct narration narration;
     int known = operation >= 1 && operation <= 3 ? operation : 0;
-    int result = real.epoll_ctl(epoll, operation, fd, event);
+    int result = plain_sys.epoll_ctl(epoll, operation, fd, event);
 
     narration_begin(&narration, "epoll_ctl");
     narration_call(&narration, "(%d, %s, %d", epoll, names[known], fd);
@@ -145,10 +145,10 @@ static int explain_epoll_wait(int epoll, struct epoll_event *events, int max, in
     struct narration narration;
     int count;
 
-    if (timeout != 0 && real.poll(&itself, 1, 0) == 0) {
+    if (timeout != 0 && plain_sys.poll(&itself, 1, 0) == 0) {
         say_sleep("epoll_wait", epoll, timeout);
     }
-    count = real.epoll_wait(epoll, events, max, timeout);
+    count = plain_sys.epoll_wait(epoll, events, max, timeout);
     narration_begin(&narration, "epoll_wait");
     narration_call(&narration, "(%d, events, %d", epoll, max);
     call_timeout(&narration, timeout);
@@ -204,13 +204,13 @@ static void mean_polled(struct narration *narration, const struct pollfd *fds, n
 static int explain_poll(struct pollfd *fds, nfds_t count, int timeout)
 {
     struct narration narration;
-    int ready = timeout != 0 ? real.poll(fds, count, 0) : 0;
+    int ready = timeout != 0 ? plain_sys.poll(fds, count, 0) : 0;
 
     if (timeout != 0 && ready == 0) {
         say_sleep("poll", -1, timeout);
     }
     if (ready == 0) {
-        ready = real.poll(fds, count, timeout);
+        ready = plain_sys.poll(fds, count, timeout);
     }
     narration_begin(&narration, "poll");
     call_polled(&narration, fds, count);
@@ -279,7 +279,7 @@ static bool select_would_sleep(int count, const fd_set *in, const fd_set *out)
     FD_ZERO(&copied_out);
     copied_in = in != NULL ? *in : copied_in;
     copied_out = out != NULL ? *out : copied_out;
-    return real.select(count, &copied_in, &copied_out, NULL, &at_once) == 0;
+    return plain_sys.select(count, &copied_in, &copied_out, NULL, &at_once) == 0;
 }
 
 static int explain_select(int count, fd_set *in, fd_set *out, fd_set *except, struct timeval *timeout)
@@ -294,7 +294,7 @@ static int explain_select(int count, fd_set *in, fd_set *out, fd_set *except, st
     if (ms != 0 && select_would_sleep(count, in, out)) {
         say_sleep("select", -1, ms);
     }
-    ready = real.select(count, in, out, except, timeout);
+    ready = plain_sys.select(count, in, out, except, timeout);
     narration_begin(&narration, "select");
     narration_call(&narration, "(%d%s", count, arguments.call);
     call_timeout(&narration, ms);

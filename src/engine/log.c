@@ -111,7 +111,7 @@ static void append_format(struct line *line, const char *format, ...)
     append(line, text, strlen(text));
 }
 
-/* Quotes text that escape() has made harmless: in JSON two characters are left to escape. */
+/* Quotes text that escape_bytes() has made harmless: in JSON two characters are left to escape. */
 static void append_json_text(struct line *line, const char *text)
 {
     append(line, "\"", 1);
@@ -180,8 +180,8 @@ static void append_json_line(struct line *line, struct log *log, enum log_event 
     append_format(line, "\"pid\":%d,\"text\":", (int)getpid());
     append_json_text(line, text);
     if (quoted != NULL) {
-        escape(bytes, sizeof bytes, quoted->bytes, quoted->size < PREVIEW ? quoted->size : PREVIEW, "\\",
-               NULL);
+        escape_bytes(bytes, sizeof bytes, quoted->bytes, quoted->size < PREVIEW ? quoted->size : PREVIEW,
+                     "\\", NULL);
         append_format(line, ",\"size\":%zu,\"bytes\":", quoted->size);
         append_json_text(line, bytes);
     }
@@ -203,7 +203,7 @@ static void emit(struct log *log, enum log_event event, const char *who, const c
 
     line.used = 0;
     if (who != NULL) {
-        escape(name, sizeof name, who, strlen(who), "", NULL);
+        escape_bytes(name, sizeof name, who, strlen(who), "", NULL);
         who = name;
     }
     if (log->format == LOG_JSON) {
@@ -230,7 +230,7 @@ void log_vline(struct log *log, enum log_event event, const char *who, const cha
     }
     length = vsnprintf(raw, sizeof raw, format, arguments);
     size = strnlen(raw, sizeof raw);
-    used = escape(text, sizeof text - sizeof ellipsis, raw, size, "", &taken);
+    used = escape_bytes(text, sizeof text - sizeof ellipsis, raw, size, "", &taken);
     if (taken < size || length >= RAW_SIZE) {
         memcpy(text + used, ellipsis, sizeof ellipsis);
     }
@@ -254,8 +254,8 @@ void log_message(struct log *log, const char *who, const char *what, const void 
     if (!log_wants(log, LOG_MESSAGE) || !is_within_rate(log, LOG_MESSAGE)) {
         return;
     }
-    escape(name, sizeof name, what, strlen(what), "", NULL);
-    escape(preview, sizeof preview, bytes, size < PREVIEW ? size : PREVIEW, "\\\"", NULL);
+    escape_bytes(name, sizeof name, what, strlen(what), "", NULL);
+    escape_bytes(preview, sizeof preview, bytes, size < PREVIEW ? size : PREVIEW, "\\\"", NULL);
     snprintf(text, sizeof text, "%s: %zu byte%s \"%s\"%s", name, size, size == 1 ? "" : "s", preview,
              size > PREVIEW ? ellipsis : "");
     emit(log, LOG_MESSAGE, who, text, &quoted);

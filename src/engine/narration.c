@@ -14,7 +14,7 @@
 /* A line holds the longest of all its parts. */
 enum { COLUMN = 64, HEAD_SIZE = 512, LINE_SIZE = 1024, PREVIEW = 32, DESCRIPTORS = 4096 };
 
-struct sys real;
+struct sys plain_sys;
 static const char *dim = "", *plain = "";
 
 /* ---- what an error means -------------------------------------------------------------------- */
@@ -56,20 +56,6 @@ static const char *meaning_of(const char *call, int error)
         }
     }
     return NULL;
-}
-
-/* Our words where we have some, otherwise the kernel's. */
-static void describe_error(char *text, size_t size, const char *call, int error)
-{
-    const char *meaning = meaning_of(call, error);
-
-    if (meaning == NULL) {
-        meaning = strerrordesc_np(error);
-    }
-    snprintf(text, size, "%s", meaning != NULL ? meaning : "an error without a name");
-    if (text[0] >= 'A' && text[0] <= 'Z' && text[1] >= 'a') {
-        text[0] = (char)(text[0] - 'A' + 'a');
-    }
 }
 
 /* ---- a line --------------------------------------------------------------------------------- */
@@ -150,40 +136,50 @@ void narration_mean(struct narration *narration, const char *format, ...)
     va_end(arguments);
 }
 
+/* Our words where we have some, otherwise the kernel's. */
+void narration_mean_error(struct narration *narration, const char *call, int error)
+{
+    const char *meaning = meaning_of(call, error);
+    char *text = narration->meaning;
+
+    if (meaning == NULL) {
+        meaning = strerrordesc_np(error);
+    }
+    snprintf(text, sizeof narration->meaning, "%s", meaning != NULL ? meaning : "an error without a name");
+    if (text[0] >= 'A' && text[0] <= 'Z' && text[1] >= 'a') {
+        text[0] = (char)(text[0] - 'A' + 'a');
+    }
+}
+
 void narration_bytes(struct narration *narration, const void *bytes, size_t size)
 {
     char text[PREVIEW + 1];
     size_t taken;
 
-    escape(text, sizeof text, bytes, size, "\\\"", &taken);
+    escape_bytes(text, sizeof text, bytes, size, "\\\"", &taken);
     narration_call(narration, "\"%s\"%s", text, taken < size ? "…" : "");
 }
 
-void narration_say(const struct narration *narration, long result)
+void narration_say(struct narration *narration, long result)
 {
-    char call[sizeof narration->call + 40], meaning[sizeof narration->meaning];
     const char *name = strerrorname_np(narration->error);
 
     if (result >= 0) {
-        snprintf(call, sizeof call, "%s = %ld", narration->call, result);
+        narration_call(narration, " = %ld", result);
     } else {
-        snprintf(call, sizeof call, "%s = -1 %s", narration->call, name != NULL ? name : "?");
+        narration_call(narration, " = -1 %s", name != NULL ? name : "?");
     }
     if (result < 0 && narration->meaning[0] == '\0') {
-        describe_error(meaning, sizeof meaning, narration->name, narration->error);
-        narration_write(call, meaning);
-    } else {
-        narration_write(call, narration->meaning);
+        narration_mean_error(narration, narration->name, narration->error);
     }
+    narration_write(narration->call, narration->meaning);
     errno = narration->error;
 }
 
-void narration_say_sleep(const struct narration *narration)
+void narration_say_sleep(struct narration *narration)
 {
-    char call[sizeof narration->call + 8];
-
-    snprintf(call, sizeof call, "%s …", narration->call);
-    narration_write(call, narration->meaning);
+    narration_call(narration, " …");
+    narration_write(narration->call, narration->meaning);
     errno = narration->error;
 }
 
@@ -194,7 +190,8 @@ bool would_sleep(int fd, short events, int flags)
     struct pollfd one = {.fd = fd, .events = events};
     int status = fcntl(fd, F_GETFL);
 
-    return !(flags & MSG_DONTWAIT) && status >= 0 && !(status & O_NONBLOCK) && real.poll(&one, 1, 0) == 0;
+    return !(flags & MSG_DONTWAIT) && status >= 0 && !(status & O_NONBLOCK) &&
+           plain_sys.poll(&one, 1, 0) == 0;
 }
 
 /* How many forks this process had been through, or had made, when each descriptor was made. */
@@ -214,11 +211,19 @@ void descriptors_copied(bool in_child)
     atomic_store(&is_child, in_child);
 }
 
+static bool was_copied(int fd)
+{
+    return fd >= 0 && fd < DESCRIPTORS && atomic_load(&made_at[fd]) < atomic_load(&forks);
+}
+
+bool descriptor_is_inherited(int fd)
+{
+    return atomic_load(&is_child) && was_copied(fd);
+}
+
 /* A parent hands its client over to the child and keeps listening: so the child's copy of the connection is
  * the one that counts, and of the listener the parent's. */
 bool descriptor_is_copy(int fd, bool listens)
 {
-    bool copied = fd >= 0 && fd < DESCRIPTORS && atomic_load(&made_at[fd]) < atomic_load(&forks);
-
-    return copied && (listens || !atomic_load(&is_child));
+    return was_copied(fd) && (listens || !atomic_load(&is_child));
 }

@@ -7,14 +7,14 @@
 #include "engine/sys.h"
 
 /* The table as it was before the narrators: what they call. */
-extern struct sys real;
+extern struct sys plain_sys;
 
 /* A line in the making, on the narrator's stack: locks would not survive a fork. */
 struct narration {
     int error;         /* errno as the real call left it, and as the caller will find it */
     const char *name;  /* of the call */
-    char call[200];    /* as it would stand in a program: "listen(3, 5)" */
-    char meaning[200]; /* what it means; empty: what `error` says */
+    char call[256];    /* as it would stand in a program: "listen(3, 5)" */
+    char meaning[400]; /* what it means; empty: what `error` says */
 };
 
 /* Right after the real call. */
@@ -24,10 +24,12 @@ void narration_call(struct narration *narration, const char *format, ...) PARLEY
 /* Bytes as a C string, the first few of them, appended to the call. */
 void narration_bytes(struct narration *narration, const void *bytes, size_t size);
 void narration_mean(struct narration *narration, const char *format, ...) PARLEY_PRINTF(2, 3);
+/* What a failure means, in words. */
+void narration_mean_error(struct narration *narration, const char *call, int error);
 /* Writes the line with the result, -1 as the error's name, and puts errno back. */
-void narration_say(const struct narration *narration, long result);
+void narration_say(struct narration *narration, long result);
 /* Writes a call that is about to sleep, before it does. */
-void narration_say_sleep(const struct narration *narration);
+void narration_say_sleep(struct narration *narration);
 /* Writes two columns as they are. */
 void narration_write(const char *call, const char *meaning);
 
@@ -42,6 +44,9 @@ void descriptor_made(int fd);
 void descriptors_copied(bool in_child);
 /* Whether another process has the descriptor too, and lives on with it. */
 bool descriptor_is_copy(int fd, bool listens);
+
+/* Whether a fork gave it to this process, its child. */
+bool descriptor_is_inherited(int fd);
 
 void explain_sockets(struct sys *table);
 void explain_bytes(struct sys *table);

@@ -31,7 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     }
     check_harmless(text, length);
-    cut_length = escape(cut, small, data, size, "\\", &taken);
+    cut_length = escape_bytes(cut, small, data, size, "\\", &taken);
     if (taken > size || cut_length > length || (small > 0 && cut_length >= small) ||
         memcmp(cut, text, cut_length) != 0) {
         abort();

@@ -79,7 +79,7 @@ static void nothing_is_cut_in_two(void **state)
     for (size_t room = 1; room <= 12; room++) {
         char text[12];
         size_t taken, expected = 0;
-        size_t length = escape(text, room, bytes, sizeof bytes - 1, "\\", &taken);
+        size_t length = escape_bytes(text, room, bytes, sizeof bytes - 1, "\\", &taken);
 
         for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
             expected = ends[i] < room ? ends[i] : expected;

@@ -145,6 +145,27 @@ static void errors_have_names_and_reach_the_caller(void **state)
     close(pair.listener);
 }
 
+static void the_outcome_of_a_connect_has_its_name(void **state)
+{
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(1)};
+    struct pollfd writable = {.events = POLLOUT};
+    int fd = sys.socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), error = 0;
+    socklen_t length = sizeof error;
+
+    (void)state;
+    assert_said("socket(AF_INET, SOCK_STREAM|SOCK_NONBLOCK) = ", "its calls never wait");
+    assert_int_equal(sys.connect(fd, (struct sockaddr *)&address, sizeof address), -1);
+    read_said();
+    writable.fd = fd;
+    poll(&writable, 1, 1000);
+    assert_int_equal(sys.getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length), 0);
+    if (error == ECONNREFUSED) {
+        assert_said(", SO_ERROR, ECONNREFUSED) = 0", "connection refused: ");
+    }
+    close(fd);
+}
+
 static void a_partial_send_says_where_the_rest_is(void **state)
 {
     struct pair pair;
@@ -234,7 +255,7 @@ static void epoll_names_the_ready_descriptors(void **state)
     assert_int_equal(sys.epoll_wait(epoll, ready, 4, 10), 0);
     read_said();
     assert_non_null(strstr(said, "sleeps until one of its descriptors is ready, 10 ms at most"));
-    write(pair.client, "x", 1);
+    assert_int_equal(write(pair.client, "x", 1), 1);
     assert_int_equal(sys.epoll_wait(epoll, ready, 4, -1), 1);
     assert_true(ready[0].data.u64 == event.data.u64);
     snprintf(expected, sizeof expected, "ready: %d (input);", pair.server);
@@ -360,6 +381,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TOLD(a_connection_is_told_from_socket_to_close),
         TOLD(errors_have_names_and_reach_the_caller),
+        TOLD(the_outcome_of_a_connect_has_its_name),
         TOLD(a_partial_send_says_where_the_rest_is),
         TOLD(a_close_that_resets_says_so),
         TOLD(a_call_that_will_sleep_is_told_before),
