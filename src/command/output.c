@@ -106,6 +106,9 @@ int output_write(struct output *output, const void *bytes, size_t size)
 
 int output_continue(struct output *output)
 {
+    if (!output_is_behind(output)) {
+        return 0;
+    }
     ssize_t written = write_some(output, output->pending + output->start, output->end - output->start);
     if (written < 0) {
         return -1;
