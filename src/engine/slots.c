@@ -29,7 +29,8 @@ void slots_give_back(struct slots *slots, uint32_t slot)
 {
     struct slot *item = &slots->items[slot];
     item->conn = NULL;
-    item->generation = (item->generation + 1) & GENERATIONS;
+    /* From 1 again: the name of worker 0, slot 0, generation 0 would be the one that names none. */
+    item->generation = item->generation % GENERATIONS + 1;
     item->next_free = slots->free;
     slots->free = slot;
 }
