@@ -116,8 +116,6 @@ void loop_accepted(struct loop *loop, struct listener *listener, int fd, const s
         sys.close(fd);
     } else if (most > 0 && fd >= most) {
         refuse(loop, peer, fd, "its descriptor is beyond what select can watch (FD_SETSIZE, 1024)");
-    } else if (socket_tune(fd, listener->family, &options->socket, false) < 0) {
-        refuse(loop, peer, fd, reason_of("setsockopt", errno));
     } else if (hands_over(loop)) {
         if (options->model.placement->hand_over(loop->server, fd, peer) < 0) {
             int error = errno;

@@ -131,7 +131,7 @@ static const char *begin(const struct race *race, int fd, const struct address *
     const struct sockaddr *peer = name_of(*address);
     const struct address *local = local_for(course->local, peer->sa_family);
 
-    if (socket_tune(fd, peer->sa_family, course->options->socket, true) != 0) {
+    if (socket_tune(fd, peer->sa_family, course->options->socket) != 0) {
         return "setsockopt";
     }
     if (local != NULL && bind_local(fd, local) != 0) {

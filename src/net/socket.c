@@ -57,9 +57,9 @@ static int set_keepalive(int fd, int seconds)
     return set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (seconds + KEEPALIVE_PROBES * interval) * 1000);
 }
 
-int socket_tune(int fd, int family, const struct socket_options *options, bool dialled)
+int socket_tune(int fd, int family, const struct socket_options *options)
 {
-    if (dialled && set_buffers(fd, options) != 0) {
+    if (set_buffers(fd, options) != 0) {
         return -1;
     }
     if (family != AF_INET && family != AF_INET6) {
@@ -99,7 +99,7 @@ static int set_listener_options(int fd, const struct address *address, const str
 {
     int family = address->storage.ss_family;
 
-    if (set_buffers(fd, options) != 0) {
+    if (socket_tune(fd, family, options) != 0) {
         return -1;
     }
     if (family == AF_UNIX) {

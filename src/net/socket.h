@@ -5,27 +5,27 @@
 #include "net/address.h"
 
 struct socket_options {
-    int backlog;          /* 0: the system's maximum, /proc/sys/net/core/somaxconn */
-    bool nodelay;         /* TCP_NODELAY */
-    bool reuseport;       /* SO_REUSEPORT, listeners only */
-    int keepalive;        /* seconds before the first probe (TCP_KEEPIDLE), 0 off; then every
-                             max(1, keepalive/3) s, 3 probes; unacknowledged data is given the same
-                             time (TCP_USER_TIMEOUT) */
-    bool only_ipv6;       /* listeners: [::] takes no IPv4 ("family" is 6) */
-    int receive_buffer;   /* SO_RCVBUF, 0: left to the kernel */
-    int send_buffer;      /* SO_SNDBUF, 0: left to the kernel */
+    int backlog;        /* 0: the system's maximum, /proc/sys/net/core/somaxconn */
+    bool nodelay;       /* TCP_NODELAY */
+    bool reuseport;     /* SO_REUSEPORT, listeners only */
+    int keepalive;      /* seconds before the first probe (TCP_KEEPIDLE), 0 off; then every
+                           max(1, keepalive/3) s, 3 probes; unacknowledged data is given the same
+                           time (TCP_USER_TIMEOUT) */
+    bool only_ipv6;     /* listeners: [::] takes no IPv4 ("family" is 6) */
+    int receive_buffer; /* SO_RCVBUF, 0: left to the kernel */
+    int send_buffer;    /* SO_SNDBUF, 0: left to the kernel */
 };
 
-/* socket, SO_REUSEADDR, IPV6_V6ONLY (off for the [::] wildcard unless `only_ipv6`, on otherwise), bind, listen. Buffer
- * sizes are set on the listener, whose connections inherit them. A unix path in use is refused by
- * trying to connect to it; a stale socket file (nobody accepts) is refused too with the sentence that
- * says so (never unlinked blindly). Returns the descriptor, blocking, or a parley_status:
- * "bind 0.0.0.0:80: permission denied (…)". */
+/* socket, SO_REUSEADDR, IPV6_V6ONLY (off for the [::] wildcard unless `only_ipv6`, on otherwise), bind,
+ * listen. What socket_tune() sets is set on the listener, and its connections inherit it: no call per client.
+ * A unix path in use is refused by trying to connect to it; a stale socket file (nobody accepts) is refused
+ * too with the sentence that says so (never unlinked blindly). Returns the descriptor, blocking, or a
+ * parley_status: "bind 0.0.0.0:80: permission denied (…)". */
 int socket_listen(const struct address *address, const struct socket_options *options);
 
-/* What an accepted or dialled descriptor needs: nodelay, keepalive (TCP only), buffers if `dialled`.
- * 0, or -1 and errno (the connection is then to be closed). */
-int socket_tune(int fd, int family, const struct socket_options *options, bool dialled);
+/* What a listener or a dialled descriptor needs: nodelay, keepalive (TCP only), buffers. 0, or -1 and errno.
+ */
+int socket_tune(int fd, int family, const struct socket_options *options);
 
 /* O_NONBLOCK on or off: 0, or -1 and errno. */
 int socket_set_blocking(int fd, bool blocking);

@@ -171,7 +171,7 @@ static void tuning_sets_what_was_asked(void **state)
     int buffer = option_of(fd, SOL_SOCKET, SO_SNDBUF);
 
     (void)state;
-    assert_int_equal(socket_tune(fd, AF_INET, &options, true), 0);
+    assert_int_equal(socket_tune(fd, AF_INET, &options), 0);
     assert_int_equal(option_of(fd, IPPROTO_TCP, TCP_NODELAY), 1);
     assert_int_equal(option_of(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
     assert_int_equal(option_of(fd, IPPROTO_TCP, TCP_KEEPIDLE), 30);
@@ -185,16 +185,37 @@ static void tuning_sets_what_was_asked(void **state)
 
 static void tuning_leaves_the_rest_alone(void **state)
 {
-    struct socket_options options = {.receive_buffer = 65536};
+    struct socket_options options = {.nodelay = false};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     int buffer = option_of(fd, SOL_SOCKET, SO_RCVBUF);
 
     (void)state;
-    assert_int_equal(socket_tune(fd, AF_INET, &options, false), 0);
+    assert_int_equal(socket_tune(fd, AF_INET, &options), 0);
     assert_int_equal(option_of(fd, IPPROTO_TCP, TCP_NODELAY), 0);
     assert_int_equal(option_of(fd, SOL_SOCKET, SO_KEEPALIVE), 0);
     assert_int_equal(option_of(fd, SOL_SOCKET, SO_RCVBUF), buffer);
     close(fd);
+}
+
+/* Linux hands a listener's options on to what it accepts; the engine relies on it to save a call per client. */
+static void accepted_connections_inherit(void **state)
+{
+    struct socket_options options = {.nodelay = true, .keepalive = 30};
+    int listener = listen_on("127.0.0.1:0", AF_UNSPEC, &options), client = socket(AF_INET, SOCK_STREAM, 0), fd;
+    struct sockaddr_in local;
+    socklen_t length = sizeof local;
+
+    (void)state;
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&local, &length), 0);
+    assert_int_equal(connect(client, (struct sockaddr *)&local, length), 0);
+    fd = accept(listener, NULL, NULL);
+    assert_int_equal(option_of(fd, IPPROTO_TCP, TCP_NODELAY), 1);
+    assert_int_equal(option_of(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
+    assert_int_equal(option_of(fd, IPPROTO_TCP, TCP_KEEPIDLE), 30);
+    assert_int_equal(option_of(fd, IPPROTO_TCP, TCP_USER_TIMEOUT), 60000);
+    close(fd);
+    close(client);
+    close(listener);
 }
 
 static void tuning_fails_cleanly(void **state)
@@ -203,9 +224,9 @@ static void tuning_fails_cleanly(void **state)
     int fd = socket(AF_INET, SOCK_STREAM, 0);
 
     (void)state;
-    assert_int_equal(socket_tune(fd, AF_INET, &impossible, false), -1);
+    assert_int_equal(socket_tune(fd, AF_INET, &impossible), -1);
     assert_int_equal(errno, EINVAL);
-    assert_int_equal(socket_tune(-1, AF_INET, &plain, false), -1);
+    assert_int_equal(socket_tune(-1, AF_INET, &plain), -1);
     assert_int_equal(errno, EBADF);
     close(fd);
 }
@@ -231,6 +252,7 @@ int main(void)
         cmocka_unit_test(foreign_address_is_said),      cmocka_unit_test(denied_port_is_said),
         cmocka_unit_test(reuseport_shares_a_port),      cmocka_unit_test(backlog_is_passed_on),
         cmocka_unit_test(tuning_sets_what_was_asked),   cmocka_unit_test(tuning_leaves_the_rest_alone),
+        cmocka_unit_test(accepted_connections_inherit),
         cmocka_unit_test(tuning_fails_cleanly),         cmocka_unit_test(blocking_is_switched),
     };
 

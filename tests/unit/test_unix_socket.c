@@ -28,7 +28,7 @@ static void path_in_use_is_refused(void **state)
     snprintf(text, sizeof text, "unix:%s/used", directory);
     fd = listen_on(text, AF_UNSPEC, &plain);
     assert_true(fd >= 0);
-    assert_int_equal(socket_tune(fd, AF_UNIX, &plain, false), 0);
+    assert_int_equal(socket_tune(fd, AF_UNIX, &plain), 0);
     check_failure(listen_on(text, AF_UNSPEC, &plain), PARLEY_NETWORK, "another process listens there");
     close(fd);
     check_failure(listen_on(text, AF_UNSPEC, &plain), PARLEY_NETWORK, "stale socket that nobody serves");
