@@ -57,15 +57,15 @@ _parley() {
             '--backlog=[length of the queue of clients not yet accepted; by default the system'\''s maximum]:N: ' \
             '--print-port[prints the port of each listening socket on stdout, a line each]' \
             '--ready-fd=[writes each listening address to descriptor N, a line each, and closes it]:N: ' \
-            '--prompt=[shows TEXT before each line that is typed]:TEXT: ' \
-            '--until=[leaves when the peer'\''s answer is TEXT]:TEXT: ' \
+            '--prompt=[shows TEXT before each line that is typed at a terminal]:TEXT: ' \
+            '--until=[leaves when a line of the answer is TEXT; the exit code is 3 if none was]:TEXT: ' \
             '--framing=[each line of the input is a message, and each message is shown as a line\: "line", "u16be", "u32be max=1MiB", "varint", "fixed=64", "delim=\\r\\n"]:FRAMING: ' \
             '(-C --crlf)'{-C,--crlf}'[ends each line sent with CR LF]' \
             '(-N --half-close)'{-N,--half-close}'[says the end when the input ends, and goes on reading; always so]' \
             '(-q --quit-after)'{-q+,--quit-after=}'[leaves so long after the input'\''s end, even if the peer goes on]:TIME: ' \
             '--dump[shows what passes, both ways, in hex and text with the time, on stderr]' \
-            '--save=[writes what is received to FILE too]:FILE:_files' \
-            '--raw[shows control bytes on a terminal as they come]' \
+            '--save=[writes what is received to FILE too, which appears when all has come]:FILE:_files' \
+            '--raw[passes control bytes of the peer on to a terminal instead of showing them as \\xNN]' \
             '--model=[the server design, PLACEMENT+POLLER or either half\: iterative, fork, thread, prefork or prethread with blocking, select, poll, epoll or uring; prethread+epoll]:MODEL:(iterative fork thread prefork prethread blocking select poll epoll uring iterative+blocking iterative+select iterative+poll iterative+epoll iterative+uring fork+blocking fork+select fork+poll fork+epoll fork+uring thread+blocking thread+select thread+poll thread+epoll thread+uring prefork+blocking prefork+select prefork+poll prefork+epoll prefork+uring prethread+blocking prethread+select prethread+poll prethread+epoll prethread+uring)' \
             '--explain[tells each system call of a connection'\''s life on stderr as it happens]' \
             '--idle=[closes a connection without a byte either way for so long]:TIME: ' \
@@ -95,19 +95,19 @@ _parley() {
             '--wait=[keeps trying for so long until the server is there]:TIME: ' \
             '--bind=[the local address, and port if named, to connect from]:ADDRESS: ' \
             '--source-port=[the local port to connect from]:PORT: ' \
-            '(-z --probe)'{-z,--probe}'[connects, says so by the exit code, and leaves without sending]' \
-            '--send=[sends TEXT instead of reading the input; %d in it is the message'\''s number]:TEXT: ' \
+            '(-z --probe)'{-z,--probe}'[connects to each port named (22, 20-25), prints those that are open, and sends nothing]' \
+            '--send=[sends TEXT instead of reading the input; %d in it is the message'\''s number, %% a percent sign]:TEXT: ' \
             '--every=[sends it again each TIME]:TIME: ' \
-            '--count=[how often, with --every]:N: ' \
-            '--prompt=[shows TEXT before each line that is typed]:TEXT: ' \
-            '--until=[leaves when the peer'\''s answer is TEXT]:TEXT: ' \
+            '--count=[how often; with --every and no count, until the peer ends]:N: ' \
+            '--prompt=[shows TEXT before each line that is typed at a terminal]:TEXT: ' \
+            '--until=[leaves when a line of the answer is TEXT; the exit code is 3 if none was]:TEXT: ' \
             '--framing=[each line of the input is a message, and each message is shown as a line\: "line", "u16be", "u32be max=1MiB", "varint", "fixed=64", "delim=\\r\\n"]:FRAMING: ' \
             '(-C --crlf)'{-C,--crlf}'[ends each line sent with CR LF]' \
             '(-N --half-close)'{-N,--half-close}'[says the end when the input ends, and goes on reading; always so]' \
             '(-q --quit-after)'{-q+,--quit-after=}'[leaves so long after the input'\''s end, even if the peer goes on]:TIME: ' \
             '--dump[shows what passes, both ways, in hex and text with the time, on stderr]' \
-            '--save=[writes what is received to FILE too]:FILE:_files' \
-            '--raw[shows control bytes on a terminal as they come]' \
+            '--save=[writes what is received to FILE too, which appears when all has come]:FILE:_files' \
+            '--raw[passes control bytes of the peer on to a terminal instead of showing them as \\xNN]' \
             '--model=[the server design, PLACEMENT+POLLER or either half\: iterative, fork, thread, prefork or prethread with blocking, select, poll, epoll or uring; prethread+epoll]:MODEL:(iterative fork thread prefork prethread blocking select poll epoll uring iterative+blocking iterative+select iterative+poll iterative+epoll iterative+uring fork+blocking fork+select fork+poll fork+epoll fork+uring thread+blocking thread+select thread+poll thread+epoll thread+uring prefork+blocking prefork+select prefork+poll prefork+epoll prefork+uring prethread+blocking prethread+select prethread+poll prethread+epoll prethread+uring)' \
             '--explain[tells each system call of a connection'\''s life on stderr as it happens]' \
             '--idle=[closes a connection without a byte either way for so long]:TIME: ' \

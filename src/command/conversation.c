@@ -143,13 +143,19 @@ static void ended(parley_conn *conn)
     }
 }
 
-static int timed_out(const struct conversation *conversation, const char *phase, const char *peer)
+/* Says which time passed: the phase, who, and how long it was. */
+static int timed_out(const struct conversation *conversation, parley_conn *conn, parley_reason reason)
 {
-    const char *option = strcmp(phase, "idle") == 0 ? "idle" : "write-timeout";
+    const char *option = reason == PARLEY_IDLE       ? "idle"
+                         : reason == PARLEY_LIFETIME ? "life"
+                                                     : "write-timeout";
+    const char *phase = reason == PARLEY_STALLED ? "send" : option;
+    const char *meaning = reason == PARLEY_IDLE      ? " without a byte either way"
+                          : reason == PARLEY_STALLED ? ", the peer takes nothing"
+                                                     : "";
     const char *time = arguments_value(conversation->arguments, option);
-    complain(conversation->arguments->subcommand, "%s %s: timed out after %s%s", phase, peer,
-             time != NULL ? time : "60s",
-             strcmp(phase, "idle") == 0 ? " without a byte either way" : ", the peer takes nothing");
+    complain(conversation->arguments->subcommand, "%s %s: timed out after %s%s", phase, parley_peer(conn),
+             time != NULL ? time : "60s", meaning);
     return EXIT_TIMEOUT;
 }
 
@@ -173,8 +179,9 @@ static int judge(const struct conversation *conversation, parley_conn *conn, par
     case PARLEY_ABORTED:
     case PARLEY_DRAINED:
     case PARLEY_CUT: return 0;
-    case PARLEY_IDLE: return timed_out(conversation, "idle", parley_peer(conn));
-    case PARLEY_STALLED: return timed_out(conversation, "send", parley_peer(conn));
+    case PARLEY_IDLE:
+    case PARLEY_LIFETIME:
+    case PARLEY_STALLED: return timed_out(conversation, conn, reason);
     case PARLEY_RESET:
         /* Everything had come, and nothing was said that could be lost. */
         if (conversation->leaving && !conversation->said_after_end) {

@@ -22,7 +22,7 @@ static const struct option dial_options[] = {
     {.name = "source-port", .argument = "PORT", .setting = "bind", .help = "the local port to connect from"},
     {.name = "probe",
      .letter = 'z',
-     .help = "connects, says so by the exit code, and leaves without sending"},
+     .help = "connects to each port named (22, 20-25), prints those that are open, and sends nothing"},
     {.name = "listen",
      .letter = 'l',
      .kind = OPTION_REFUSED,
@@ -34,16 +34,21 @@ const struct option_group dial_group = {.title = "Connecting", .options = dial_o
 static const struct option send_options[] = {
     {.name = "send",
      .argument = "TEXT",
-     .help = "sends TEXT instead of reading the input; %d in it is the message's number"},
+     .help = "sends TEXT instead of reading the input; %d in it is the message's number, %% a percent sign"},
     {.name = "every", .argument = "TIME", .kind = OPTION_TIME, .help = "sends it again each TIME"},
-    {.name = "count", .argument = "N", .kind = OPTION_COUNT, .help = "how often, with --every"},
+    {.name = "count",
+     .argument = "N",
+     .kind = OPTION_COUNT,
+     .help = "how often; with --every and no count, until the peer ends"},
     {0},
 };
 const struct option_group send_group = {.title = "Sending", .options = send_options};
 
 static const struct option talk_options[] = {
-    {.name = "prompt", .argument = "TEXT", .help = "shows TEXT before each line that is typed"},
-    {.name = "until", .argument = "TEXT", .help = "leaves when the peer's answer is TEXT"},
+    {.name = "prompt", .argument = "TEXT", .help = "shows TEXT before each line that is typed at a terminal"},
+    {.name = "until",
+     .argument = "TEXT",
+     .help = "leaves when a line of the answer is TEXT; the exit code is 3 if none was"},
     {.name = "framing",
      .argument = "FRAMING",
      .setting = "framing",
@@ -60,8 +65,12 @@ static const struct option talk_options[] = {
      .kind = OPTION_TIME,
      .help = "leaves so long after the input's end, even if the peer goes on"},
     {.name = "dump", .help = "shows what passes, both ways, in hex and text with the time, on stderr"},
-    {.name = "save", .argument = "FILE", .kind = OPTION_PATH, .help = "writes what is received to FILE too"},
-    {.name = "raw", .help = "shows control bytes on a terminal as they come"},
+    {.name = "save",
+     .argument = "FILE",
+     .kind = OPTION_PATH,
+     .help = "writes what is received to FILE too, which appears when all has come"},
+    {.name = "raw",
+     .help = "passes control bytes of the peer on to a terminal instead of showing them as \\xNN"},
     {0},
 };
 const struct option_group talk_group = {.title = "Talking", .options = talk_options};

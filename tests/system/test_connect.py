@@ -435,10 +435,22 @@ def test_connect_timeout_names_the_phase(words):
         held.close()
 
 
-def test_idle_names_the_phase():
-    with peer(read_all) as port, running("connect", "127.0.0.1", port, "--idle", "300ms") as process:
+@pytest.mark.parametrize("option", ["idle", "life"])
+def test_a_time_that_passed_is_named(option):
+    with peer(read_all) as port, running("connect", "127.0.0.1", port, f"--{option}", "300ms") as process:
         assert process.wait(PATIENCE) == 4
-        assert re.search(rb"idle 127.0.0.1:\d+: timed out after 300ms", process.stderr.read())
+        assert re.search(rf"{option} 127.0.0.1:{port}: timed out after 300ms", process.stderr.read().decode())
+
+
+def test_a_peer_that_takes_nothing_is_given_up():
+    def serve(connection):
+        assert gone.wait(PATIENCE)
+    gone = threading.Event()
+    with peer(serve) as port, open("/dev/zero", "rb") as zeros, \
+            running("connect", "127.0.0.1", port, "--write-timeout", "500ms", stdin=zeros) as process:
+        assert process.wait(PATIENCE) == 4
+        assert re.search(r"send 127.0.0.1:\d+: timed out after 500ms", process.stderr.read().decode())
+        gone.set()
 
 
 def test_quit_after_the_end_of_input():
