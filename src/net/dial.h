@@ -8,11 +8,11 @@
 
 struct dial_options {
     const struct socket_options *socket; /* may be NULL: nodelay, nothing else */
-    int family;            /* AF_UNSPEC, AF_INET, AF_INET6 */
-    const char *bind;      /* local "address:port", "address" or ":port", numeric; NULL any */
-    int64_t timeout;       /* ms for everything: look-up, attempts, retries; 0: the kernel's own */
-    int retries;           /* further rounds after a failed one */
-    int cancel;            /* a descriptor that becomes readable to cancel, or -1 */
+    int family;                          /* AF_UNSPEC, AF_INET, AF_INET6 */
+    const char *bind;                    /* local "address:port", "address" or ":port", numeric; NULL any */
+    int64_t timeout; /* ms for everything: look-up, attempts, retries; 0: the kernel's own */
+    int retries;     /* further rounds after a failed one */
+    int cancel;      /* a descriptor that becomes readable to cancel, or -1 */
     /* NULL, or told what happens, for `-v`: "localhost is ::1, 127.0.0.1", "trying …". */
     void (*progress)(void *context, const char *sentence);
     void *context;
