@@ -1,0 +1,62 @@
+"""Fixtures of the system tests: `serve` starts servers and judges them after the test, `model` is each of 25.
+
+The command under test is build/parley, or what PARLEY names. PARLEY_TEST_PATIENCE is how many seconds a wait
+may take before it is given up (sanitizers and valgrind need more)."""
+
+import os
+import resource
+
+import pytest
+
+from harness import MODELS, PARLEY, Server
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "xdist_group(name): tests that must not run beside each other")
+    # A test holds up to some thousands of sockets; servers are given their own limit.
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Shows what the servers said beside a failure, and tells `serve` how the test went."""
+    report = (yield).get_result()
+    setattr(item, f"{report.when}_passed", report.passed)
+    if report.failed:
+        for server in getattr(item, "servers", []):
+            report.sections.append((f"stderr of {server}", server.stderr()[-6000:]))
+
+
+def judge(servers):
+    for server in servers:
+        if server.process.poll() is None and server.checked_after:
+            server.check_after()
+        server.stop()
+
+
+@pytest.fixture
+def serve(request):
+    """Starts servers: serve(SERVICE, *ADDRESSES, model=…, options=[…]). After a test that passed each must
+    serve a new client, be back at its baseline, be quiet, and end with the expected exit code."""
+    assert os.access(PARLEY, os.X_OK), f"there is no {PARLEY}: build it, or name one in PARLEY"
+    servers = request.node.servers = []
+
+    def start(*arguments, **options):
+        server = Server.__new__(Server)
+        servers.append(server)
+        server.__init__(*arguments, **options)
+        return server
+    try:
+        yield start
+        if getattr(request.node, "call_passed", False):
+            judge(servers)
+    finally:
+        for server in servers:
+            if hasattr(server, "process"):
+                server.kill()
+
+
+@pytest.fixture(params=MODELS)
+def model(request):
+    return request.param

@@ -1,0 +1,79 @@
+"""Servers at rest and fair servers: no system call without a cause, and every worker gets its share."""
+
+import json
+import re
+from collections import Counter
+from contextlib import ExitStack
+
+import pytest
+
+import procfs
+from client import exchange, wait_until
+from harness import POLLERS, WORKERS, poller_of
+
+CLIENTS = 2000
+
+
+# ---- an idle server makes no system call ----
+
+def test_an_idle_server_is_not_woken_once(serve, model):
+    """A thread that waits in the kernel and is not woken made no system call. A poll with a time limit, a
+    tick or a spin would show as going to sleep again, or as processor time."""
+    server = serve("echo", model=model)
+    server.wait_quiet()
+    assert server.activity_during(1) == (0, 0), "without a client"
+    with server.dial() as sock:
+        exchange(sock, b"hello")
+        server.wait_quiet()
+        assert server.activity_during(1) == (0, 0), "with a client that says nothing"
+        exchange(sock, b"hello again")
+
+
+# ---- E5: the share of each worker ----
+
+def assert_fair(shares):
+    assert len(shares) == WORKERS, f"not every worker was given clients: {shares}"
+    assert max(shares) <= 2 * min(shares), f"busiest more than twice the idlest: {sorted(shares)}"
+
+
+@pytest.mark.parametrize("poller", POLLERS[1:])
+def test_held_clients_are_shared_fairly_among_processes(serve, poller):
+    """What each process holds shows as its sockets."""
+    server = serve("echo", model=f"prefork+{poller}", options=["--quiet"])
+    before = {child: procfs.sockets_of(child) for child in server.children()}
+    with ExitStack() as stack:
+        clients = [stack.enter_context(server.dial()) for _ in range(CLIENTS)]
+        for sock in clients:
+            exchange(sock, b"x")
+        assert_fair([procfs.sockets_of(child) - before[child] for child in before])
+
+
+@pytest.mark.parametrize("placement", ["prefork", "prethread"])
+@pytest.mark.parametrize("poller", POLLERS)
+def test_clients_that_come_and_go_are_shared_fairly(serve, placement, poller):
+    """The log says which process and thread took each."""
+    server = serve("echo", model=f"{placement}+{poller}", options=["--log", "json", "-v"])
+    for _ in range(CLIENTS // 4):
+        with ExitStack() as stack:
+            for sock in [stack.enter_context(server.dial()) for _ in range(4)]:
+                if poller_of(server.model) != "blocking":
+                    exchange(sock, b"x")
+    wait_until(lambda: len(openings(server)) > CLIENTS, lambda: f"{CLIENTS} openings are logged")
+    assert_fair(list(Counter(openings(server)).values()))
+
+
+def openings(server):
+    """The worker of each client: the last number that its line names it by."""
+    events = [json.loads(line) for line in server.stderr().splitlines() if '"event":"opened"' in line]
+    if events and "thread" not in events[0] and "prethread" in server.model:
+        pytest.skip("nothing tells which thread serves a client")
+    return [(event["pid"], event.get("thread")) for event in events]
+
+
+@pytest.mark.parametrize("placement", ["prefork", "prethread"])
+@pytest.mark.parametrize("poller", POLLERS)
+def test_each_worker_has_a_socket_of_its_own_with_reuseport(serve, placement, poller):
+    server = serve("echo", model=f"{placement}+{poller}", options=["--reuseport", "--log", "json", "-v"])
+    for _ in range(100):
+        server.serve_probe()
+    assert re.search("listens on", server.stderr())

@@ -1,0 +1,185 @@
+"""Signals and processes: FAULTS D. Workers that die, supervisors that die, signals in storms."""
+
+import os
+import signal
+import threading
+import time
+from contextlib import ExitStack
+
+import pytest
+
+import procfs
+from client import (PATIENCE, Stream, Writer, exchange, fill, has_ended, receive_stream, receive_what_comes,
+                    wait_until)
+from harness import MODELS, POLLERS, SOME_MODELS, WORKERS, probe_echo
+
+FORK_MODELS = [f"fork+{poller}" for poller in POLLERS]
+PREFORK_MODELS = [f"prefork+{poller}" for poller in POLLERS]
+STREAM = Stream()
+STORM = 5000
+
+
+# ---- D2: storms ----
+
+def storm(server, stop):
+    """Signals that parley handles, and those of a terminal that it need not, as fast as they go."""
+    sent = 0
+    while not stop.is_set() or sent < STORM:
+        for number in (signal.SIGCHLD, signal.SIGURG, signal.SIGWINCH, signal.SIGCONT):
+            server.signal(number)
+            sent += 1
+    return sent
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_signal_storm_neither_harms_bytes_nor_loses_the_stop(serve, model):
+    server = serve("echo", model=model)
+    stop = threading.Event()
+    thread = threading.Thread(target=storm, args=(server, stop), daemon=True)
+    thread.start()
+    try:
+        with server.dial() as sock:
+            writer = Writer(sock, STREAM, 4 << 20)
+            received = receive_stream(sock, STREAM)
+            writer.finish()
+    finally:
+        stop.set()
+        thread.join(PATIENCE)
+    assert received == (4 << 20, None)
+
+
+# ---- D3: the second signal ----
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["TERM", "INT"])
+def test_a_second_signal_cuts_the_drain_short(serve, model, number):
+    server = serve("echo", model=model, options=["--drain", "5m"])
+    with server.dial(receive_buffer=4096) as sock:
+        fill(sock, STREAM, 64 << 20)
+        server.signal(number)
+        server.wait_said("stopping")
+        server.signal(number)
+        assert server.wait_ended() == 128 + number
+        server.expected_code = 128 + number
+        receive_what_comes(sock)
+
+
+@pytest.mark.parametrize("model", SOME_MODELS)
+def test_stopped_and_continued(serve, model):
+    server = serve("echo", model=model)
+    with server.dial() as sock:
+        exchange(sock, b"before")
+        for number in (signal.SIGSTOP, signal.SIGCONT):
+            for member in server.family():
+                os.kill(member, number)
+        exchange(sock, b"after")
+
+
+# ---- D4: many children die at once ----
+
+@pytest.mark.parametrize("model", FORK_MODELS)
+def test_many_children_killed_at_once_leave_no_zombie(serve, model):
+    server = serve("echo", model=model)
+    with ExitStack() as stack:
+        clients = [stack.enter_context(server.dial()) for _ in range(60)]
+        for sock in clients:
+            exchange(sock, b"hello")
+        for child in server.children():
+            os.kill(child, signal.SIGKILL)
+        wait_until(lambda: not server.children(), lambda: f"all are reaped: {procfs.snapshot(server.pid)}")
+        for sock in clients:
+            wait_until(lambda sock=sock: has_ended(sock), "its client sees the end")
+
+
+# ---- D5: what was inherited ----
+
+@pytest.mark.parametrize("inherited", [["--ignore-signal=CHLD"], ["--block-signal=TERM,CHLD,INT,URG"],
+                                       ["--ignore-signal=TERM,URG"]],
+                         ids=["CHLD-ignored", "blocked", "TERM-ignored"])
+@pytest.mark.parametrize("model", SOME_MODELS)
+def test_inherited_signal_settings_do_not_matter(serve, model, inherited):
+    server = serve("echo", model=model, wrapper=["env", *inherited])
+    for _ in range(5):
+        server.serve_probe()
+
+
+# ---- D6: a worker dies ----
+
+def kill_worker(server):
+    victim = server.children()[0]
+    os.kill(victim, signal.SIGKILL)
+    return victim
+
+
+@pytest.mark.parametrize("model", PREFORK_MODELS)
+def test_a_killed_worker_is_started_again_and_others_go_on(serve, model):
+    server = serve("echo", model=model)
+    with ExitStack() as stack:
+        clients = [stack.enter_context(server.dial()) for _ in range(WORKERS)]
+        for sock in clients:
+            exchange(sock, b"before")
+        sockets = {child: procfs.sockets_of(child) for child in server.children()}
+        victim = kill_worker(server)
+        server.wait_said(rf"process {victim} was killed by signal 9")
+        wait_until(lambda: len(server.children()) == WORKERS and victim not in server.children(),
+                   "another is started in its place")
+        ended = [sock for sock in clients if has_ended(sock)]
+        assert len(ended) <= sockets[victim] and len(ended) < WORKERS, "only its own clients may be lost"
+        for sock in set(clients) - set(ended):
+            exchange(sock, b"after")
+
+
+@pytest.mark.parametrize("model", PREFORK_MODELS)
+def test_all_workers_killed_at_once(serve, model):
+    server = serve("echo", model=model)
+    before = server.children()
+    for child in before:
+        os.kill(child, signal.SIGKILL)
+    wait_until(lambda: len(server.children()) == WORKERS and not set(before) & set(server.children()),
+               "all are started again")
+
+
+def test_a_crash_loop_is_slowed_down(serve):
+    """Each worker is killed as soon as it is there. Without a growing pause that would be hundreds."""
+    server = serve("echo", model="prefork+epoll", workers=1, probe=None)
+    killed, until = 0, time.monotonic() + 3
+    while time.monotonic() < until:
+        for child in server.children():
+            if not procfs.is_gone(child):
+                os.kill(child, signal.SIGKILL)
+                killed += 1
+        server.watch(0.005)
+    assert 2 <= killed <= 12, f"{killed} workers were started in 3 s"
+    server.wait_baseline()
+    server.probe = probe_echo
+
+
+# ---- D7: the supervisor dies ----
+
+@pytest.mark.parametrize("model", PREFORK_MODELS + FORK_MODELS)
+def test_workers_end_when_their_supervisor_is_killed(serve, model):
+    server = serve("echo", model=model)
+    server.checked_after = False
+    server.expected_code = -signal.SIGKILL
+    with ExitStack() as stack:
+        for _ in range(3):
+            exchange(stack.enter_context(server.dial()), b"hello")
+        workers = server.children()
+        assert workers
+        server.signal(signal.SIGKILL)
+        wait_until(lambda: all(map(procfs.is_gone, workers)),
+                   lambda: f"still there: {[pid for pid in workers if not procfs.is_gone(pid)]}")
+    with pytest.raises(ConnectionRefusedError):
+        server.dial()
+
+
+# ---- children know nothing they need not ----
+
+@pytest.mark.parametrize("model", FORK_MODELS)
+def test_a_child_keeps_the_port_from_nobody(serve, model):
+    """A client that stays longer than the server must not keep its successor from listening."""
+    server = serve("echo", model=model, options=["--drain", "100ms"])
+    with server.dial() as sock:
+        exchange(sock, b"hello")
+        server.stop()
+        successor = serve("echo", f"127.0.0.1:{server.port}", model=model)
+        assert successor.port == server.port
