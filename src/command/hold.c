@@ -21,11 +21,9 @@ struct conversation *conversation_current(void)
 static void suspend(struct conversation *conversation)
 {
     struct speech *speech = &conversation->speech;
-    if (speech->terminal != NULL) {
-        terminal_stop(speech->terminal);
-    }
+    terminal_stop(speech->terminal);
     raise(SIGSTOP);
-    if (speech->terminal != NULL && conversation->conn != NULL && !conversation->leaving && !speech->ended) {
+    if (conversation->conn != NULL && !conversation->leaving && !speech->ended) {
         terminal_start(speech->terminal);
     }
 }

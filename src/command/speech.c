@@ -182,9 +182,7 @@ void speech_start(struct conversation *conversation)
         speech_end(conversation);
     } else {
         parley_watch_pause(conversation->server, STDIN_FILENO, false);
-        if (speech->terminal != NULL) {
-            terminal_start(speech->terminal);
-        }
+        terminal_start(speech->terminal);
     }
 }
 
@@ -194,9 +192,7 @@ void speech_stop(struct conversation *conversation)
     if (is_read(speech)) {
         parley_watch_pause(conversation->server, STDIN_FILENO, true);
     }
-    if (speech->terminal != NULL) {
-        terminal_stop(speech->terminal);
-    }
+    terminal_stop(speech->terminal);
 }
 
 void speech_continue(struct conversation *conversation)

@@ -191,7 +191,7 @@ static void erase_line(struct terminal *terminal)
 
 void terminal_start(struct terminal *terminal)
 {
-    if (terminal->active) {
+    if (terminal == NULL || terminal->active) {
         return;
     }
     end_line(terminal);
@@ -218,7 +218,7 @@ static void keep_typed(struct terminal *terminal)
 
 void terminal_stop(struct terminal *terminal)
 {
-    if (!terminal->active) {
+    if (terminal == NULL || !terminal->active) {
         return;
     }
     keep_typed(terminal);

@@ -17,7 +17,8 @@ struct terminal *terminal_open(const char *prompt);
 /* Leaves the terminal as it was found. NULL is allowed. */
 void terminal_close(struct terminal *terminal);
 
-/* Shows the prompt and edits from now on; or gives the terminal back, the typed line kept for later. */
+/* Shows the prompt and edits from now on; or gives the terminal back, the typed line kept for later. Without
+ * a terminal, NULL, neither does anything. */
 void terminal_start(struct terminal *terminal);
 void terminal_stop(struct terminal *terminal);
 
