@@ -12,8 +12,8 @@
  *     }
  *
  * Three rules cover the whole library:
- *  1. A connection belongs to one worker. Calls that take a `parley_conn` are made inside its own
- *     callbacks only; it is lent there, and never yours to free.
+ *  1. A connection belongs to one worker. Calls that take a `parley_conn` are made inside callbacks of
+ *     that worker only (its own, or of a watch); it is lent there, and never yours to free.
  *  2. Calls that take a `parley_server` together with a `parley_id` may be made from any thread.
  *  3. A call that fails returns a negative parley_status; parley_error() has the sentence.
  *
@@ -172,6 +172,9 @@ PARLEY_API int parley_set(parley_server *server, const char *option, const char 
 /* A pointer of yours, for parley_user(). Not touched by the engine; each process has its copy. */
 PARLEY_API void parley_server_set_user(parley_server *server, void *user);
 
+/* That pointer again, where only the server is at hand: in the callback of a watch. Any thread. */
+PARLEY_API void *parley_server_user(const parley_server *server);
+
 /* Binds and listens on `address` now, so that its failures show here: in use, no permission, not
  * ours. Port 0 takes a free one. May be called several times. A host name that resolves to several
  * addresses listens on all; a bare port is one dual-stack socket. bind(2), listen(2). */
@@ -205,15 +208,16 @@ PARLEY_API void parley_stop(parley_server *server);
  * Before parley_run(); event pollers, iterative and prethread. The descriptor stays yours. */
 PARLEY_API int parley_watch(parley_server *server, int descriptor,
                             void (*readable)(parley_server *server, int descriptor));
-/* Pauses or resumes a watch; from callbacks of the first worker only. */
+/* Pauses or resumes a watch; before parley_run(), or from callbacks of the first worker. */
 PARLEY_API void parley_watch_pause(parley_server *server, int descriptor, bool paused);
 
 /* ---- a connection, inside its callbacks ----------------------------------------------------- */
 
 /* Queues `size` bytes, framed as the connection is, and returns at once. All bytes are sent, in
  * order, however slowly the peer reads. Above "high-water" the connection's own reading pauses, so a
- * naive echo is safe. PARLEY_FULL above "queue-max" (the connection is then cut, PARLEY_OVERFLOW),
- * PARLEY_STALE after parley_finish() or the end. */
+ * naive echo is safe; a client that sends much before it reads raises "high-water", or waits for
+ * `drained` itself, lest both sides wait for the other to read. PARLEY_FULL above "queue-max" (the connection
+ * is then cut, PARLEY_OVERFLOW), PARLEY_STALE after parley_finish() or the end. */
 PARLEY_API int parley_send(parley_conn *conn, const void *bytes, size_t size);
 
 /* The same for text, as printf(3). Up to 4 KiB once formatted; longer is PARLEY_USAGE. */

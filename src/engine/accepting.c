@@ -123,10 +123,9 @@ void loop_accepted(struct loop *loop, struct listener *listener, int fd, const s
             loop_accept_failed(loop, listener, error);
         }
     } else {
-        atomic_fetch_add_explicit(&loop->server->shared->taken[loop->worker->index % 256], 1,
-                                  memory_order_relaxed);
         loop_adopt(loop, fd, peer, false);
     }
+    accepting_update(loop); /* the last place may be taken: not one client more in this turn */
 }
 
 /* ---- accept failed ---- */

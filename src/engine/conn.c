@@ -184,6 +184,8 @@ static int append(parley_conn *conn, const struct iovec *vectors, size_t count, 
     if (queue_size(&conn->queue) == 0)
         conn->progress_at = conn->loop->now;
     for (size_t i = 0; i < count; i++) {
+        if (vectors[i].iov_len == 0)
+            continue;
         size_t size = vectors[i].iov_len, over = skip < size ? skip : size;
         skip -= over;
         if (queue_append(&conn->queue, &conn->loop->chunks, (char *)vectors[i].iov_base + over, size - over) <

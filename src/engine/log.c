@@ -1,6 +1,7 @@
 #include "engine/log.h"
 
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -29,7 +30,7 @@ static const struct event_class {
     int from;                /* the verbosity from which it shows */
     unsigned limit, verbose; /* lines a second below verbosity 2, and from 2 on */
 } classes[LOG_EVENTS] = {
-    [LOG_SERVER] = {"server", 0, UNLIMITED, UNLIMITED},
+    [LOG_SERVER] = {"server", 1, UNLIMITED, UNLIMITED},
     [LOG_OPENED] = {"opened", 1, COMINGS_A_SECOND, UNLIMITED},
     [LOG_CLOSED] = {"closed", 1, COMINGS_A_SECOND, UNLIMITED},
     [LOG_MESSAGE] = {"message", 1, COMINGS_A_SECOND, UNLIMITED},
@@ -46,6 +47,7 @@ static const struct event_class {
 struct line {
     char bytes[PIPE_BUF];
     size_t used;
+    unsigned suppressed, lost; /* since the last line */
 };
 
 /* A message quoted in JSON beside its text. */
@@ -57,6 +59,12 @@ struct quoted {
 void log_open(struct log *log, enum log_format format, int verbosity)
 {
     *log = (struct log){.format = format, .verbosity = verbosity};
+    log->counts = &log->own;
+}
+
+void log_share(struct log *log, struct log_counts *counts)
+{
+    log->counts = counts;
 }
 
 bool log_wants(const struct log *log, enum log_event event)
@@ -69,7 +77,7 @@ bool log_wants(const struct log *log, enum log_event event)
 /* Counts the line, written or not. */
 static bool is_within_rate(struct log *log, enum log_event event)
 {
-    struct log_window *window = &log->windows[event];
+    struct log_window *window = &log->counts->windows[event];
     unsigned limit = log->verbosity >= 2 ? classes[event].verbose : classes[event].limit;
     int64_t second;
 
@@ -77,16 +85,14 @@ static bool is_within_rate(struct log *log, enum log_event event)
         return true;
     }
     second = sys.now() / 1000;
-    if (second != window->second) {
-        window->second = second;
-        window->written = 0;
+    if (atomic_exchange(&window->second, second) != second) {
+        atomic_store(&window->written, 0);
     }
-    if (window->written >= limit) {
-        window->suppressed++;
-        return false;
+    if (atomic_fetch_add(&window->written, 1) < limit) {
+        return true;
     }
-    window->written++;
-    return true;
+    atomic_fetch_add(&window->suppressed, 1);
+    return false;
 }
 
 /* ---- a line --------------------------------------------------------------------------------- */
@@ -150,22 +156,21 @@ static void append_time(struct line *line, char between)
                   second / 60 % 60, second % 60, (int)(now.tv_nsec / 1000000));
 }
 
-static void append_text_line(struct line *line, struct log *log, enum log_event event, const char *who,
-                             const char *text)
+static void append_text_line(struct line *line, const char *who, const char *text)
 {
     append_time(line, ' ');
     append_format(line, "%s%s ", who != NULL ? " " : "", who != NULL ? who : "");
     append(line, text, strlen(text));
-    if (log->windows[event].suppressed > 0) {
-        append_format(line, " (%u more suppressed)", log->windows[event].suppressed);
+    if (line->suppressed > 0) {
+        append_format(line, " (%u more suppressed)", line->suppressed);
     }
-    if (log->lost > 0) {
-        append_format(line, " (%u lines lost: stderr was full)", log->lost);
+    if (line->lost > 0) {
+        append_format(line, " (%u lines lost: stderr was full)", line->lost);
     }
 }
 
-static void append_json_line(struct line *line, struct log *log, enum log_event event, const char *who,
-                             const char *text, const struct quoted *quoted)
+static void append_json_line(struct line *line, enum log_event event, const char *who, const char *text,
+                             const struct quoted *quoted)
 {
     char bytes[PREVIEW_SIZE];
 
@@ -185,11 +190,11 @@ static void append_json_line(struct line *line, struct log *log, enum log_event 
         append_format(line, ",\"size\":%zu,\"bytes\":", quoted->size);
         append_json_text(line, bytes);
     }
-    if (log->windows[event].suppressed > 0) {
-        append_format(line, ",\"suppressed\":%u", log->windows[event].suppressed);
+    if (line->suppressed > 0) {
+        append_format(line, ",\"suppressed\":%u", line->suppressed);
     }
-    if (log->lost > 0) {
-        append_format(line, ",\"lost\":%u", log->lost);
+    if (line->lost > 0) {
+        append_format(line, ",\"lost\":%u", line->lost);
     }
     append(line, "}", 1);
 }
@@ -199,23 +204,25 @@ static void emit(struct log *log, enum log_event event, const char *who, const c
                  const struct quoted *quoted)
 {
     char name[WHO_SIZE];
+    struct log_window *window = &log->counts->windows[event];
     struct line line;
 
     line.used = 0;
+    line.suppressed = atomic_exchange(&window->suppressed, 0);
+    line.lost = atomic_exchange(&log->counts->lost, 0);
     if (who != NULL) {
         escape_bytes(name, sizeof name, who, strlen(who), "", NULL);
         who = name;
     }
     if (log->format == LOG_JSON) {
-        append_json_line(&line, log, event, who, text, quoted);
+        append_json_line(&line, event, who, text, quoted);
     } else {
-        append_text_line(&line, log, event, who, text);
+        append_text_line(&line, who, text);
     }
     line.bytes[line.used++] = '\n';
-    if (stderr_offer(line.bytes, line.used)) {
-        log->windows[event].suppressed = log->lost = 0;
-    } else {
-        log->lost++;
+    if (!stderr_offer(line.bytes, line.used)) {
+        atomic_fetch_add(&window->suppressed, line.suppressed);
+        atomic_fetch_add(&log->counts->lost, line.lost + 1);
     }
 }
 
@@ -264,11 +271,11 @@ void log_message(struct log *log, const char *who, const char *what, const void 
 void log_flush(struct log *log)
 {
     for (int event = 0; event < LOG_EVENTS; event++) {
-        if (log->windows[event].suppressed > 0) {
+        if (atomic_load(&log->counts->windows[event].suppressed) > 0) {
             emit(log, (enum log_event)event, NULL, classes[event].name, NULL);
         }
     }
-    if (log->lost > 0) {
+    if (atomic_load(&log->counts->lost) > 0) {
         emit(log, LOG_SERVER, NULL, "log", NULL);
     }
 }

@@ -13,7 +13,7 @@ enum log_format { LOG_OFF, LOG_TEXT, LOG_JSON };
  * many lines a second it may write. Failures: 1 a second. Comings, goings, messages: 100 a second below
  * verbosity 2, unlimited from 2 on. */
 enum log_event {
-    LOG_SERVER,  /* listening, draining, stopped: always */
+    LOG_SERVER,  /* listening, draining, stopped: from 1 on */
     LOG_OPENED,  /* a client came (1) */
     LOG_CLOSED,  /* it left (1) */
     LOG_MESSAGE, /* a message of it (1) */
@@ -27,19 +27,30 @@ enum log_event {
     LOG_EVENTS
 };
 
-/* One worker's log: not shared between threads. `suppressed` is said with the class's next line, and by
- * log_flush(). */
+/* How many lines a class has written in the current second. `suppressed` is said with the class's next line,
+ * and by log_flush(). */
+struct log_window {
+    _Atomic int64_t second;
+    _Atomic unsigned written, suppressed;
+};
+
+/* What workers count together, processes too: a storm is one storm, however many serve it. */
+struct log_counts {
+    struct log_window windows[LOG_EVENTS];
+    _Atomic unsigned lost; /* lines a full stderr refused */
+};
+
+/* One worker's log: not shared between threads. */
 struct log {
     enum log_format format;
     int verbosity;
-    struct log_window {
-        int64_t second;
-        unsigned written, suppressed;
-    } windows[LOG_EVENTS];
-    unsigned lost; /* lines a full stderr refused */
+    struct log_counts *counts; /* `own`, or those of log_share() */
+    struct log_counts own;
 };
 
 void log_open(struct log *log, enum log_format format, int verbosity);
+/* Counts together with other logs. */
+void log_share(struct log *log, struct log_counts *counts);
 
 /* Whether a line of this class would show at this verbosity (cheap; call before formatting costs). */
 bool log_wants(const struct log *log, enum log_event event);
@@ -59,7 +70,7 @@ void log_vline(struct log *log, enum log_event event, const char *who, const cha
  * "bytes" besides. */
 void log_message(struct log *log, const char *who, const char *what, const void *bytes, size_t size);
 
-/* Says what is still suppressed or lost; at a worker's end. */
+/* Says what is still suppressed or lost; the last to write calls it. */
 void log_flush(struct log *log);
 
 /* Escapes `size` bytes for a log or a terminal into `text` (always ended by NUL, cut to `room`): printable

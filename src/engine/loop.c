@@ -148,45 +148,6 @@ static void letters_arrived(struct loop *loop, struct watch *watch)
 
 /* ---- opening and closing ---- */
 
-static void add_watch(struct loop *loop, struct watch *watch)
-{
-    watch->wanted = true;
-    watch->next = loop->watches;
-    loop->watches = watch;
-    loop->poller->watch(loop, watch);
-}
-
-static void user_readable(struct loop *loop, struct watch *watch)
-{
-    const struct user_watch *user = watch->context;
-    user->readable(loop->server, user->fd);
-}
-
-void parley_watch_pause(parley_server *server, int descriptor, bool paused)
-{
-    struct loop *loop = loop_of_first_worker(server);
-    for (struct watch *watch = loop ? loop->watches : NULL; watch; watch = watch->next)
-        if (watch->fd == descriptor && watch->context && watch->wanted == paused) {
-            watch->wanted = !paused;
-            loop->poller->watch(loop, watch);
-        }
-}
-
-static int open_user_watches(struct loop *loop)
-{
-    struct parley_server *server = loop->server;
-    for (size_t i = 0; i < server->watch_count && loop->worker->index == 0; i++) {
-        struct watch *watch = sys.calloc(1, sizeof *watch);
-        if (!watch)
-            return fail(PARLEY_RESOURCE, "no memory for a watch");
-        watch->fd = server->watches[i].fd;
-        watch->readable = user_readable;
-        watch->context = &server->watches[i];
-        add_watch(loop, watch);
-    }
-    return 0;
-}
-
 static unsigned least(unsigned one, unsigned other)
 {
     return one == 0 ? other : other == 0 || one < other ? one : other;
@@ -207,6 +168,7 @@ int loop_open(struct loop *loop, struct worker *worker)
                           .buffer_size = RECEIVE_BUFFER};
     loop->limit = least(least(model->placement->limit, model->poller->capacity), server->options.connections);
     log_open(&loop->log, server->options.log, server->options.verbosity);
+    log_share(&loop->log, &server->shared->log);
     loop->mailbox.eventfd = -1;
     loop->buffer = sys.malloc(loop->buffer_size);
     if (!loop->buffer || timers_reserve(&loop->timers, 1 + server->bound_count) < 0)
@@ -218,28 +180,16 @@ int loop_open(struct loop *loop, struct worker *worker)
         return status;
     if (!loop->poller->deaf) {
         loop->wake = (struct watch){.fd = loop->mailbox.eventfd, .readable = letters_arrived};
-        add_watch(loop, &loop->wake);
+        loop_watch(loop, &loop->wake);
     }
-    return open_user_watches(loop);
-}
-
-static void close_watches(struct loop *loop)
-{
-    for (struct watch *watch = loop->watches, *next; watch; watch = next) {
-        next = watch->next;
-        watch->wanted = false;
-        loop->poller->watch(loop, watch);
-        if (watch != &loop->wake)
-            sys.free(watch);
-    }
-    loop->watches = NULL;
+    return watching_open(loop);
 }
 
 void loop_close(struct loop *loop)
 {
     dialling_close(loop);
     if (loop->poller_state) {
-        close_watches(loop);
+        watching_close(loop);
         accepting_close(loop);
         loop->poller->close(loop);
     }
@@ -247,7 +197,6 @@ void loop_close(struct loop *loop)
         mailbox_close(&loop->mailbox);
     if (loop->reserve >= 0)
         sys.close(loop->reserve);
-    log_flush(&loop->log);
     timers_close(&loop->timers);
     chunk_cache_close(&loop->chunks);
     sys.free(loop->slots.items);

@@ -125,6 +125,11 @@ void accepting_update(struct loop *loop);
 /* A descriptor or a process has become free: no need to wait for the end of a back-off. */
 void accepting_hurry(struct loop *loop);
 
+/* watching.c: descriptors beside the connections; the memory of a watch is its owner's. */
+void loop_watch(struct loop *loop, struct watch *watch);
+int watching_open(struct loop *loop);
+void watching_close(struct loop *loop);
+
 /* dialling.c: starts the server's dials; their outcome comes by letter. */
 int dialling_start(struct loop *loop);
 void dialling_close(struct loop *loop);

@@ -86,6 +86,11 @@ void parley_server_set_user(parley_server *server, void *user)
     server->user = user;
 }
 
+void *parley_server_user(const parley_server *server)
+{
+    return server->user;
+}
+
 void parley_on_progress(parley_server *server, void (*progress)(parley_server *server, const char *sentence))
 {
     server->progress = progress;
@@ -189,7 +194,7 @@ int parley_listener_port(const parley_server *server, size_t index)
                : 0;
 }
 
-/* ---- dialling and watching ---- */
+/* ---- dialling ---- */
 
 int parley_dial(parley_server *server, const char *address)
 {
@@ -206,17 +211,6 @@ int parley_dial(parley_server *server, const char *address)
         return fail(PARLEY_RESOURCE, "no memory to dial %s", address);
     }
     server->dials[server->dial_count++] = copy;
-    return 0;
-}
-
-int parley_watch(parley_server *server, int descriptor,
-                 void (*readable)(parley_server *server, int descriptor))
-{
-    struct user_watch *watches = grown(server->watches, server->watch_count, sizeof *watches);
-    if (!watches)
-        return fail(PARLEY_RESOURCE, "no memory for a watch");
-    server->watches = watches;
-    server->watches[server->watch_count++] = (struct user_watch){descriptor, readable};
     return 0;
 }
 

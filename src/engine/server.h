@@ -36,14 +36,15 @@ struct bound {
 
 /* What all workers see, processes too: one shared page. */
 struct shared {
+    struct log_counts log;
     atomic_int failed; /* a parley_status, with its sentence: */
     char failure[512];
     atomic_ullong accepted, finished, received, sent;
-    atomic_uint taken[256]; /* accepted by each listening worker, to share evenly */
 };
 
 struct user_watch {
     int fd;
+    bool paused;
     void (*readable)(parley_server *server, int descriptor);
 };
 

@@ -308,6 +308,7 @@ int parley_run(parley_server *server)
     if (status < 0)
         return status;
     log_open(&server->log, server->options.log, server->options.verbosity);
+    log_share(&server->log, &server->shared->log);
     take_signals(server, before);
     status = start_workers(server);
     if (status == 0) {
@@ -316,7 +317,8 @@ int parley_run(parley_server *server)
         status = verdict(&supervision);
         unsigned long long accepted = atomic_load(&server->shared->accepted);
         if (server->bound_count > 0)
-            log_line(&server->log, LOG_SERVER, NULL, "stopped after %llu connection%s", accepted, accepted == 1 ? "" : "s");
+            log_line(&server->log, LOG_SERVER, NULL, "stopped after %llu connection%s", accepted,
+                     accepted == 1 ? "" : "s");
     }
     give_back_signals(server, before);
     log_flush(&server->log);
