@@ -1,18 +1,22 @@
 /* `explain`: narrates each call of a connection's life on stderr, as a textbook draws it.
  *
- * It works by putting narrating functions in front of the members of `sys`, so a server that does not
- * explain pays nothing. Each line: who calls (worker: "server", "pid 12", "thread 13"), the call with its
- * arguments, its result, and one short line on what it means:
+ * It puts narrating functions in front of the members of `sys`, so a server that does not explain pays
+ * nothing. Each line: who calls, the call with its result (a failure by its name), and what that means. A
+ * call that is going to sleep is told before it does, and again when it returns:
  *
- *   [4242] socket(AF_INET, SOCK_STREAM) = 3      an endpoint without address yet
- *   [4242] listen(3, 5) = 0                      the kernel now keeps two queues: handshakes, and up to 5 …
- *   [4242] accept(3) = 5                         a new descriptor for this one client, 127.0.0.1:40000; 3 goes on listening
- *   [4242] recv(5, 262144) = 0                   the peer has finished sending: end of file, not an error
- */
+ *   [pid 4242] socket(AF_INET, SOCK_STREAM) = 4     an endpoint for a stream of bytes, without an address yet
+ *   [pid 4242] listen(4, 5) = 0                     the kernel keeps two queues from now on: handshakes
+ * begun, … [pid 4242 thread 4243] accept(4) …              sleeps until a client's handshake is finished [pid
+ * 4242 thread 4243] accept(4) = 6            a new descriptor for this one client, 127.0.0.1:40000; … [pid
+ * 4242 thread 4243] recv(6, buffer, 4096) = 0   the peer has finished sending (its FIN): …
+ *
+ * A poller whose work is no system call says it through sys.note(): what it does, two blanks, what that
+ * means. */
 #ifndef ENGINE_EXPLAIN_H
 #define ENGINE_EXPLAIN_H
 
-/* Turns the narration on for the whole process and those it forks. Idempotent; before workers start. */
+/* Turns the narration on for the whole process and those it forks. Idempotent; before listeners are opened,
+ * so that their making is told, and before workers start. */
 void explain_start(void);
 
 #endif

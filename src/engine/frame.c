@@ -299,7 +299,7 @@ static int keep_rest(struct frame **partial, struct input *input, bool searched)
     size_t size = input->size;
     int status = size > 0 ? keep(partial, input, size) : 0;
 
-    if (status == 0 && size > 0 && searched) {
+    if (status == 0 && size > 0 && *partial != NULL && searched) {
         (*partial)->searched = size;
     }
     return status;

@@ -133,22 +133,26 @@ static int parse_limit(const char *what, const char *text, uint64_t most, size_t
     return 0;
 }
 
+static int parse_argument(struct framing *framing, const struct kind *kind, const char *value)
+{
+    if (kind->argument == ARGUMENT_NONE) {
+        return value == NULL ? 0 : fail(PARLEY_USAGE, "framing %s takes no value", kind->name);
+    }
+    if (value == NULL) {
+        return fail(PARLEY_USAGE, "framing %s needs a value (%s=…)", kind->name, kind->name);
+    }
+    return kind->argument == ARGUMENT_SIZE ? parse_limit(kind->name, value, MOST_MAX, &framing->max)
+                                           : parse_delimiter(framing, value);
+}
+
 static int parse_kind(struct framing *framing, const struct kind *kind, const char *value)
 {
     *framing = (struct framing){.kind = kind->kind, .max = (size_t)kind->otherwise};
-    if ((value != NULL) != (kind->argument != ARGUMENT_NONE)) {
-        return fail(PARLEY_USAGE,
-                    value != NULL ? "framing %s takes no value" : "framing %s needs a value (%s=…)",
-                    kind->name, kind->name);
-    }
     if (kind->kind == FRAMING_LINE) {
         framing->delimiter[0] = '\n';
         framing->delimiter_size = 1;
     }
-    if (kind->argument == ARGUMENT_SIZE) {
-        return parse_limit(kind->name, value, MOST_MAX, &framing->max);
-    }
-    return kind->argument == ARGUMENT_TEXT ? parse_delimiter(framing, value) : 0;
+    return parse_argument(framing, kind, value);
 }
 
 static int parse_max(struct framing *framing, const struct kind *kind, const char *name, const char *value)

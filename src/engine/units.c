@@ -146,7 +146,7 @@ static int parse(const struct quantity *quantity, const char *text, uint64_t *va
 
 int parse_time(const char *text, int64_t *ms)
 {
-    uint64_t value;
+    uint64_t value = 0;
     int status = parse(&times, text, &value);
 
     if (status == 0) {
