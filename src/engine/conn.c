@@ -102,6 +102,8 @@ void conn_ended(parley_conn *conn)
 static void conn_resume(parley_conn *conn)
 {
     conn->resumed = false;
+    if (conn->paused)
+        return; /* again, before it could be resumed */
     if (conn->frame && !conn->finishing)
         feed(conn, NULL, 0);
     if (conn->ended_owed && !conn->paused && !conn->dead && !conn->finishing)
@@ -258,6 +260,8 @@ void conn_settle(parley_conn *conn)
         if (handler_of(conn)->drained && !conn->finishing)
             handler_of(conn)->drained(conn);
     }
+    if (conn->half_closing && conn->eof && !conn->ended_owed)
+        parley_finish(conn); /* both ends have been said */
     if (!conn->dead && queue_size(&conn->queue) == 0 && (conn->finishing || conn->half_closing))
         say_the_end(conn);
     if (!conn->dead)

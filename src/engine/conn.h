@@ -51,6 +51,7 @@ struct parley_conn {
     bool is_again : 1; /* epoll's: listed to be read again */
     bool readable : 1; /* epoll's: the edge has been seen, not yet drained */
     bool hung_up : 1;  /* epoll's: RDHUP or HUP seen: read to the end */
+    bool urgent : 1;   /* epoll's: the peer sends urgent bytes, at which recv stops short */
     bool blocked : 1;  /* send said EAGAIN: wait for room */
     union peer peer;
     max_align_t state[]; /* the handler's timer, if it has `timed`, then its state */
@@ -72,7 +73,8 @@ static inline bool conn_has_output(const parley_conn *conn)
     return !conn->dead && queue_size(&conn->queue) > 0;
 }
 
-/* Offers the oldest queued bytes to the kernel: how many it took, to be told to conn_sent(); or -1 and errno. */
+/* Offers the oldest queued bytes to the kernel: how many it took, to be told to conn_sent(); or -1 and errno.
+ */
 ssize_t conn_offer(const parley_conn *conn, int flags);
 
 /* ---- the engine's own ---- */

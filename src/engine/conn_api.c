@@ -58,6 +58,8 @@ void parley_finish(parley_conn *conn)
 
 void parley_half_close(parley_conn *conn)
 {
+    if (conn->dead)
+        return;
     conn->half_closing = true;
     loop_touch(conn->loop, conn);
 }
@@ -70,6 +72,8 @@ void parley_abort(parley_conn *conn)
 
 void parley_pause(parley_conn *conn)
 {
+    if (conn->dead)
+        return;
     conn->paused = true;
     loop_touch(conn->loop, conn);
 }
@@ -77,6 +81,8 @@ void parley_pause(parley_conn *conn)
 /* What was kept while paused is delivered in the next settle, never inside this call. */
 void parley_resume(parley_conn *conn)
 {
+    if (conn->dead)
+        return;
     conn->paused = false;
     conn->resumed = true;
     loop_touch(conn->loop, conn);
@@ -85,7 +91,7 @@ void parley_resume(parley_conn *conn)
 void parley_set_timer(parley_conn *conn, int64_t delay)
 {
     struct timers *timers = &conn->loop->timers;
-    if (!conn->loop->server->handler->timed)
+    if (conn->dead || !conn->loop->server->handler->timed)
         return; /* nobody would be called */
     if (delay < 0)
         timer_cancel(timers, conn_alarm(conn));

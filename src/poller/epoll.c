@@ -161,7 +161,7 @@ static void update_epoll(struct loop *loop, parley_conn *conn)
     if (conn->dead)
         return; /* close(2) takes it out; a stale event no longer finds it by its key */
     if (!conn->polled) {
-        uint32_t events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+        uint32_t events = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET;
         if (control(loop, EPOLL_CTL_ADD, conn->fd, events, conn_key(conn)) < 0) {
             conn_failed(conn, "epoll_ctl", errno);
             return;
@@ -174,10 +174,17 @@ static void update_epoll(struct loop *loop, parley_conn *conn)
         list_again(loop, conn);
 }
 
+/* Whether to receive again. A short read says that all is read, but not once an urgent byte may have cut it. */
+static bool receive_one(parley_conn *conn)
+{
+    uint64_t before = conn->received;
+    return ready_receive(conn) || conn->hung_up || (conn->urgent && conn->received != before);
+}
+
 static void receive_edge(struct loop *loop, parley_conn *conn)
 {
     for (int i = 0; i < READS && conn_wants_input(conn); i++)
-        if (!ready_receive(conn) && !conn->hung_up) {
+        if (!receive_one(conn)) {
             conn->readable = false; /* a short read: the next byte makes a new edge */
             return;
         }
@@ -189,7 +196,9 @@ static void conn_event(struct loop *loop, parley_conn *conn, uint32_t events)
 {
     if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
         conn->hung_up = true; /* the end is behind the data: read until it shows */
-    if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+    if (events & EPOLLPRI)
+        conn->urgent = true;
+    if (events & (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
         conn->readable = true;
     if (events & (EPOLLOUT | EPOLLERR | EPOLLHUP) && conn->blocked)
         ready_send(conn);
