@@ -1,0 +1,151 @@
+"""What the READMEs show outside their console sessions is run too: the tables of systems, the library, the demonstration.
+
+Convention: in a table each code span that begins with `parley ` is a command. `serve` and `listen` are servers, each
+started in turn with every client of its row; a client in a row without server talks to the last server above it.
+Clients are typed at: a line "hello", a line "end"."""
+
+import os
+import re
+import subprocess
+
+import pytest
+
+from harness import MODELS, PARLEY, ROOT, placement_of, poller_of
+from test_readme import PRELUDE, READMES, quote, with_own_network
+
+ENGLISH, CHINESE = READMES
+ANSWERS = {"--until END": "HELLO\nEND", "--send helloworld": "helloworld", "--count 10": "hello, server... 10",
+           "8900": "Hello!", "1900": " !\"#$%&'()*+"}
+CONVERSES = [model for model in MODELS
+             if placement_of(model) in ("iterative", "prethread") and poller_of(model) != "blocking"]
+
+
+def commands_of(row):
+    return re.findall(r"`(parley [^`]*)`", row)
+
+
+def is_server(command):
+    return command.split()[1] in ("serve", "listen")
+
+
+def conversations_of(path):
+    """Pairs of a server and its clients."""
+    found = []
+    for row in (line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("|")):
+        servers = [command for command in commands_of(row) if is_server(command)]
+        clients = [command for command in commands_of(row) if not is_server(command)]
+        if clients and not servers:
+            servers = [found[-1][0]]
+        found += [(server, clients) for server in servers]
+    return found
+
+
+def under(command, model):
+    """The same with that model instead of its own."""
+    return re.sub(r" --(model|workers) \S+", "", command) + f" --model {model}"
+
+
+def client_script(command):
+    wanted = quote(next((answer for part, answer in ANSWERS.items() if part in command), ""))
+    return f"""
+        printf 'hello\\nend\\n' | {command} | {{ head -c 4000 >answer; cat >/dev/null; }}
+        check ${{PIPESTATUS[1]}} 0 {quote(command)}
+        [[ "$(cat answer)" == *{wanted}* ]] || echo "HARNESS: {command} answered $(cat answer)"
+    """
+
+
+def conversation_script(server, clients):
+    stop = "kill -TERM $server" if " serve " in server else ": one conversation is all it waits for"
+    return "\n".join([f"{server} & server=$!", "wait_listening $server", *map(client_script, clients), stop,
+                      "wait $server", f"check $? 0 {quote(server)}"])
+
+
+def run_conversations(conversations, directory):
+    os.symlink(PARLEY, directory / "parley")
+    environment = {**os.environ, "PATH": f"{directory}:{os.environ['PATH']}"}
+    script = "\n".join([PRELUDE, *(conversation_script(*conversation) for conversation in conversations)])
+    done = subprocess.run(with_own_network(script), cwd=directory, env=environment, timeout=100,
+                          stdout=subprocess.PIPE, check=False)
+    written = done.stdout.decode("utf-8", "replace")
+    assert "HARNESS: " not in written, written
+
+
+@pytest.mark.parametrize("conversation", conversations_of(ENGLISH), ids=lambda conversation: conversation[0])
+def test_a_row_of_a_table_runs(conversation, tmp_path):
+    run_conversations([conversation], tmp_path)
+
+
+def test_every_service_of_the_tables_runs_under_every_model(model, tmp_path):
+    served = {}
+    for server, clients in conversations_of(ENGLISH):
+        if server.startswith("parley serve"):
+            quick = [client.replace("--every 1s", "--every 10ms") for client in clients]
+            served.setdefault(under(server, model), []).extend(quick)
+    run_conversations(served.items(), tmp_path)
+
+
+@pytest.mark.parametrize("model", CONVERSES)
+def test_a_conversation_runs_under_every_model_it_can(model, tmp_path):
+    pairs = [(server, [under(client, model) for client in clients if " -z " not in client])
+             for server, clients in conversations_of(ENGLISH) if clients and "chargen" not in server]
+    quick = [(under(server, model) if "listen" in server else server,
+              [client.replace("--every 1s", "--every 10ms") for client in clients]) for server, clients in pairs]
+    run_conversations(quick, tmp_path)
+
+
+@pytest.mark.parametrize("model", sorted(set(MODELS) - set(CONVERSES)))
+def test_a_conversation_is_refused_under_the_others(model):
+    for command in ("connect", "listen"):
+        done = subprocess.run([PARLEY, command, "127.0.0.1", "1", "--model", model], stdin=subprocess.DEVNULL,
+                              stderr=subprocess.PIPE, timeout=20, check=False)
+        assert done.returncode == 2 and b"choose iterative" in done.stderr, done
+
+
+def test_both_languages_show_the_same_tables():
+    assert conversations_of(ENGLISH) == conversations_of(CHINESE)
+
+
+# ---- the library ----
+
+# The machine stays as it is: /usr/local and /etc are copies that only this script sees.
+IN_PRIVATE = r"""
+mount -t tmpfs none "$PWD/etc" && cp -a /etc/. "$PWD/etc" && mount --bind "$PWD/etc" /etc
+mount -t tmpfs none /usr/local
+sudo() { "$@"; }
+"""
+
+
+def fences_of(path, language):
+    return re.findall(rf"^```{language}\n(.*?)^```", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="installs into a /usr/local of its own, which root alone can make")
+@pytest.mark.skipif("PARLEY" in os.environ, reason="the library of the release build is meant")
+def test_the_library_installs_and_builds_as_shown(tmp_path):
+    for name in ("build", "examples"):
+        os.symlink(ROOT / name, tmp_path / name)
+    (tmp_path / "etc").mkdir()
+    [shown] = fences_of(ENGLISH, "sh")
+    lines = [f"{line}\nwait_listening $!" if line.endswith("&") else f"{line}\ncheck $? 0 {quote(line)}"
+             for line in shown.splitlines()]
+    script = "\n".join([PRELUDE, "ip link set lo up", IN_PRIVATE, *lines, "kill $!", "wait"])
+    done = subprocess.run(["unshare", "--net", "--mount", "bash", "-c", script], cwd=tmp_path, timeout=100,
+                          stdout=subprocess.PIPE, check=False)
+    written = done.stdout.decode("utf-8", "replace")
+    assert "HARNESS: " not in written and "helloworld" in written, written
+
+
+def test_programs_shown_are_those_of_the_examples():
+    examples = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "examples").glob("*.c")))
+    for path in READMES:
+        assert all(program in examples for program in fences_of(path, "c")), path
+        assert fences_of(path, "sh") == fences_of(ENGLISH, "sh"), path
+
+
+# ---- the demonstration ----
+
+def test_the_demonstration_runs():
+    done = subprocess.run([ROOT / "dev", "demo"], env={**os.environ, "PARLEY": PARLEY}, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=100, check=False)
+    written = done.stdout.decode()
+    assert done.returncode == 0 and written.count("helloworld went there and came back") == 6, written
