@@ -1,21 +1,20 @@
-/* io_uring: receives are armed once and complete as bytes come, sends are tried at once and queued only when
- * the kernel takes no more, and one call per turn submits, waits and collects. */
+/* io_uring: a receive is armed once and completes as often as bytes come, sends are tried at once or queued
+ * in a batch, and one call per turn submits, waits and collects. */
 #include "engine/error.h"
 #include "engine/sys.h"
 #include "poller/uring.h"
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 
-enum {
-    /* The first few sends of a turn go out directly, which is the quickest echo; a crowd of them is cheaper
-     * in one batch. */
-    DIRECT_SENDS = 16
-};
+/* The first few sends of a turn go out directly, which wakes a lone peer soonest; a crowd of them is cheaper
+ * in one batch. */
+enum { DIRECT_SENDS = 4 };
 
-/* Few and large buffers: a small message touches the first page of each alone, a large one comes whole. */
-static const struct uring_sizes shared_sizes = {512, 8192, 256, 64 << 10};
+/* A small message touches only the first page of a buffer; one that fills it is bulk. */
+static const struct uring_sizes shared_sizes = {512, 8192, 128, 16 << 10};
 /* For a loop that serves one connection: rings count against the user's RLIMIT_MEMLOCK. */
-static const struct uring_sizes single_sizes = {8, 64, 8, 64 << 10};
+static const struct uring_sizes single_sizes = {8, 64, 8, 16 << 10};
 
 static int open_uring(struct loop *loop)
 {
@@ -73,11 +72,8 @@ static struct io_uring_sqe *entry_for(parley_conn *conn)
     return entry;
 }
 
-static void arm_receive(parley_conn *conn)
+static void arm_multishot(parley_conn *conn, struct io_uring_sqe *entry)
 {
-    struct io_uring_sqe *entry = entry_for(conn);
-    if (!entry)
-        return;
     io_uring_prep_recv_multishot(entry, conn->fd, NULL, 0, 0);
     entry->flags |= IOSQE_BUFFER_SELECT;
     entry->buf_group = URING_BUFFER_GROUP;
@@ -85,6 +81,26 @@ static void arm_receive(parley_conn *conn)
     if (sys.note)
         sys.note(conn->fd, "io_uring: queue recv on %d, for as long as bytes come  no call per message",
                  conn->fd);
+}
+
+/* Large messages cost less when they are received one after another into the same warm buffer. */
+static void arm_poll(parley_conn *conn, struct io_uring_sqe *entry)
+{
+    io_uring_prep_poll_add(entry, conn->fd, POLLIN);
+    holds(conn, entry, URING_POLL, URING_RECEIVING);
+    conn->polled |= URING_POLLING;
+    if (sys.note)
+        sys.note(conn->fd, "io_uring: queue poll on %d  its messages are large: we receive them ourselves",
+                 conn->fd);
+}
+
+static void arm_receive(parley_conn *conn)
+{
+    struct io_uring_sqe *entry = entry_for(conn);
+    if (entry && conn->polled & URING_BULK)
+        arm_poll(conn, entry);
+    else if (entry)
+        arm_multishot(conn, entry);
 }
 
 static void cancel(parley_conn *conn, enum uring_kind target, enum uring_kind kind, unsigned bit)
@@ -102,7 +118,8 @@ static void cancel(parley_conn *conn, enum uring_kind target, enum uring_kind ki
 static void cancel_receive(parley_conn *conn)
 {
     if ((conn->polled & (URING_RECEIVING | URING_CANCELLING_RECEIVE | URING_SHUT)) == URING_RECEIVING)
-        cancel(conn, URING_RECEIVE, URING_CANCEL_RECEIVE, URING_CANCELLING_RECEIVE);
+        cancel(conn, conn->polled & URING_POLLING ? URING_POLL : URING_RECEIVE, URING_CANCEL_RECEIVE,
+               URING_CANCELLING_RECEIVE);
 }
 
 static void cancel_send(parley_conn *conn)
@@ -113,8 +130,8 @@ static void cancel_send(parley_conn *conn)
 
 /* ---- sending ---- */
 
-/* The kernel copies the vectors when the entry is submitted, so before the same entry is used again; the bytes
- * stay where they are until it is done. One chunk, the usual case, needs no vectors. */
+/* The kernel copies the vectors when the entry is submitted, so before the same entry is used again; the
+ * bytes stay where they are until it is done. One chunk, the usual case, needs no vectors. */
 static void prepare_send(const struct uring *uring, struct io_uring_sqe *entry, const parley_conn *conn)
 {
     struct uring_vectors *slot = &uring->vectors[entry - uring->ring.sq.sqes];
@@ -184,7 +201,8 @@ static void update_uring(struct loop *loop, parley_conn *conn)
     }
     if (conn_has_output(conn) && !(conn->polled & URING_SENDING))
         send_queued(loop->poller_state, conn);
-    if (!conn_wants_input(conn))
+    bool other_way = (conn->polled & (URING_BULK | URING_POLLING)) == URING_BULK;
+    if (!conn_wants_input(conn) || (conn->polled & URING_RECEIVING && other_way))
         cancel_receive(conn);
     else if (!(conn->polled & (URING_RECEIVING | URING_CANCELLING_RECEIVE)))
         arm_receive(conn);
@@ -203,8 +221,8 @@ static void enter(struct io_uring *ring, int64_t timeout)
         io_uring_submit_and_wait_timeout(ring, &first, 1, &limit, NULL);
 }
 
-/* What enter() returns does not matter: EINTR and ETIME are nothing to report, EBUSY and EAGAIN keep the entries
- * for the next turn, and completions are counted where they stand. */
+/* What enter() returns does not matter: EINTR and ETIME are nothing to report, EBUSY and EAGAIN keep the
+ * entries for the next turn, and completions are counted where they stand. */
 static int sleep_uring(struct loop *loop, int64_t timeout)
 {
     struct uring *uring = loop->poller_state;

@@ -12,22 +12,27 @@
 
 /* What an operation is about: the low bits of its user data; the rest is the address. */
 enum uring_kind {
-    URING_NOTHING,        /* a cancel whose outcome shows elsewhere */
+    URING_NOTHING, /* a cancel whose outcome shows elsewhere */
     URING_REQUEST,
     URING_RECEIVE,
+    URING_POLL, /* the same wish of a connection with large messages */
     URING_SEND,
     URING_CANCEL_RECEIVE, /* of a connection */
     URING_CANCEL_SEND,
-    URING_KINDS = 15      /* the mask */
+    URING_KINDS = 15 /* the mask */
 };
 
-/* conn->polled: what the kernel holds for it. */
+/* conn->polled: what the kernel holds for it, and how it receives. */
 enum {
     URING_RECEIVING = 1,
-    URING_SENDING = 2,
-    URING_CANCELLING_RECEIVE = 4,
-    URING_CANCELLING_SEND = 8,
-    URING_SHUT = 16 /* a cancel missed its operation: the socket was shut down to end it */
+    URING_POLLING = 2, /* ... by a poll */
+    URING_SENDING = 4,
+    URING_CANCELLING_RECEIVE = 8,
+    URING_CANCELLING_SEND = 16,
+    URING_SHUT = 32,       /* a cancel missed its operation: the socket was shut down to end it */
+    URING_BULK = 64,       /* a large message came: to be polled, and received directly */
+    URING_SMALL_ONE = 128, /* counts small receives in a row since then, up from this bit */
+    URING_SMALL_ENOUGH = 8 * URING_SMALL_ONE
 };
 
 struct uring_sizes {
@@ -51,10 +56,10 @@ struct uring_request {
     struct listener *listener; /* NULL: not wanted any more, and perhaps gone */
     struct watch *watch;       /* the same */
     int fd;
-    bool armed;                /* the kernel holds it */
-    bool cancelled;            /* ... and was asked to give it back */
-    bool knocking;             /* accept had no descriptor to give: it waits for a client to be there */
-    bool knocked;              /* ... and there is one */
+    bool armed;     /* the kernel holds it */
+    bool cancelled; /* ... and was asked to give it back */
+    bool knocking;  /* accept had no descriptor to give: it waits for a client to be there */
+    bool knocked;   /* ... and there is one */
     struct sockaddr_storage peer;
     socklen_t peer_length;
 };
@@ -67,9 +72,9 @@ struct uring {
     unsigned returned;                     /* buffers given back, not yet shown to the kernel */
     struct uring_vectors *vectors;
     struct uring_request *requests;
-    bool unattended;                       /* some request may have to be armed */
-    bool hurried;                          /* an entry was refused: try again without sleeping */
-    unsigned sends;                        /* in this turn */
+    bool unattended; /* some request may have to be armed */
+    bool hurried;    /* an entry was refused: try again without sleeping */
+    unsigned sends;  /* in this turn */
 };
 
 /* For tests: sizes and setup to use instead of the usual ones; all zero otherwise. Before a loop opens. */

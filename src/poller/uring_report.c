@@ -1,12 +1,15 @@
 /* What the ring has completed, put in the engine's words. */
+#include "engine/error.h"
 #include "engine/sys.h"
 #include "poller/uring.h"
 #include <errno.h>
 #include <stdint.h>
-#include <string.h>
 
-/* Ends the operation, not the connection: cancelled, interrupted, or no buffer was free (kernels before 6.5 say
- * so of a cancelled receive too). Settle asks again if the connection still wants it. */
+/* Receive buffers one connection may fill at once: the others wait so long at most. */
+enum { MOST_READS = 4 };
+
+/* Ends the operation, not the connection: cancelled, interrupted, or no buffer was free (kernels before 6.5
+ * say so of a cancelled receive too). Settle asks again if the connection still wants it. */
 static bool is_passing(int result)
 {
     return result == -ECANCELED || result == -ENOBUFS || result == -EAGAIN || result == -EINTR ||
@@ -16,19 +19,61 @@ static bool is_passing(int result)
 static void note_outcome(const parley_conn *conn, const char *call, int result, const char *meaning)
 {
     if (result < 0)
-        sys.note(conn->fd, "io_uring: %s on %d completed: %s", call, conn->fd, strerrordesc_np(-result));
+        sys.note(conn->fd, "io_uring: %s on %d completed: %s", call, conn->fd, reason_of(call, -result));
     else
         sys.note(conn->fd, "io_uring: %s on %d completed: %d  %s", call, conn->fd, result, meaning);
 }
 
-static void take_bytes(struct uring *uring, parley_conn *conn, unsigned buffer, int size)
+/* ---- receiving ---- */
+
+static void take_bytes(struct uring *uring, parley_conn *conn, unsigned buffer, unsigned size)
 {
+    if (size == uring->sizes.buffer_size && !(conn->polled & URING_BULK)) {
+        conn->polled |= URING_BULK;
+        loop_touch(conn->loop, conn);
+    }
     if (size > 0)
-        conn_received(conn, uring->memory + (size_t)buffer * uring->sizes.buffer_size, (size_t)size);
+        conn_received(conn, uring->memory + (size_t)buffer * uring->sizes.buffer_size, size);
     uring_give_back(uring, buffer);
 }
 
-static void received(struct uring *uring, parley_conn *conn, int result, unsigned flags)
+/* A bulk connection whose messages have become small receives by itself again. */
+static void learn(const struct uring *uring, parley_conn *conn, size_t size)
+{
+    if (size >= uring->sizes.buffer_size)
+        conn->polled &= URING_SMALL_ONE - 1;
+    else if (conn->polled & URING_BULK)
+        conn->polled += URING_SMALL_ONE;
+    if (conn->polled >= URING_SMALL_ENOUGH)
+        conn->polled &= URING_BULK - 1;
+}
+
+/* One recv into the loop's buffer. False: nothing more for now. */
+static bool receive_directly(struct loop *loop, parley_conn *conn)
+{
+    ssize_t size = sys.recv(conn->fd, loop->buffer, loop->buffer_size, MSG_DONTWAIT);
+    if (size > 0) {
+        learn(loop->poller_state, conn, (size_t)size);
+        conn_received(conn, loop->buffer, (size_t)size);
+    } else if (size == 0) {
+        conn_ended(conn);
+    } else if (errno == EINTR) {
+        return true;
+    } else if (errno != EAGAIN) {
+        conn_failed(conn, "recv", errno);
+    }
+    return size == (ssize_t)loop->buffer_size;
+}
+
+/* Only while the kernel holds no receive of the connection: bytes must not overtake each other. */
+static void receive_some(struct loop *loop, parley_conn *conn)
+{
+    for (int i = 0; i < MOST_READS && conn_wants_input(conn); i++)
+        if (!receive_directly(loop, conn))
+            return;
+}
+
+static void received(struct loop *loop, parley_conn *conn, int result, unsigned flags)
 {
     if (sys.note)
         note_outcome(conn, "recv", result,
@@ -36,14 +81,31 @@ static void received(struct uring *uring, parley_conn *conn, int result, unsigne
     if (!(flags & IORING_CQE_F_MORE))
         uring_released(conn, URING_RECEIVING);
     else if (!conn_wants_input(conn))
-        loop_touch(conn->loop, conn); /* a cancel came too early, or nobody has asked for it yet */
+        loop_touch(loop, conn); /* it came before the cancel, or nobody has asked for one yet */
     if (flags & IORING_CQE_F_BUFFER)
-        take_bytes(uring, conn, flags >> IORING_CQE_BUFFER_SHIFT, result);
+        take_bytes(loop->poller_state, conn, flags >> IORING_CQE_BUFFER_SHIFT,
+                   result > 0 ? (unsigned)result : 0);
     if (result == 0 && !conn->eof)
         conn_ended(conn);
+    else if (result == -ENOBUFS)
+        receive_some(loop, conn);
     else if (result < 0 && !is_passing(result))
         conn_failed(conn, "recv", -result);
 }
+
+static void polled(struct loop *loop, parley_conn *conn, int result)
+{
+    if (sys.note)
+        note_outcome(conn, "poll", result < 0 ? result : 1, "it can be read, or is at its end");
+    conn->polled &= ~URING_POLLING;
+    uring_released(conn, URING_RECEIVING);
+    if (result >= 0)
+        receive_some(loop, conn);
+    else if (!is_passing(result))
+        conn_failed(conn, "poll", -result);
+}
+
+/* ---- sending, cancelling ---- */
 
 static void sent(parley_conn *conn, int result)
 {
@@ -75,17 +137,16 @@ static void report_one(struct loop *loop, uint64_t tag, int result, unsigned fla
     void *subject = (void *)(uintptr_t)(tag & ~(uint64_t)URING_KINDS);
     switch ((enum uring_kind)(tag & URING_KINDS)) {
     case URING_REQUEST: uring_request_done(loop, subject, result); break;
-    case URING_RECEIVE: received(loop->poller_state, subject, result, flags); break;
+    case URING_RECEIVE: received(loop, subject, result, flags); break;
+    case URING_POLL: polled(loop, subject, result); break;
     case URING_SEND: sent(subject, result); break;
-    case URING_CANCEL_RECEIVE:
-        cancelled(subject, URING_CANCELLING_RECEIVE, URING_RECEIVING, result);
-        break;
+    case URING_CANCEL_RECEIVE: cancelled(subject, URING_CANCELLING_RECEIVE, URING_RECEIVING, result); break;
     case URING_CANCEL_SEND: cancelled(subject, URING_CANCELLING_SEND, URING_SENDING, result); break;
     default: break;
     }
 }
 
-/* Each completion leaves the queue before it is reported: a report may submit, or fork, and never come back. */
+/* Each completion leaves the queue before it is reported: a report may submit, or fork and not come back. */
 void uring_report(struct loop *loop, int count)
 {
     struct uring *uring = loop->poller_state;

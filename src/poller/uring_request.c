@@ -1,4 +1,5 @@
-/* What the ring does for listeners and watched descriptors: one-shot accepts and polls, armed again while wanted.
+/* What the ring does for listeners and watched descriptors: accepts and polls, one shot each, armed again while
+ * wanted.
  *
  * One shot each time, since multishot accepts on a shared listener give nearly every client to one ring. */
 #include "engine/sys.h"
@@ -6,7 +7,7 @@
 #include <errno.h>
 #include <poll.h>
 
-/* With nobody to share with, so many clients can be taken per turn. */
+/* With nobody to share with, so many clients can be taken per turn. Not while explaining: one tells it all. */
 enum { MOST_ACCEPTS = 8, PATIENCE = 1000 };
 
 /* ---- arming ---- */
@@ -107,7 +108,7 @@ static struct uring_request *request_new(struct uring *uring, int fd)
 
 static unsigned accepts_for(const struct loop *loop, const struct listener *listener)
 {
-    return listener->shared || loop->limit > 0 ? 1 : MOST_ACCEPTS;
+    return listener->shared || loop->limit > 0 || sys.note ? 1 : MOST_ACCEPTS;
 }
 
 void uring_listen(struct loop *loop, struct listener *listener)
@@ -165,7 +166,8 @@ static void polled(struct loop *loop, const struct uring_request *request, int r
     if (!watch || !watch->wanted || result == -ECANCELED)
         return;
     if (sys.note)
-        sys.note(request->fd, "io_uring: poll on %d completed  it can be read, or is at its end", request->fd);
+        sys.note(request->fd, "io_uring: poll on %d completed  it can be read, or is at its end",
+                 request->fd);
     watch->readable(loop, watch); /* an error too: reading will tell it */
 }
 

@@ -46,9 +46,7 @@ static int refuse(const char *call, int error)
     switch (error) {
     case ENOSYS: why = "this kernel has no io_uring"; break;
     case EPERM:
-    case EACCES:
-        why = "not permitted here (kernel.io_uring_disabled, or the rules of a container)";
-        break;
+    case EACCES: why = "not permitted here (kernel.io_uring_disabled, or the rules of a container)"; break;
     case ENOMEM: why = "no memory, or more than RLIMIT_MEMLOCK allows (ulimit -l)"; break;
     case EINVAL: why = "this kernel is too old for it (6.1 is needed)"; break;
     case EMFILE:
