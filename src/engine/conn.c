@@ -150,15 +150,19 @@ void conn_failed(parley_conn *conn, const char *call, int error)
 
 enum { MOST_VECTORS = 64 };
 
-/* One chunk, the usual case, needs no vectors. */
+/* One run of bytes, the usual case, needs no vectors. */
+static ssize_t offer(const parley_conn *conn, const struct iovec *vectors, size_t count, int flags)
+{
+    struct msghdr message = {.msg_iov = (struct iovec *)vectors, .msg_iovlen = count};
+    if (count == 1)
+        return sys.send(conn->fd, vectors->iov_base, vectors->iov_len, flags);
+    return sys.sendmsg(conn->fd, &message, flags);
+}
+
 ssize_t conn_offer(const parley_conn *conn, int flags)
 {
     struct iovec vectors[MOST_VECTORS];
-    size_t count = queue_vectors(&conn->queue, vectors, MOST_VECTORS);
-    struct msghdr message = {.msg_iov = vectors, .msg_iovlen = count};
-    if (count == 1)
-        return sys.send(conn->fd, vectors[0].iov_base, vectors[0].iov_len, flags);
-    return sys.sendmsg(conn->fd, &message, flags);
+    return offer(conn, vectors, queue_vectors(&conn->queue, vectors, MOST_VECTORS), flags);
 }
 
 static size_t total_of(const struct iovec *vectors, size_t count)
@@ -172,8 +176,7 @@ static size_t total_of(const struct iovec *vectors, size_t count)
 /* Sends what the kernel takes now, without a copy: how much. Failures show again when the queue is sent. */
 static size_t send_directly(parley_conn *conn, const struct iovec *vectors, size_t count)
 {
-    struct msghdr message = {.msg_iov = (struct iovec *)vectors, .msg_iovlen = count};
-    ssize_t taken = sys.sendmsg(conn->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    ssize_t taken = offer(conn, vectors, count, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (taken <= 0)
         return 0;
     conn->sent += (uint64_t)taken;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 enum {
+    PAGE = 4096,
     RECEIVE_BUFFER = 256 << 10, /* large messages cost a call per buffer: the best all-rounder measured */
     SETTLE_ROUNDS = 3           /* so that a producer cannot keep the loop from its other connections */
 };
@@ -170,8 +171,9 @@ int loop_open(struct loop *loop, struct worker *worker)
     log_open(&loop->log, server->options.log, server->options.verbosity);
     log_share(&loop->log, &server->shared->log);
     loop->mailbox.eventfd = -1;
-    loop->buffer = sys.malloc(loop->buffer_size);
-    if (!loop->buffer || timers_reserve(&loop->timers, 1 + server->bound_count) < 0)
+    loop->memory = sys.malloc(loop->buffer_size + PAGE);
+    loop->buffer = (unsigned char *)(((uintptr_t)loop->memory + PAGE - 1) / PAGE * PAGE); /* NOLINT */
+    if (!loop->memory || timers_reserve(&loop->timers, 1 + server->bound_count) < 0)
         return fail(PARLEY_RESOURCE, "no memory for a loop");
     int status = loop->poller->open(loop);
     if (status < 0)
@@ -200,7 +202,7 @@ void loop_close(struct loop *loop)
     timers_close(&loop->timers);
     chunk_cache_close(&loop->chunks);
     sys.free(loop->slots.items);
-    sys.free(loop->buffer);
+    sys.free(loop->memory);
 }
 
 static void close_inherited(int fd)

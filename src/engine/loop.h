@@ -47,6 +47,7 @@ struct loop {
     const struct poller *poller;
     void *poller_state;    /* the poller's */
     int64_t now;           /* ms; read once per turn */
+    void *memory;          /* of the buffer, */
     unsigned char *buffer; /* receive buffer, shared by all connections of the loop */
     size_t buffer_size;
 
