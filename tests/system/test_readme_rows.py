@@ -95,8 +95,8 @@ def test_a_conversation_runs_under_every_model_it_can(model, tmp_path):
 
 @pytest.mark.parametrize("model", sorted(set(MODELS) - set(CONVERSES)))
 def test_a_conversation_is_refused_under_the_others(model):
-    for command in ("connect", "listen"):
-        done = subprocess.run([PARLEY, command, "127.0.0.1", "1", "--model", model], stdin=subprocess.DEVNULL,
+    for command, port in (("connect", "1"), ("listen", "0")):
+        done = subprocess.run([PARLEY, command, "127.0.0.1", port, "--model", model], stdin=subprocess.DEVNULL,
                               stderr=subprocess.PIPE, timeout=20, check=False)
         assert done.returncode == 2 and b"choose iterative" in done.stderr, done
 
@@ -149,3 +149,14 @@ def test_the_demonstration_runs():
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=100, check=False)
     written = done.stdout.decode()
     assert done.returncode == 0 and written.count("helloworld went there and came back") == 6, written
+
+
+# ---- the architecture ----
+
+def test_what_the_architecture_names_is_there():
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    sources = [path for folder in ("src", "include") for path in (ROOT / folder).rglob("*.[ch]")]
+    code = "\n".join(path.read_text(encoding="utf-8") for path in sources)
+    files, functions = re.findall(r"\b(\w+\.[ch])\b", text), re.findall(r"\b(\w+)\(\)", text)
+    assert not set(files) - {path.name for path in sources}
+    assert not [name for name in functions if not re.search(rf"\b{name}\(", code)]
