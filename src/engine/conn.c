@@ -1,10 +1,10 @@
 #include "engine/conn.h"
 #include "engine/error.h"
-#include "engine/frame.h"
 #include "engine/loop.h"
 #include "engine/server.h"
 #include "engine/sys.h"
 #include <errno.h>
+#include <linux/tcp.h>
 #include <string.h>
 
 /* From this size on, copying to the queue costs more than a system call of its own. */
@@ -33,82 +33,17 @@ void conn_die(parley_conn *conn, parley_reason reason)
     if (conn->dead)
         return;
     conn->dead = true;
-    if (!conn->finishing || conn->reason == PARLEY_FINISHED)
-        conn->reason = (unsigned char)reason;
+    conn->reason = (unsigned char)reason;
     loop_touch(conn->loop, conn);
 }
 
-/* ---- receiving ---- */
-
-static bool deliver(void *context, const void *payload, size_t size)
+/* It ends as it was to end: finished, drained, truncated. */
+void conn_over(parley_conn *conn)
 {
-    parley_conn *conn = context;
-    if (handler_of(conn)->received)
-        handler_of(conn)->received(conn, payload, size);
-    return !conn->paused && !conn->finishing && !conn->dead;
+    conn_die(conn, conn->reason);
 }
 
-static void feed(parley_conn *conn, const void *bytes, size_t size)
-{
-    const struct framing *framing = &options_of(conn)->framing;
-    int status = frame_feed(framing, &conn->frame, bytes, size, deliver, conn);
-    if (status < 0)
-        conn_die(conn, status == PARLEY_NETWORK ? PARLEY_BAD_MESSAGE : PARLEY_FAILED);
-}
-
-void conn_received(parley_conn *conn, const void *bytes, size_t size)
-{
-    conn->received += size;
-    conn->active_at = conn->loop->now;
-    if (conn->dead || conn->finishing)
-        return;
-    if (options_of(conn)->framing.kind == FRAMING_RAW && !conn->frame)
-        deliver(conn, bytes, size);
-    else
-        feed(conn, bytes, size);
-    /* Reading may have to pause; and what high water held back is looked at when the queue falls. */
-    if (!conn_wants_input(conn))
-        loop_touch(conn->loop, conn);
-}
-
-static void conn_say_ended(parley_conn *conn)
-{
-    const struct framing *framing = &options_of(conn)->framing;
-    conn->ended_owed = false;
-    frame_finish(framing, &conn->frame, deliver, conn);
-    if (conn->dead || conn->finishing)
-        return;
-    if (frame_is_open(framing, conn->frame))
-        conn->reason = PARLEY_TRUNCATED;
-    if (handler_of(conn)->ended)
-        handler_of(conn)->ended(conn);
-    else
-        parley_finish(conn);
-}
-
-void conn_ended(parley_conn *conn)
-{
-    conn->eof = true;
-    conn->active_at = conn->loop->now;
-    loop_touch(conn->loop, conn);
-    if (conn->dead || conn->finishing)
-        return;
-    if (conn->paused && frame_kept(conn->frame) > 0)
-        conn->ended_owed = true;
-    else
-        conn_say_ended(conn);
-}
-
-static void conn_resume(parley_conn *conn)
-{
-    conn->resumed = false;
-    if (conn->paused)
-        return; /* again, before it could be resumed */
-    if (conn->frame && !conn->finishing)
-        feed(conn, NULL, 0);
-    if (conn->ended_owed && !conn->paused && !conn->dead && !conn->finishing)
-        conn_say_ended(conn);
-}
+/* ---- failing ---- */
 
 /* The calls that can fail, by a number: a byte per connection instead of a pointer. */
 static const char *const calls[] = {"",     "recv",   "send",     "epoll_ctl",
@@ -128,6 +63,16 @@ const char *conn_failed_call(const parley_conn *conn)
     return calls[conn->failed_call];
 }
 
+/* Whether the peer's kernel has acknowledged every byte; known even after a reset. */
+static bool has_it_all(const parley_conn *conn)
+{
+    struct tcp_info info = {0};
+    socklen_t size = sizeof info;
+    if (conn->peer.family == AF_UNIX || getsockopt(conn->fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
+        return true;
+    return info.tcpi_bytes_acked >= conn->sent;
+}
+
 void conn_failed(parley_conn *conn, const char *call, int error)
 {
     bool reset = error == ECONNRESET || error == EPIPE || error == ETIMEDOUT || error == ECONNABORTED ||
@@ -135,14 +80,12 @@ void conn_failed(parley_conn *conn, const char *call, int error)
     if (conn->dead)
         return;
     /* The peer may leave as it likes once it has all we had to say. */
-    if (conn->lingering && reset) {
-        conn_die(conn, PARLEY_FINISHED);
+    if (conn->lingering && reset && has_it_all(conn)) {
+        conn_over(conn);
         return;
     }
     conn->failed_call = number_of(call);
     conn->error = (unsigned short)error;
-    if (conn->finishing)
-        conn->reason = PARLEY_FINISHED; /* not finished after all: let conn_die() say why */
     conn_die(conn, reset ? PARLEY_RESET : PARLEY_FAILED);
 }
 
@@ -236,28 +179,23 @@ void conn_sent(parley_conn *conn, size_t size)
 static void say_the_end(parley_conn *conn)
 {
     if (conn->finishing && (conn->eof || conn->sent == 0)) {
-        conn_die(conn, PARLEY_FINISHED);
+        conn_over(conn);
         return;
     }
     if (!conn->shut) {
         conn->shut = true;
         if (sys.shutdown(conn->fd, SHUT_WR) < 0 && conn->finishing) {
-            conn_die(conn, PARLEY_FINISHED);
+            conn_over(conn);
             return;
         }
     }
-    if (conn->finishing && !conn->lingering) {
-        conn->lingering = true;
-        conn->progress_at = conn->loop->now;
-        conn->loop->count--;
-        loop_touch(conn->loop, conn);
-    }
+    if (conn->finishing && !conn->lingering)
+        conn_linger(conn);
 }
 
 void conn_settle(parley_conn *conn)
 {
-    if (conn->resumed)
-        conn_resume(conn);
+    conn_release(conn);
     if (conn->drained_owed && queue_size(&conn->queue) == 0) {
         conn->drained_owed = false;
         if (handler_of(conn)->drained && !conn->finishing)

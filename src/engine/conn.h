@@ -26,10 +26,12 @@ struct parley_conn {
         char *failure;       /* fd < 0, a dial that failed: its sentence */
     };
     uint64_t received, sent;                   /* bytes on the wire */
-    int64_t opened_at, active_at, progress_at; /* ms: established, last byte, last byte taken by the peer */
+    int64_t opened_at, active_at, progress_at; /* ms: established; last byte, or last look while lingering;
+                                                  last byte taken by the peer */
     struct timer deadline; /* the engine's: the earliest of idle, life, stall and linger */
     int fd;
     uint32_t slot;             /* in loop->slots */
+    uint32_t unacknowledged;   /* lingering: bytes the peer had not taken at the last look */
     unsigned polled;           /* the poller's own note: what the kernel was told */
     unsigned short held;       /* operations the kernel holds; freed only at 0 */
     unsigned short error;      /* errno value of what failed, */
@@ -39,7 +41,7 @@ struct parley_conn {
     bool dead : 1;         /* to be closed and freed */
     bool eof : 1;          /* the peer finished sending */
     bool paused : 1;       /* by the handler */
-    bool resumed : 1;      /* ... and no more: kept messages are to be delivered */
+    bool held_back : 1;    /* messages are kept until the handler takes them again */
     bool finishing : 1;    /* no more from the handler; close after the last byte */
     bool half_closing : 1; /* SHUT_WR after the last byte */
     bool shut : 1;         /* SHUT_WR done */
@@ -53,6 +55,7 @@ struct parley_conn {
     bool hung_up : 1;  /* epoll's: RDHUP or HUP seen: read to the end */
     bool urgent : 1;   /* epoll's: the peer sends urgent bytes, at which recv stops short */
     bool blocked : 1;  /* send said EAGAIN: wait for room */
+    bool starved : 1;  /* ... or the kernel had no memory: try again soon, nothing will tell */
     union peer peer;
     max_align_t state[]; /* the handler's timer, if it has `timed`, then its state */
 };
@@ -81,6 +84,14 @@ ssize_t conn_offer(const parley_conn *conn, int flags);
 
 /* Marks the connection dead for `reason`, unless it already is; settle closes it. */
 void conn_die(parley_conn *conn, parley_reason reason);
+/* The same, for the reason already noted: the way it was to end. */
+void conn_over(parley_conn *conn);
+/* Delivers messages that were held back, and the end behind them, once the handler takes them again. */
+void conn_release(parley_conn *conn);
+/* All is sent: waits for the peer's end, or until it has acknowledged all. */
+void conn_linger(parley_conn *conn);
+/* Whether bytes of ours, queued here or in the kernel, have not reached the peer. */
+bool conn_has_unsent(const parley_conn *conn);
 /* What the call was that failed; "" if none did. */
 const char *conn_failed_call(const parley_conn *conn);
 /* The deadline timer fired. */

@@ -84,7 +84,6 @@ void parley_resume(parley_conn *conn)
     if (conn->dead)
         return;
     conn->paused = false;
-    conn->resumed = true;
     loop_touch(conn->loop, conn);
 }
 

@@ -3,6 +3,11 @@
 #include "engine/conn.h"
 #include "engine/loop.h"
 #include "engine/server.h"
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+
+/* ms: a kernel without memory for a send is asked again so soon. */
+enum { STARVED_RETRY = 10 };
 
 struct limit {
     int64_t due;
@@ -20,27 +25,16 @@ static struct limit earliest(const parley_conn *conn)
     const struct options *options = &conn->loop->server->options;
     struct limit limit = {INT64_MAX, PARLEY_FINISHED};
     if (conn->lingering) {
-        /* Never for ever: a peer that does not finish would keep us. */
-        consider(&limit, conn->progress_at, options->linger > 0 ? options->linger : 1, PARLEY_FINISHED);
+        consider(&limit, conn->active_at, options->linger > 0 ? options->linger : 1, PARLEY_FINISHED);
         return limit;
     }
     consider(&limit, conn->opened_at, options->life, PARLEY_LIFETIME);
     consider(&limit, conn->active_at, options->idle, PARLEY_IDLE);
     if (queue_size(&conn->queue) > 0)
         consider(&limit, conn->progress_at, options->write_timeout, PARLEY_STALLED);
+    if (conn->starved)
+        consider(&limit, conn->loop->now, STARVED_RETRY, PARLEY_FINISHED);
     return limit;
-}
-
-void conn_look(parley_conn *conn)
-{
-    struct limit limit = earliest(conn);
-    if (limit.due <= conn->loop->now) {
-        if (limit.reason != PARLEY_FINISHED)
-            conn->reason = PARLEY_FINISHED; /* the deadline's reason goes before a finish not reached */
-        conn_die(conn, limit.reason);
-    } else {
-        conn_arm(conn);
-    }
 }
 
 void conn_arm(parley_conn *conn)
@@ -50,4 +44,63 @@ void conn_arm(parley_conn *conn)
         return;
     if (conn->deadline.place == 0 || conn->deadline.due > due)
         timer_arm(&conn->loop->timers, &conn->deadline, due);
+}
+
+/* ---- lingering ---- */
+
+/* Bytes in the kernel's send queue, the FIN counted as one. */
+static uint32_t unacknowledged(const parley_conn *conn)
+{
+    int bytes = 0;
+    if (conn->peer.family == AF_UNIX || ioctl(conn->fd, SIOCOUTQ, &bytes) < 0)
+        return 0;
+    return bytes > 1 ? (uint32_t)bytes : 0;
+}
+
+bool conn_has_unsent(const parley_conn *conn)
+{
+    return queue_size(&conn->queue) > 0 || (conn->sent > 0 && unacknowledged(conn) > 0);
+}
+
+void conn_linger(parley_conn *conn)
+{
+    conn->lingering = true;
+    conn->active_at = conn->progress_at = conn->loop->now;
+    conn->loop->count--;
+    loop_touch(conn->loop, conn);
+}
+
+/* A close would reset the connection if the peer still talks, and a reset destroys what it has not received:
+ * a slow reader is waited for while it makes progress, and at most the write deadline without. */
+static void look_lingering(parley_conn *conn)
+{
+    int64_t patience = conn->loop->server->options.write_timeout;
+    uint32_t left = unacknowledged(conn);
+    if (left == 0) {
+        conn_over(conn);
+        return;
+    }
+    conn->active_at = conn->loop->now;
+    if (left != conn->unacknowledged)
+        conn->progress_at = conn->loop->now;
+    conn->unacknowledged = left;
+    if (patience > 0 && conn->loop->now - conn->progress_at >= patience)
+        conn_die(conn, PARLEY_STALLED);
+    else
+        conn_arm(conn);
+}
+
+void conn_look(parley_conn *conn)
+{
+    struct limit limit = earliest(conn);
+    if (conn->starved) {
+        conn->starved = conn->blocked = false;
+        loop_touch(conn->loop, conn);
+    } else if (limit.due > conn->loop->now) {
+        conn_arm(conn);
+    } else if (conn->lingering) {
+        look_lingering(conn);
+    } else {
+        conn_die(conn, limit.reason);
+    }
 }

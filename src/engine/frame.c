@@ -320,6 +320,12 @@ int frame_feed(const struct framing *framing, struct frame **partial, const void
     return status < 0 ? status : keep_rest(partial, &input, more);
 }
 
+int frame_keep(struct frame **partial, const void *bytes, size_t size)
+{
+    struct input input = {bytes, size};
+    return keep(partial, &input, size);
+}
+
 bool frame_is_open(const struct framing *framing, const struct frame *partial)
 {
     return framing->kind != FRAMING_RAW && framing->kind != FRAMING_LINE && frame_kept(partial) > 0;

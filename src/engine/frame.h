@@ -54,6 +54,10 @@ typedef bool frame_deliver(void *context, const void *payload, size_t size);
 int frame_feed(const struct framing *framing, struct frame **partial, const void *bytes, size_t size,
                frame_deliver *deliver, void *context);
 
+/* Keeps bytes without looking for messages: those that arrive while the handler has paused. 0 or
+ * PARLEY_RESOURCE. */
+int frame_keep(struct frame **partial, const void *bytes, size_t size);
+
 /* Whether a message is begun and not whole: the peer's end is then PARLEY_TRUNCATED. A last line without its
  * LF is not: frame_finish() delivers it. */
 bool frame_is_open(const struct framing *framing, const struct frame *partial);

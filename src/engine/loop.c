@@ -51,9 +51,10 @@ static void cut_all(struct loop *loop)
 {
     uint32_t place = 0;
     for (parley_conn *conn; (conn = slots_next(&loop->slots, &place));) {
-        if (!conn->dead && queue_size(&conn->queue) > 0)
-            conn->reason = PARLEY_FINISHED;
-        conn_die(conn, PARLEY_CUT);
+        if (conn->finishing && !conn_has_unsent(conn))
+            conn_over(conn);
+        else
+            conn_die(conn, PARLEY_CUT);
     }
 }
 

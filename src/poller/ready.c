@@ -53,6 +53,13 @@ bool ready_receive(parley_conn *conn)
     return size == (ssize_t)loop->buffer_size;
 }
 
+/* The kernel is short of memory. The socket may be writable all the while, so no edge would tell. */
+static void starve(parley_conn *conn)
+{
+    conn->blocked = conn->starved = true;
+    loop_touch(conn->loop, conn);
+}
+
 void ready_send(parley_conn *conn)
 {
     conn->blocked = false;
@@ -60,8 +67,10 @@ void ready_send(parley_conn *conn)
         ssize_t taken = conn_offer(conn, MSG_NOSIGNAL);
         if (taken >= 0)
             conn_sent(conn, (size_t)taken);
-        else if (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM)
-            conn->blocked = true; /* no room, or the kernel is short of memory: writability says when */
+        else if (errno == EAGAIN)
+            conn->blocked = true;
+        else if (errno == ENOBUFS || errno == ENOMEM)
+            starve(conn);
         else if (errno != EINTR)
             conn_failed(conn, "send", errno);
     }

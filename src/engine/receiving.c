@@ -1,0 +1,85 @@
+/* Receiving: from the bytes a poller reports to the messages a handler takes. */
+#include "engine/conn.h"
+#include "engine/error.h"
+#include "engine/frame.h"
+#include "engine/loop.h"
+#include "engine/server.h"
+
+static const struct framing *framing_of(const parley_conn *conn)
+{
+    return &conn->loop->server->options.framing;
+}
+
+/* Whether the next message may go to the handler. While it has paused, or the peer does not read the answers,
+ * messages are kept: a poller may report bytes that were on their way when reading was held back. */
+static bool takes_messages(const parley_conn *conn)
+{
+    return !conn->paused && !conn->finishing && !conn->dead &&
+           queue_size(&conn->queue) < conn->loop->server->options.high_water;
+}
+
+static bool deliver(void *context, const void *payload, size_t size)
+{
+    parley_conn *conn = context;
+    if (conn->loop->server->handler->received)
+        conn->loop->server->handler->received(conn, payload, size);
+    return takes_messages(conn);
+}
+
+static void feed(parley_conn *conn, const void *bytes, size_t size)
+{
+    int status = takes_messages(conn) ? frame_feed(framing_of(conn), &conn->frame, bytes, size, deliver, conn)
+                                      : frame_keep(&conn->frame, bytes, size);
+    conn->held_back = conn->frame && !takes_messages(conn);
+    if (status < 0)
+        conn_die(conn, status == PARLEY_NETWORK ? PARLEY_BAD_MESSAGE : PARLEY_FAILED);
+}
+
+void conn_received(parley_conn *conn, const void *bytes, size_t size)
+{
+    conn->received += size;
+    if (conn->dead || conn->finishing)
+        return;
+    conn->active_at = conn->loop->now;
+    if (framing_of(conn)->kind == FRAMING_RAW && !conn->frame && takes_messages(conn))
+        deliver(conn, bytes, size);
+    else
+        feed(conn, bytes, size);
+    if (!conn_wants_input(conn))
+        loop_touch(conn->loop, conn); /* reading has to pause */
+}
+
+static void say_ended(parley_conn *conn)
+{
+    conn->ended_owed = false;
+    frame_finish(framing_of(conn), &conn->frame, deliver, conn);
+    if (conn->dead || conn->finishing)
+        return;
+    if (frame_is_open(framing_of(conn), conn->frame))
+        conn->reason = PARLEY_TRUNCATED;
+    if (conn->loop->server->handler->ended)
+        conn->loop->server->handler->ended(conn);
+    else
+        parley_finish(conn);
+}
+
+void conn_ended(parley_conn *conn)
+{
+    conn->eof = true;
+    loop_touch(conn->loop, conn);
+    if (conn->dead || conn->finishing)
+        return;
+    conn->active_at = conn->loop->now;
+    if (conn->held_back)
+        conn->ended_owed = true;
+    else
+        say_ended(conn);
+}
+
+void conn_release(parley_conn *conn)
+{
+    if (conn->held_back && takes_messages(conn))
+        feed(conn, NULL, 0);
+    if (conn->ended_owed && !conn->held_back && !conn->dead && !conn->finishing)
+        say_ended(conn);
+}
