@@ -1,0 +1,229 @@
+/* Deadlines of connections and of the stop, and what `closed` is told. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "serving.h"
+
+static void silent(const char *model, const char *option, const char *time, parley_reason reason)
+{
+    server_start(&witnessed_echo, model, OPTIONS(option, time));
+    int fd = client_open();
+    client_say(fd, "hello", 5);
+    client_hear(fd, "hello", 5);
+    client_hear_end(fd, NULL);
+    UNTIL(witness->closed == 1);
+    client_leave(fd);
+    assert_int_equal(server_stop(), 0);
+    assert_int_equal(witness->reasons[reason], 1);
+}
+
+static void idle_in(const char *model)
+{
+    silent(model, "idle", "40ms", PARLEY_IDLE);
+}
+
+static void idle_connections_end(void **state)
+{
+    (void)state;
+    in_models(NULL, idle_in);
+}
+
+static void life_in(const char *model)
+{
+    silent(model, "life", "40ms", PARLEY_LIFETIME);
+}
+
+static void life_has_an_end(void **state)
+{
+    (void)state;
+    in_models(NULL, life_in);
+}
+
+/* Who goes on talking is not idle, and has its whole life. */
+static void talking_in(const char *model)
+{
+    server_start(&witnessed_echo, model, OPTIONS("idle", "150ms", "life", "400ms"));
+    int fd = client_open();
+    for (int i = 0; witness->closed == 0; i++) {
+        struct timespec nap = {.tv_nsec = 10000000};
+        char byte;
+        nanosleep(&nap, NULL);
+        if (send(fd, "x", 1, MSG_NOSIGNAL) != 1 || recv(fd, &byte, 1, 0) < 0) {
+            break;
+        }
+        assert_true(i < 10000);
+    }
+    UNTIL(witness->closed == 1);
+    client_leave(fd);
+    assert_int_equal(server_stop(), 0);
+    assert_int_equal(witness->reasons[PARLEY_LIFETIME], 1);
+}
+
+static void talking_is_not_idle(void **state)
+{
+    (void)state;
+    in_models("iterative prethread", talking_in);
+}
+
+static void flood(parley_conn *conn)
+{
+    char *much = calloc(1, 20 << 20);
+
+    saw_opened(conn);
+    parley_send(conn, much, 20 << 20);
+    free(much);
+}
+
+static const parley_handler flooder = PARLEY_HANDLER(.name = "flooder", .state_size = sizeof(struct seen),
+                                                     .opened = flood, .closed = saw_closed);
+
+/* FAULTS B8: a peer that never reads. */
+static void stalled_in(const char *model)
+{
+    server_start(&flooder, model, OPTIONS("write-timeout", "60ms"));
+    int fd = client_open();
+    UNTIL(witness->closed == 1);
+    client_leave(fd);
+    assert_int_equal(server_stop(), 0);
+    assert_int_equal(witness->reasons[PARLEY_STALLED], 1);
+}
+
+static void a_peer_that_never_reads_is_cut(void **state)
+{
+    (void)state;
+    in_models(NULL, stalled_in);
+}
+
+static void cut_in(const char *model)
+{
+    server_start(&flooder, model, OPTIONS("write-timeout", "0", "drain", "60ms"));
+    int fd = client_open();
+    UNTIL(witness->opened == 1);
+    assert_int_equal(server_stop(), 0);
+    client_leave(fd);
+    assert_int_equal(witness->reasons[PARLEY_CUT], 1);
+}
+
+static void the_drain_deadline_cuts(void **state)
+{
+    (void)state;
+    in_models(NULL, cut_in);
+}
+
+/* A stop sends what is queued, says the end, and tells why. */
+static void drain_in(const char *model)
+{
+    size_t size;
+    server_start(&flooder, model, NULL);
+    int fd = client_open();
+    UNTIL(witness->opened == 1);
+    parley_stop(server);
+    assert_int_equal(client_hear_end(fd, &size), 0);
+    assert_int_equal(size, 20 << 20);
+    client_leave(fd);
+    assert_int_equal(server_wait(), 0);
+    assert_int_equal(witness->reasons[PARLEY_DRAINED], 1);
+}
+
+static void a_stop_loses_nothing(void **state)
+{
+    (void)state;
+    in_models(NULL, drain_in);
+}
+
+/* An idle connection has nothing to finish. */
+static void drain_idle_in(const char *model)
+{
+    int fds[4];
+    int count = model_has(model, "iterative") || model_has(model, "blocking") ? 1 : 4;
+    server_start(&witnessed_echo, model, NULL);
+    for (int i = 0; i < count; i++) {
+        fds[i] = client_open();
+    }
+    UNTIL(witness->opened == count);
+    assert_int_equal(server_stop(), 0);
+    for (int i = 0; i < count; i++) {
+        assert_int_equal(client_hear_end(fds[i], NULL), 0);
+        client_leave(fds[i]);
+    }
+    assert_int_equal(witness->reasons[PARLEY_DRAINED], count);
+}
+
+static void a_stop_ends_idle_connections(void **state)
+{
+    (void)state;
+    in_models(NULL, drain_idle_in);
+}
+
+static void finish_opened(parley_conn *conn)
+{
+    saw_opened(conn);
+    parley_send(conn, "bye", 3);
+    parley_finish(conn);
+}
+
+static const parley_handler brief = PARLEY_HANDLER(.name = "brief", .state_size = sizeof(struct seen),
+                                                   .opened = finish_opened, .closed = saw_closed);
+
+/* The peer does not finish too: it is waited for no longer than "linger". */
+static void linger_in(const char *model)
+{
+    server_start(&brief, model, OPTIONS("linger", "50ms"));
+    int fd = client_open();
+    client_hear(fd, "bye", 3);
+    UNTIL(witness->closed == 1);
+    client_leave(fd);
+    assert_int_equal(server_stop(), 0);
+    assert_int_equal(witness->reasons[PARLEY_FINISHED], 1);
+}
+
+static void lingering_has_an_end(void **state)
+{
+    (void)state;
+    in_models(NULL, linger_in);
+}
+
+/* Without a `closed`, `ended` or any other callback, a connection ends all the same. */
+static void mute_in(const char *model)
+{
+    static const parley_handler mute = PARLEY_HANDLER(.name = "mute");
+    server_start(&mute, model, NULL);
+    int fd = client_open();
+    client_say(fd, "anybody?", 8);
+    client_finish(fd);
+    assert_int_equal(client_hear_end(fd, NULL), 0);
+    client_leave(fd);
+    assert_int_equal(server_stop(), 0);
+}
+
+static void callbacks_are_optional(void **state)
+{
+    (void)state;
+    in_models(NULL, mute_in);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        SERVER_TEST(idle_connections_end),
+        SERVER_TEST(life_has_an_end),
+        SERVER_TEST(talking_is_not_idle),
+        SERVER_TEST(a_peer_that_never_reads_is_cut),
+        SERVER_TEST(the_drain_deadline_cuts),
+        SERVER_TEST(a_stop_loses_nothing),
+        SERVER_TEST(a_stop_ends_idle_connections),
+        SERVER_TEST(lingering_has_an_end),
+        SERVER_TEST(callbacks_are_optional),
+    };
+
+    return cmocka_run_group_tests(tests, serving_prepare, serving_check);
+}
