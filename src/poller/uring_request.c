@@ -1,5 +1,5 @@
-/* What the ring does for listeners and watched descriptors: accepts and polls, one shot each, armed again while
- * wanted.
+/* What the ring does for listeners and watched descriptors: accepts and polls, one shot each, armed again
+ * while wanted.
  *
  * One shot each time, since multishot accepts on a shared listener give nearly every client to one ring. */
 #include "engine/sys.h"
@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <poll.h>
 
-/* With nobody to share with, so many clients can be taken per turn. Not while explaining: one tells it all. */
+/* With nobody to share with, so many clients are taken per turn; one while explaining: it tells it all. */
 enum { MOST_ACCEPTS = 8, PATIENCE = 1000 };
 
 /* ---- arming ---- */
