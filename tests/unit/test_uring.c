@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,12 +48,13 @@ static int end(void **state)
 
 /* ---- set-up ----------------------------------------------------------------------------------- */
 
-static unsigned refused_flags, asked[8];
-static int asked_count, refusal;
+static unsigned refused_flags;
+static int refusal;
+static atomic_uint asked[8], asked_count; /* by all workers */
 
 static int picky_setup(unsigned entries, struct io_uring *ring, struct io_uring_params *parameters)
 {
-    asked[asked_count++ % 8] = parameters->flags;
+    atomic_store(&asked[atomic_fetch_add(&asked_count, 1) % 8], parameters->flags);
     if (parameters->flags & refused_flags) {
         return refusal;
     }
