@@ -114,7 +114,7 @@ class Server:
             self.command += ["--model", model]
             self.command += ["--workers", str(workers)] if is_pooled(model) else []
         self.stderr_file = tempfile.TemporaryFile()
-        self.says_so = stderr is None and "none" not in options
+        self.says_so = stderr is None and not {"none", "--quiet"} & set(options)
         self._start(stderr or self.stderr_file, popen)
         self.baseline = None
         self.warm_up()

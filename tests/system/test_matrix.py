@@ -197,6 +197,14 @@ def test_each_process_of_fork_serves_its_own_client(held, model):
     assert sockets == [1] * len(clients), "a child has one socket: neither the listener nor another's client"
 
 
+def test_a_client_sees_its_end_while_the_others_stay(held):
+    """A copy of its socket in a process that serves another would keep the end from it."""
+    _, clients = held
+    for sock in reversed(clients):
+        sock.shutdown(socket.SHUT_WR)
+        assert receive_all(sock) == b""
+
+
 def test_children_and_threads_are_reaped_when_the_clients_leave(held, model):
     server, clients = held
     for sock in clients:
