@@ -6,6 +6,7 @@
 #include "engine/sys.h"
 #include "net/dial.h"
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -14,8 +15,11 @@ struct dialling {
     struct dialling *next;
     struct loop *loop;
     const char *address;
+    struct letter *letter; /* its outcome: made beforehand, since it must be told */
     pthread_t thread;
 };
+
+enum { SENTENCE = 512 };
 
 static void progress(void *context, const char *sentence)
 {
@@ -24,8 +28,8 @@ static void progress(void *context, const char *sentence)
         server->progress(server, sentence);
 }
 
-/* Dials, and says how it went: a descriptor, or a status with its sentence. */
-static struct letter *dial_one(struct dialling *dialling)
+/* Dials, and writes how it went: a descriptor, or a status with its sentence. */
+static void dial_one(struct dialling *dialling)
 {
     const struct options *options = &dialling->loop->server->options;
     struct dial_options how = {.socket = &options->socket,
@@ -36,34 +40,30 @@ static struct letter *dial_one(struct dialling *dialling)
                                .cancel = dialling->loop->cancel,
                                .progress = progress,
                                .context = dialling};
+    struct letter *letter = dialling->letter;
     struct endpoint endpoint;
     struct address reached;
     int fd = endpoint_parse(&endpoint, dialling->address);
     if (fd == 0)
         fd = dial(&endpoint, &how, &reached);
-    const char *sentence = fd < 0 ? parley_error() : "";
-    struct letter *letter = letter_new(LETTER_DIALLED, sentence, strlen(sentence));
-    if (letter)
-        letter->fd = fd;
-    else if (fd >= 0)
-        sys.close(fd);
-    return letter;
+    letter->fd = fd;
+    letter->size = (size_t)snprintf((char *)letter->bytes, SENTENCE, "%s", fd < 0 ? parley_error() : "");
+    letter->size = letter->size < SENTENCE ? letter->size : SENTENCE - 1;
 }
 
 static void *dial_thread(void *context)
 {
     struct dialling *dialling = context;
-    struct letter *letter = dial_one(dialling);
-    if (letter)
-        mailbox_post(&dialling->loop->mailbox, letter);
+    dial_one(dialling);
+    mailbox_post(&dialling->loop->mailbox, dialling->letter);
     return NULL;
 }
 
 static void not_reached(struct loop *loop, const struct letter *letter)
 {
-    server_failed(loop->server, fail(letter->fd, "%s", (const char *)letter->bytes));
     if (loop->draining)
-        return;
+        return; /* called off: nothing has failed */
+    server_failed(loop->server, fail(letter->fd, "%s", (const char *)letter->bytes));
     log_line(&loop->log, LOG_CONN, NULL, "%s", (const char *)letter->bytes);
     parley_conn *conn = loop_adopt(loop, -1, NULL, true);
     if (!conn)
@@ -92,27 +92,46 @@ void dialling_done(struct loop *loop, const struct letter *letter)
         loop_adopt(loop, letter->fd, (struct sockaddr *)&peer, true);
 }
 
-static int start_one(struct loop *loop, const char *address)
+static struct dialling *dialling_new(struct loop *loop, const char *address)
 {
+    static const char room[SENTENCE];
     struct dialling *dialling = sys.calloc(1, sizeof *dialling);
     if (!dialling)
-        return fail(PARLEY_RESOURCE, "no memory to dial %s", address);
+        return NULL;
     dialling->loop = loop;
     dialling->address = address;
-    loop->dialling++;
+    dialling->letter = letter_new(LETTER_DIALLED, room, sizeof room);
+    if (dialling->letter)
+        return dialling;
+    sys.free(dialling);
+    return NULL;
+}
+
+/* The letter of one that is not dialled after all, or has been read, is freed with it. */
+static void dialling_free(struct dialling *dialling)
+{
+    sys.free(dialling->letter);
+    sys.free(dialling);
+}
+
+static int start_one(struct loop *loop, const char *address)
+{
+    struct dialling *dialling = dialling_new(loop, address);
+    if (!dialling)
+        return fail(PARLEY_RESOURCE, "no memory to dial %s", address);
     if (loop->poller->deaf) {
-        struct letter *letter = dial_one(dialling);
-        if (letter)
-            dialling_done(loop, letter);
-        sys.free(letter);
-        sys.free(dialling);
+        loop->dialling++;
+        dial_one(dialling);
+        dialling_done(loop, dialling->letter);
+        dialling_free(dialling);
         return 0;
     }
     int error = sys.pthread_create(&dialling->thread, NULL, dial_thread, dialling);
     if (error) {
-        sys.free(dialling);
+        dialling_free(dialling);
         return fail_call("pthread_create", address, error);
     }
+    loop->dialling++;
     dialling->next = loop->dials;
     loop->dials = dialling;
     return 0;
@@ -129,7 +148,7 @@ int dialling_start(struct loop *loop)
     for (size_t i = 0; i < server->dial_count; i++) {
         int status = start_one(loop, server->dials[i]);
         if (status < 0)
-            return status;
+            server_failed(server, status); /* the others may do better */
     }
     return 0;
 }
