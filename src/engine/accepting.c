@@ -37,6 +37,9 @@ int accepting_open(struct loop *loop)
         return fail(PARLEY_RESOURCE, "no memory for the listeners");
     for (size_t i = 0; i < server->bound_count; i++) {
         listener_open(loop, &loop->listeners[i], &server->bounds[i]);
+        if (loop->poller->descriptors > 0 && loop->listeners[i].fd >= loop->poller->descriptors)
+            return fail(PARLEY_RESOURCE, "%s: its descriptor is beyond what select can watch (FD_SETSIZE, %d)",
+                        server->bounds[i].text, loop->poller->descriptors);
         /* A blocking accept can wait for one listener only; several are polled first. */
         bool blocking = !loop->poller->nonblocking && (!loop->poller->deaf || server->bound_count == 1);
         if (socket_set_blocking(loop->listeners[i].fd, blocking) < 0)

@@ -183,7 +183,8 @@ int loop_open(struct loop *loop, struct worker *worker)
         return status;
     if (!loop->poller->deaf) {
         loop->wake = (struct watch){.fd = loop->mailbox.eventfd, .readable = letters_arrived};
-        loop_watch(loop, &loop->wake);
+        if ((status = loop_watch(loop, &loop->wake)) < 0)
+            return status;
     }
     return watching_open(loop);
 }

@@ -127,7 +127,7 @@ void accepting_update(struct loop *loop);
 void accepting_hurry(struct loop *loop);
 
 /* watching.c: descriptors beside the connections; the memory of a watch is its owner's. */
-void loop_watch(struct loop *loop, struct watch *watch);
+int loop_watch(struct loop *loop, struct watch *watch);
 int watching_open(struct loop *loop);
 void watching_close(struct loop *loop);
 

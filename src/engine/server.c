@@ -252,6 +252,9 @@ static int check_needs(const parley_server *server)
                             "(choose select, poll, epoll or uring)");
     if ((needs & PARLEY_PUSH) && (model->placement->processes || model->placement->per_client))
         return refuse_model(server, "its connections must share one memory (choose prethread)");
+    if (needs && model->poller->capacity == 1 && !model->placement->per_client && server_workers(server) == 1)
+        return refuse_model(server, "its clients must be connected at the same time, and one blocking worker "
+                                    "serves one (choose more workers, or another poller)");
     return 0;
 }
 
@@ -291,7 +294,7 @@ static int post(parley_server *server, parley_id id, enum letter_kind kind, cons
     letter->generation = (uint32_t)id & 0xffffff;
     pthread_mutex_lock(&server->lock);
     struct worker *worker = server->workers;
-    while (worker && !(worker->index == id >> 44 && worker->loop))
+    while (worker && !(worker->index == id >> 44 && worker->loop && letter->generation))
         worker = worker->next;
     if (worker && worker->loop->poller->deaf)
         status = PARLEY_USAGE;

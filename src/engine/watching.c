@@ -3,10 +3,24 @@
 #include "engine/loop.h"
 #include "engine/server.h"
 #include "engine/sys.h"
+#include <errno.h>
+#include <fcntl.h>
+
+static bool is_watched(const parley_server *server, int descriptor)
+{
+    for (size_t i = 0; i < server->watch_count; i++)
+        if (server->watches[i].fd == descriptor)
+            return true;
+    return false;
+}
 
 int parley_watch(parley_server *server, int descriptor,
                  void (*readable)(parley_server *server, int descriptor))
 {
+    if (fcntl(descriptor, F_GETFD) < 0)
+        return fail(PARLEY_USAGE, "descriptor %d is not open: nothing to watch", descriptor);
+    if (is_watched(server, descriptor))
+        return fail(PARLEY_USAGE, "descriptor %d is watched already", descriptor);
     struct user_watch *watches = sys.realloc(server->watches, (server->watch_count + 1) * sizeof *watches);
     if (!watches)
         return fail(PARLEY_RESOURCE, "no memory for a watch");
@@ -34,12 +48,19 @@ void parley_watch_pause(parley_server *server, int descriptor, bool paused)
             pause_watch(loop, watch, paused);
 }
 
-void loop_watch(struct loop *loop, struct watch *watch)
+int loop_watch(struct loop *loop, struct watch *watch)
 {
     watch->wanted = true;
     watch->next = loop->watches;
     loop->watches = watch;
     loop->poller->watch(loop, watch);
+    if (watch->polled)
+        return 0;
+    if (loop->poller->descriptors > 0 && watch->fd >= loop->poller->descriptors)
+        return fail(PARLEY_RESOURCE, "descriptor %d is beyond what %s can watch (FD_SETSIZE, %d)", watch->fd,
+                    loop->poller->name, loop->poller->descriptors);
+    return fail(PARLEY_RESOURCE, "%s cannot watch descriptor %d: %s", loop->poller->name, watch->fd,
+                reason_of(loop->poller->name, errno));
 }
 
 static void user_readable(struct loop *loop, struct watch *watch)
@@ -58,7 +79,9 @@ int watching_open(struct loop *loop)
         watch->fd = server->watches[i].fd;
         watch->readable = user_readable;
         watch->context = &server->watches[i];
-        loop_watch(loop, watch);
+        int status = loop_watch(loop, watch);
+        if (status < 0)
+            return status;
         pause_watch(loop, watch, server->watches[i].paused);
     }
     return 0;

@@ -66,13 +66,17 @@ static int control(struct loop *loop, int operation, int fd, uint32_t events, ui
 static void listen_epoll(struct loop *loop, struct listener *listener)
 {
     uint32_t wake_one = listener->shared ? EPOLLEXCLUSIVE : 0;
+    uint64_t tag = TAG_LISTENER | (uintptr_t)listener;
     if (listener->wanted == (listener->polled != 0))
         return;
-    if (listener->wanted)
-        control(loop, EPOLL_CTL_ADD, listener->fd, EPOLLIN | wake_one, TAG_LISTENER | (uintptr_t)listener);
-    else
+    if (!listener->wanted) {
         control(loop, EPOLL_CTL_DEL, listener->fd, 0, 0);
-    listener->polled = listener->wanted;
+        listener->polled = 0;
+    } else if (control(loop, EPOLL_CTL_ADD, listener->fd, EPOLLIN | wake_one, tag) == 0) {
+        listener->polled = 1;
+    } else {
+        loop_accept_failed(loop, listener, errno); /* tried again after a while */
+    }
 }
 
 /* An exclusive waiter keeps its place in the kernel's queue, so the first one would get nearly every client:
@@ -101,8 +105,10 @@ enum { UNPOLLED, POLLED, ALWAYS_READY };
 static void watch_epoll(struct loop *loop, struct watch *watch)
 {
     if (watch->wanted && watch->polled == UNPOLLED) {
-        bool refused = control(loop, EPOLL_CTL_ADD, watch->fd, EPOLLIN, TAG_WATCH | (uintptr_t)watch) < 0;
-        watch->polled = refused ? ALWAYS_READY : POLLED;
+        if (control(loop, EPOLL_CTL_ADD, watch->fd, EPOLLIN, TAG_WATCH | (uintptr_t)watch) == 0)
+            watch->polled = POLLED;
+        else if (errno == EPERM)
+            watch->polled = ALWAYS_READY;
     } else if (!watch->wanted && watch->polled != UNPOLLED) {
         if (watch->polled == POLLED)
             control(loop, EPOLL_CTL_DEL, watch->fd, 0, 0);
@@ -229,7 +235,8 @@ static void report_event(struct loop *loop, const struct epoll_event *event)
         listener_ready(loop, address);
     } else if ((key & TAGS) == TAG_WATCH) {
         struct watch *watch = address;
-        watch->readable(loop, watch);
+        if (watch->wanted) /* another one may have paused it since */
+            watch->readable(loop, watch);
     } else {
         parley_conn *conn = loop_find(loop, key);
         if (conn && !conn->dead)

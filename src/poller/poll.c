@@ -89,6 +89,8 @@ static void listen_poll(struct loop *loop, struct listener *listener)
 {
     want_input(loop->poller_state, &listener->polled, listener->fd, listener->wanted,
                (struct owner){.listener = listener});
+    if (listener->wanted && !listener->polled)
+        loop_accept_failed(loop, listener, ENOMEM);
 }
 
 static void watch_poll(struct loop *loop, struct watch *watch)

@@ -26,6 +26,8 @@ static bool accept_one(struct loop *loop, struct listener *listener)
  * EAGAIN, and a crowd does not cost a turn each. */
 void ready_accept(struct loop *loop, struct listener *listener)
 {
+    if (!listener->wanted)
+        return; /* the last place was taken since */
     unsigned most = listener->shared || listener->burst == 0 ? 1 : listener->burst, taken = 0;
     while (taken < most && accept_one(loop, listener))
         taken++;
