@@ -8,7 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FIRST_BACK_OFF = 10, MOST_BACK_OFF = 1000 };
+/* ms */
+enum { FIRST_BACK_OFF = 10, MOST_BACK_OFF = 1000, LOOK_AGAIN = 100 };
 
 /* Given up when accept says EMFILE, so that the client at the head of the queue can be told by a close. */
 static int open_reserve(void)
@@ -38,8 +39,13 @@ int accepting_open(struct loop *loop)
     for (size_t i = 0; i < server->bound_count; i++) {
         listener_open(loop, &loop->listeners[i], &server->bounds[i]);
         if (loop->poller->descriptors > 0 && loop->listeners[i].fd >= loop->poller->descriptors)
-            return fail(PARLEY_RESOURCE, "%s: its descriptor is beyond what select can watch (FD_SETSIZE, %d)",
+            return fail(PARLEY_RESOURCE,
+                        "%s: its descriptor is beyond what select can watch (FD_SETSIZE, %d)",
                         server->bounds[i].text, loop->poller->descriptors);
+        if (loop->poller->descriptors > 0 && loop->listeners[i].fd >= loop->poller->descriptors)
+            return fail(PARLEY_RESOURCE, "%s: descriptor %d is beyond what %s can watch (below %d)",
+                        server->bounds[i].text, loop->listeners[i].fd, loop->poller->name,
+                        loop->poller->descriptors);
         /* A blocking accept can wait for one listener only; several are polled first. */
         bool blocking = !loop->poller->nonblocking && (!loop->poller->deaf || server->bound_count == 1);
         if (socket_set_blocking(loop->listeners[i].fd, blocking) < 0)
@@ -50,15 +56,34 @@ int accepting_open(struct loop *loop)
     return 0;
 }
 
-void accepting_close(struct loop *loop)
+static bool is_released(const struct loop *loop)
 {
-    for (size_t i = 0; i < loop->listener_count; i++) {
-        loop->listeners[i].wanted = false;
-        loop->poller->listen(loop, &loop->listeners[i]);
-    }
+    for (size_t i = 0; i < loop->listener_count; i++)
+        if (loop->listeners[i].wanted || loop->listeners[i].polled)
+            return false;
+    return true;
+}
+
+static void let_go(struct loop *loop)
+{
     loop->listener_count = 0;
     sys.free(loop->listeners);
     loop->listeners = NULL;
+    loop->holds_listeners = false;
+    if (atomic_fetch_sub(&loop->server->accepting, 1) == 1)
+        server_close_listeners(loop->server);
+}
+
+void accepting_close(struct loop *loop)
+{
+    if (!loop->holds_listeners)
+        return;
+    for (size_t i = 0; i < loop->listener_count; i++) {
+        loop->listeners[i].wanted = false;
+        timer_cancel(&loop->timers, &loop->listeners[i].again);
+        loop->poller->listen(loop, &loop->listeners[i]);
+    }
+    let_go(loop);
 }
 
 static bool hands_over(const struct loop *loop)
@@ -75,9 +100,11 @@ static bool has_room(struct loop *loop)
     unsigned most = loop->server->options.connections;
     if (most == 0 || atomic_load(&loop->server->clients) < most)
         return true;
-    for (size_t i = 0; i < loop->listener_count; i++)
+    /* A place that becomes free rings, but a deaf poller may be on its way to sleep: it looks now and then.
+     */
+    for (size_t i = 0; i < loop->listener_count && loop->poller->deaf; i++)
         if (loop->listeners[i].again.place == 0)
-            timer_arm(&loop->timers, &loop->listeners[i].again, loop->now + FIRST_BACK_OFF);
+            timer_arm(&loop->timers, &loop->listeners[i].again, loop->now + LOOK_AGAIN);
     return false;
 }
 
@@ -92,6 +119,10 @@ void accepting_update(struct loop *loop)
         listener->wanted = wanted;
         loop->poller->listen(loop, listener);
     }
+    /* A stop closes the listeners at once: who comes now is refused by the kernel, and need not wait for us.
+     */
+    if (loop->draining && loop->holds_listeners && is_released(loop))
+        let_go(loop);
 }
 
 void accepting_hurry(struct loop *loop)
@@ -110,22 +141,44 @@ static void refuse(struct loop *loop, const struct sockaddr *peer, int fd, const
              "turned away: %s", why);
 }
 
+static void hand_over(struct loop *loop, struct listener *listener, int fd, const struct sockaddr *peer)
+{
+    if (loop->server->options.model.placement->hand_over(loop->server, fd, peer) == 0) {
+        listener->refusals = 0;
+        return;
+    }
+    int error = errno;
+    sys.close(fd);
+    loop_accept_failed(loop, listener, error);
+}
+
+static void back_off(struct loop *loop, struct listener *listener);
+
+/* The reserve was given up to accept this client: if there still is none to spare, it is told by a close,
+ * which is more than an accept that never comes. */
+static bool is_short_of_descriptors(struct loop *loop, struct listener *listener, int fd)
+{
+    if (loop->reserve >= 0 || (loop->reserve = open_reserve()) >= 0)
+        return false;
+    sys.close(fd);
+    loop->reserve = open_reserve();
+    back_off(loop, listener);
+    return true;
+}
+
 void loop_accepted(struct loop *loop, struct listener *listener, int fd, const struct sockaddr *peer)
 {
-    const struct options *options = &loop->server->options;
     int most = loop->poller->descriptors;
-    listener->refusals = 0;
     if (loop->draining) {
         sys.close(fd);
+    } else if (is_short_of_descriptors(loop, listener, fd)) {
+        return;
     } else if (most > 0 && fd >= most) {
         refuse(loop, peer, fd, "its descriptor is beyond what select can watch (FD_SETSIZE, 1024)");
     } else if (hands_over(loop)) {
-        if (options->model.placement->hand_over(loop->server, fd, peer) < 0) {
-            int error = errno;
-            sys.close(fd);
-            loop_accept_failed(loop, listener, error);
-        }
+        hand_over(loop, listener, fd, peer);
     } else {
+        listener->refusals = 0;
         loop_adopt(loop, fd, peer, false);
     }
     accepting_update(loop); /* the last place may be taken: not one client more in this turn */
@@ -133,30 +186,25 @@ void loop_accepted(struct loop *loop, struct listener *listener, int fd, const s
 
 /* ---- accept failed ---- */
 
-/* Takes the client at the head of the queue with the reserve descriptor, and closes it: a close tells it
- * more than an accept that never comes. */
-static void shed_one(struct loop *loop, const struct listener *listener)
-{
-    struct pollfd waiting = {.fd = listener->fd, .events = POLLIN};
-    if (loop->reserve < 0)
-        return;
-    sys.close(loop->reserve);
-    if (sys.poll(&waiting, 1, 0) > 0) {
-        int fd = sys.accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
-        if (fd >= 0)
-            sys.close(fd);
-    }
-    loop->reserve = open_reserve();
-}
-
 static void back_off(struct loop *loop, struct listener *listener)
 {
+    if (listener->again.place)
+        return; /* several accepts were under way and failed together */
     int64_t delay = FIRST_BACK_OFF;
     for (unsigned i = 0; i < listener->refusals && delay < MOST_BACK_OFF; i++)
         delay *= 2;
     listener->refusals++;
     timer_arm(&loop->timers, &listener->again, loop->now + (delay < MOST_BACK_OFF ? delay : MOST_BACK_OFF));
     accepting_update(loop);
+}
+
+static bool give_up_reserve(struct loop *loop)
+{
+    if (loop->reserve < 0)
+        return false;
+    sys.close(loop->reserve);
+    loop->reserve = -1;
+    return true;
 }
 
 void loop_accept_failed(struct loop *loop, struct listener *listener, int error)
@@ -180,9 +228,9 @@ void loop_accept_failed(struct loop *loop, struct listener *listener, int error)
         log_line(&loop->log, LOG_FAULT, listener->address, "%s", parley_error());
         return;
     default:
-        if (error == EMFILE || error == ENFILE)
-            shed_one(loop, listener);
         log_line(&loop->log, LOG_ACCEPT, listener->address, "accept failed: %s", reason_of("accept", error));
+        if ((error == EMFILE || error == ENFILE) && !listener->again.place && give_up_reserve(loop))
+            return; /* the next accept has a descriptor */
         back_off(loop, listener);
     }
 }

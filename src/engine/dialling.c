@@ -43,12 +43,11 @@ static void dial_one(struct dialling *dialling)
     struct letter *letter = dialling->letter;
     struct endpoint endpoint;
     struct address reached;
-    int fd = endpoint_parse(&endpoint, dialling->address);
-    if (fd == 0)
-        fd = dial(&endpoint, &how, &reached);
-    letter->fd = fd;
-    letter->size = (size_t)snprintf((char *)letter->bytes, SENTENCE, "%s", fd < 0 ? parley_error() : "");
-    letter->size = letter->size < SENTENCE ? letter->size : SENTENCE - 1;
+    letter->fd = endpoint_parse(&endpoint, dialling->address);
+    if (letter->fd == 0)
+        letter->fd = dial(&endpoint, &how, &reached);
+    letter->size =
+        (size_t)snprintf((char *)letter->bytes, SENTENCE, "%s", letter->fd < 0 ? parley_error() : "");
 }
 
 static void *dial_thread(void *context)
@@ -61,9 +60,10 @@ static void *dial_thread(void *context)
 
 static void not_reached(struct loop *loop, const struct letter *letter)
 {
-    if (loop->draining)
-        return; /* called off: nothing has failed */
-    server_failed(loop->server, fail(letter->fd, "%s", (const char *)letter->bytes));
+    if (loop->draining || atomic_load(&loop->worker->stop))
+        return;                         /* called off: nothing has failed */
+    if (loop->server->bound_count == 0) /* one that also listens serves on */
+        server_failed(loop->server, fail(letter->fd, "%s", (const char *)letter->bytes));
     log_line(&loop->log, LOG_CONN, NULL, "%s", (const char *)letter->bytes);
     parley_conn *conn = loop_adopt(loop, -1, NULL, true);
     if (!conn)
@@ -145,6 +145,7 @@ int dialling_start(struct loop *loop)
     loop->cancel = sys.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (loop->cancel < 0)
         return fail_call("eventfd", NULL, errno);
+    atomic_store(&loop->worker->cancel, loop->cancel);
     for (size_t i = 0; i < server->dial_count; i++) {
         int status = start_one(loop, server->dials[i]);
         if (status < 0)
@@ -166,6 +167,9 @@ void dialling_close(struct loop *loop)
         sys.free(dialling);
     }
     loop->dials = NULL;
+    pthread_mutex_lock(&loop->server->lock); /* the supervisor may be about to write to it */
+    atomic_store(&loop->worker->cancel, -1);
+    pthread_mutex_unlock(&loop->server->lock);
     sys.close(loop->cancel);
     loop->cancel = -1;
     loop->dialling = 0;

@@ -164,11 +164,13 @@ int loop_open(struct loop *loop, struct worker *worker)
                           .poller = model->poller,
                           .now = sys.now(),
                           .slots.free = NO_SLOT,
+                          .slots.first_generation = worker->generation,
                           .drain_timer.kind = TIMER_DRAIN,
                           .reserve = -1,
                           .cancel = -1,
                           .buffer_size = RECEIVE_BUFFER};
     loop->limit = least(least(model->placement->limit, model->poller->capacity), server->options.connections);
+    loop->holds_listeners = worker->fd < 0;
     log_open(&loop->log, server->options.log, server->options.verbosity);
     log_share(&loop->log, &server->shared->log);
     loop->mailbox.eventfd = -1;

@@ -73,6 +73,7 @@ struct loop {
     int cancel;             /* eventfd that ends the dials under way, or -1 */
     struct dialling *dials; /* their threads */
     bool reporting;         /* inside poller->report() */
+    bool holds_listeners;   /* counted in server->accepting */
     bool draining;
     bool failed; /* the listeners cannot be used any more */
 };

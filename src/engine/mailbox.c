@@ -45,10 +45,10 @@ struct letter *letter_new(enum letter_kind kind, const void *bytes, size_t size)
 }
 
 /* A counter that is already above zero stays readable: only the first of many letters rings. */
-static void ring(int eventfd)
+void mailbox_ring(const struct mailbox *mailbox)
 {
     uint64_t one = 1;
-    while (write(eventfd, &one, sizeof one) < 0 && errno == EINTR)
+    while (write(mailbox->eventfd, &one, sizeof one) < 0 && errno == EINTR)
         continue;
 }
 
@@ -69,7 +69,7 @@ int mailbox_post(struct mailbox *mailbox, struct letter *letter)
         return fail(PARLEY_FULL, "the worker's mailbox is full (%d letters or %d MiB): try again later",
                     MAILBOX_ROOM, MAILBOX_BYTES >> 20);
     if (first)
-        ring(mailbox->eventfd);
+        mailbox_ring(mailbox);
     return 0;
 }
 

@@ -38,6 +38,8 @@ void mailbox_close(struct mailbox *mailbox);
 struct letter *letter_new(enum letter_kind kind, const void *bytes, size_t size);
 /* Any thread. 0, or PARLEY_FULL (the letter stays the caller's). LETTER_DIALLED is never refused. */
 int mailbox_post(struct mailbox *mailbox, struct letter *letter);
+/* Any thread: wakes the loop, letter or not. */
+void mailbox_ring(const struct mailbox *mailbox);
 /* The loop's thread: takes all letters at once and clears the eventfd; free each with sys.free(). */
 struct letter *mailbox_take(struct mailbox *mailbox);
 

@@ -154,9 +154,7 @@ static int apply(const struct setting *setting, const char *value, struct option
     case MODEL: return model_parse(place, value);
     case FRAMING: options->framing_given = true; return framing_parse(place, value);
     case SWITCH: return set_switch(setting->name, value, place);
-    case FAMILY:
-        options->socket.only_ipv6 = strcmp(value, "6") == 0;
-        return set_family(value, place);
+    case FAMILY: options->socket.only_ipv6 = strcmp(value, "6") == 0; return set_family(value, place);
     case LOG: return set_log(value, place);
     case TEXT: return set_text(setting, value, place);
     case TIME:

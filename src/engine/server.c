@@ -42,24 +42,11 @@ static char *copy_text(const char *text, size_t size)
     return copy;
 }
 
-static void bound_close(struct bound *bound, unsigned copies)
-{
-    sys.close(bound->fd);
-    for (unsigned i = 0; bound->copies && i < copies; i++)
-        if (bound->copies[i] >= 0)
-            sys.close(bound->copies[i]);
-    sys.free(bound->copies);
-    if (bound->unlink_path)
-        unlink(bound->unlink_path);
-    sys.free(bound->unlink_path);
-}
-
 void parley_server_free(parley_server *server)
 {
     if (!server)
         return;
-    for (size_t i = 0; i < server->bound_count; i++)
-        bound_close(&server->bounds[i], server->worker_total - 1);
+    server_free_listeners(server);
     for (size_t i = 0; i < server->dial_count; i++)
         sys.free(server->dials[i]);
     if (server->wake >= 0)
@@ -67,7 +54,6 @@ void parley_server_free(parley_server *server)
     if (server->shared && server->shared != MAP_FAILED)
         munmap(server->shared, sizeof *server->shared);
     pthread_mutex_destroy(&server->lock);
-    sys.free(server->bounds);
     sys.free(server->dials);
     sys.free(server->watches);
     sys.free(server);
@@ -100,98 +86,6 @@ void parley_on_progress(parley_server *server, void (*progress)(parley_server *s
 static void *grown(void *array, size_t count, size_t size)
 {
     return sys.realloc(array, (count + 1) * size);
-}
-
-/* ---- listening ---- */
-
-/* The path of a socket file that is ours to remove at the end. */
-static char *path_made(const struct address *address)
-{
-    const struct sockaddr_un *local = (const struct sockaddr_un *)&address->storage;
-    if (local->sun_family != AF_UNIX || local->sun_path[0] == '\0')
-        return NULL;
-    return copy_text(local->sun_path, strnlen(local->sun_path, sizeof local->sun_path));
-}
-
-static int listen_on(parley_server *server, const struct address *wanted)
-{
-    struct bound *bounds = grown(server->bounds, server->bound_count, sizeof *bounds);
-    if (!bounds)
-        return fail(PARLEY_RESOURCE, "no memory for a listener");
-    server->bounds = bounds;
-    int fd = socket_listen(wanted, &server->options.socket);
-    if (fd < 0)
-        return fd;
-    struct bound *bound = &bounds[server->bound_count++];
-    *bound = (struct bound){.fd = fd, .address = {.length = sizeof bound->address.storage}};
-    getsockname(fd, (struct sockaddr *)&bound->address.storage, &bound->address.length);
-    address_text((struct sockaddr *)&bound->address.storage, bound->address.length, bound->text);
-    bound->unlink_path = path_made(&bound->address);
-    return 0;
-}
-
-/* A family this machine lacks: not a failure while another address of the name works. */
-static bool is_missing_family(const struct address *address, int status)
-{
-    return status < 0 && address->storage.ss_family == AF_INET6 &&
-           (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL);
-}
-
-int parley_listen(parley_server *server, const char *address)
-{
-    struct endpoint endpoint;
-    struct address_list list = {0};
-    int status = endpoint_parse(&endpoint, address);
-    if (status == 0)
-        status = resolve(&endpoint, server->options.family, true, &list);
-    size_t before = server->bound_count, skipped = 0;
-    for (size_t i = 0; status == 0 && i < list.count; i++) {
-        status = listen_on(server, &list.items[i]);
-        if (is_missing_family(&list.items[i], status) && ++skipped < list.count)
-            status = 0;
-    }
-    if (status == 0 && server->bound_count == before && skipped)
-        status = PARLEY_NETWORK;
-    address_list_free(&list);
-    return status;
-}
-
-int server_open_copies(parley_server *server)
-{
-    if (!server->options.socket.reuseport || server->worker_total < 2)
-        return 0;
-    for (size_t i = 0; i < server->bound_count; i++) {
-        struct bound *bound = &server->bounds[i];
-        if (bound->address.storage.ss_family == AF_UNIX)
-            continue;
-        bound->copies = sys.calloc(server->worker_total - 1, sizeof *bound->copies);
-        if (!bound->copies)
-            return fail(PARLEY_RESOURCE, "no memory for the listeners of each worker");
-        memset(bound->copies, -1, (server->worker_total - 1) * sizeof *bound->copies);
-        for (unsigned copy = 0; copy < server->worker_total - 1; copy++) {
-            bound->copies[copy] = socket_listen(&bound->address, &server->options.socket);
-            if (bound->copies[copy] < 0)
-                return bound->copies[copy];
-        }
-    }
-    return 0;
-}
-
-size_t parley_listeners(const parley_server *server)
-{
-    return server->bound_count;
-}
-
-const char *parley_listener_address(const parley_server *server, size_t index)
-{
-    return index < server->bound_count ? server->bounds[index].text : "";
-}
-
-int parley_listener_port(const parley_server *server, size_t index)
-{
-    return index < server->bound_count
-               ? address_port((struct sockaddr *)&server->bounds[index].address.storage)
-               : 0;
 }
 
 /* ---- dialling ---- */

@@ -30,12 +30,14 @@ struct bound {
     struct address address;
     char text[ADDRESS_TEXT];
     int fd;
-    char *unlink_path; /* of a unix socket we made */
-    int *copies;       /* reuseport: further sockets, worker 1 and up */
+    dev_t device; /* of the socket file we made, */
+    ino_t inode;  /* 0: none */
+    int *copies;  /* reuseport: further sockets, worker 1 and up */
 };
 
 /* What all workers see, processes too: one shared page. */
 struct shared {
+    atomic_bool stopping; /* parley_stop(), from any process */
     struct log_counts log;
     atomic_int failed; /* a parley_status, with its sentence: */
     char failure[512];
@@ -63,11 +65,13 @@ struct parley_server {
     pthread_mutex_t lock; /* workers, next_index, and each worker's loop pointer */
     struct worker *workers;
     unsigned next_index;
-    atomic_uint clients;   /* workers that serve one client each */
-    unsigned worker_total; /* workers that serve the listeners */
-    struct log log;        /* the supervisor's */
-    int wake;              /* eventfd: stop, a thread ended, a signal */
-    atomic_bool stopping;
+    uint64_t born;           /* workers ever */
+    bool restarted;          /* a worker that cannot start is no longer a reason to stop */
+    atomic_uint accepting;   /* loops of this process that hold the listeners */
+    atomic_uint clients;     /* workers that serve one client each */
+    unsigned worker_total;   /* workers that serve the listeners */
+    struct log log;          /* the supervisor's */
+    int wake;                /* eventfd: stop, a thread ended, a signal */
     atomic_int signals_seen; /* TERM and INT */
     atomic_int last_signal;
     void (*progress)(parley_server *server, const char *sentence);
@@ -78,6 +82,10 @@ struct parley_server {
 int server_failed(parley_server *server, int status);
 /* Wakes the supervisor. Async-signal-safe. */
 void server_wake(const parley_server *server);
+/* Closes this process's listening descriptors; idempotent. */
+void server_close_listeners(parley_server *server);
+/* Frees what was bound, and removes the socket files that are still ours. */
+void server_free_listeners(parley_server *server);
 /* A listening socket per worker beyond the first, for reuseport: 0 or a parley_status. */
 int server_open_copies(parley_server *server);
 

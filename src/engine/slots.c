@@ -8,7 +8,8 @@ static int grow(struct slots *slots)
     if (!items)
         return -1;
     for (uint32_t i = slots->room; i < room; i++)
-        items[i] = (struct slot){.generation = 1, .next_free = i + 1 < room ? i + 1 : NO_SLOT};
+        items[i] =
+            (struct slot){.generation = slots->first_generation, .next_free = i + 1 < room ? i + 1 : NO_SLOT};
     slots->free = slots->room;
     slots->items = items;
     slots->room = room;

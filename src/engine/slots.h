@@ -13,6 +13,7 @@ struct slot {
 struct slots {
     struct slot *items;
     uint32_t room, free;
+    uint32_t first_generation;
 };
 
 enum { NO_SLOT = UINT32_MAX, MOST_SLOTS = 1 << 20, GENERATIONS = 0xffffff };

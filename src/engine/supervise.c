@@ -3,9 +3,9 @@
 #include "engine/error.h"
 #include "engine/loop.h"
 #include "engine/server.h"
+#include "engine/signals.h"
 #include "engine/sys.h"
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -28,12 +28,6 @@ struct supervision {
     bool aborted;
 };
 
-/* Signals name no server: they mean the one whose parley_run() installed them last. */
-static parley_server *signalled;
-
-static const int caught[] = {SIGTERM, SIGINT, SIGCHLD, SIGURG};
-enum { CAUGHT = sizeof caught / sizeof *caught };
-
 void server_wake(const parley_server *server)
 {
     uint64_t one = 1;
@@ -45,7 +39,7 @@ void server_wake(const parley_server *server)
 
 void parley_stop(parley_server *server)
 {
-    atomic_store(&server->stopping, true);
+    atomic_store(&server->shared->stopping, true);
     server_wake(server);
 }
 
@@ -54,59 +48,8 @@ int server_failed(parley_server *server, int status)
     int none = PARLEY_OK;
     if (atomic_compare_exchange_strong(&server->shared->failed, &none, status))
         snprintf(server->shared->failure, sizeof server->shared->failure, "%s", parley_error());
-    return status;
-}
-
-/* ---- signals ---- */
-
-static void on_signal(int signal)
-{
-    parley_server *server = signalled;
-    if (!server)
-        return;
-    if (signal != SIGCHLD) {
-        atomic_fetch_add(&server->signals_seen, 1);
-        atomic_store(&server->last_signal, signal);
-    }
     server_wake(server);
-}
-
-/* SIGURG carries nothing: its arrival ends the system call a worker sleeps in. Its default is to be ignored,
- * so nobody else misses it. */
-static void on_interrupt(int signal)
-{
-    (void)signal;
-}
-
-static bool is_needed(const parley_server *server, int signal)
-{
-    return signal == SIGURG || signal == SIGCHLD || server->options.signals;
-}
-
-static void take_signals(parley_server *server, struct sigaction *before)
-{
-    sigset_t mine;
-    sigemptyset(&mine);
-    signalled = server;
-    for (int i = 0; i < CAUGHT; i++) {
-        struct sigaction action = {.sa_handler = caught[i] == SIGURG ? on_interrupt : on_signal};
-        if (caught[i] != SIGURG)
-            action.sa_flags = SA_RESTART;
-        if (!is_needed(server, caught[i]))
-            continue;
-        sigaction(caught[i], &action, &before[i]);
-        sigaddset(&mine, caught[i]);
-    }
-    /* Whoever started us may have left them blocked. */
-    pthread_sigmask(SIG_UNBLOCK, &mine, NULL);
-}
-
-static void give_back_signals(const parley_server *server, const struct sigaction *before)
-{
-    for (int i = 0; i < CAUGHT; i++)
-        if (is_needed(server, caught[i]))
-            sigaction(caught[i], &before[i], NULL);
-    signalled = NULL;
+    return status;
 }
 
 /* ---- what has ended ---- */
@@ -139,40 +82,75 @@ static void plan_restart(struct supervision *supervision, const struct worker *w
         supervision->restart_delay *= 2;
 }
 
-/* Whether the worker has ended: reaps it, and says so. */
-static bool reap(struct supervision *supervision, struct worker *worker)
+static struct worker **place_of(parley_server *server, pid_t pid)
 {
-    int how = 0;
-    if (!worker->is_process) {
-        if (!atomic_load(&worker->ended))
-            return false;
+    struct worker **place = &server->workers;
+    while (*place && !((*place)->is_process && (*place)->pid == pid))
+        place = &(*place)->next;
+    return *place ? place : NULL;
+}
+
+/* A process that has ended and is ours: 0 if there is none. Looks before it reaps, since children of the host
+ * program are not ours to reap. */
+static pid_t next_ended(parley_server *server)
+{
+    siginfo_t info = {.si_pid = 0};
+    if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0)
+        return 0;
+    if (place_of(server, info.si_pid))
+        return info.si_pid;
+    /* The host's child stands in front of ours: ask for each of ours. */
+    for (struct worker *worker = server->workers; worker; worker = worker->next) {
+        info.si_pid = 0;
+        if (worker->is_process && waitid(P_PID, (id_t)worker->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+            info.si_pid)
+            return worker->pid;
+    }
+    return 0;
+}
+
+static void reap_processes(struct supervision *supervision)
+{
+    parley_server *server = supervision->server;
+    for (pid_t pid; (pid = next_ended(server)) > 0;) {
+        struct worker **place = place_of(server, pid);
+        int how = 0;
+        while (waitpid(pid, &how, 0) < 0 && errno == EINTR)
+            continue;
+        say_reaped(supervision, *place, how);
+        if (serves_listeners(*place) && !supervision->stop_at && !atomic_load(&server->shared->failed))
+            plan_restart(supervision, *place);
+        worker_forget(server, place);
+    }
+}
+
+static void join_threads(struct supervision *supervision)
+{
+    parley_server *server = supervision->server;
+    for (struct worker **place = &server->workers; *place;) {
+        struct worker *worker = *place;
+        if (worker->is_process || !atomic_load(&worker->ended)) {
+            place = &worker->next;
+            continue;
+        }
         pthread_join(worker->thread, NULL);
         if (!serves_listeners(worker))
-            log_line(&supervision->server->log, LOG_DETAIL, NULL,
-                     "thread of worker %u has ended and is joined", worker->index);
-        return true;
+            log_line(&server->log, LOG_DETAIL, NULL, "thread of worker %u has ended and is joined",
+                     worker->index);
+        worker_forget(server, place);
     }
-    pid_t pid = waitpid(worker->pid, &how, WNOHANG);
-    if (pid == 0 || (pid < 0 && errno == EINTR))
-        return false;
-    if (pid > 0)
-        say_reaped(supervision, worker, how);
-    if (serves_listeners(worker) && !supervision->stop_at &&
-        !atomic_load(&supervision->server->shared->failed))
-        plan_restart(supervision, worker);
-    return true;
 }
 
 static void reap_all(struct supervision *supervision)
 {
     parley_server *server = supervision->server;
     pthread_mutex_lock(&server->lock);
-    for (struct worker **place = &server->workers; *place;) {
-        if (reap(supervision, *place))
-            worker_forget(server, place);
-        else
-            place = &(*place)->next;
-    }
+    unsigned before = atomic_load(&server->clients);
+    if (server->options.model.placement->processes)
+        reap_processes(supervision);
+    join_threads(supervision);
+    if (server->options.connections > 0 && atomic_load(&server->clients) < before)
+        workers_look_again(server);
     pthread_mutex_unlock(&server->lock);
 }
 
@@ -183,6 +161,7 @@ static void restart_missing(struct supervision *supervision)
         return;
     log_line(&server->log, LOG_FAULT, NULL, "starting %u worker%s again", supervision->missing,
              supervision->missing == 1 ? "" : "s");
+    server->restarted = true;
     while (supervision->missing > 0 && worker_start_process(server, -1, NULL) == 0)
         supervision->missing--;
     if (supervision->missing > 0) {
@@ -199,6 +178,8 @@ static void begin_stop(struct supervision *supervision)
     supervision->stop_at = sys.now();
     supervision->kick = FIRST_KICK;
     supervision->missing = 0;
+    if (atomic_load(&server->accepting) == 0)
+        server_close_listeners(server); /* the workers, processes, have their own copies */
     log_line(&server->log, LOG_SERVER, NULL, "stopping: no more clients; those here have %g s to finish",
              (double)server->options.drain / 1000);
 }
@@ -251,8 +232,8 @@ static void supervise(struct supervision *supervision)
         reap_all(supervision);
         bool failed = atomic_load(&server->shared->failed) && server->bound_count > 0;
         if (atomic_load(&server->signals_seen) > 0 || failed)
-            atomic_store(&server->stopping, true);
-        if (atomic_load(&server->stopping) && !supervision->stop_at)
+            atomic_store(&server->shared->stopping, true);
+        if (atomic_load(&server->shared->stopping) && !supervision->stop_at)
             begin_stop(supervision);
         if (supervision->stop_at)
             watch_stop(supervision);
@@ -303,13 +284,13 @@ static int verdict(const struct supervision *supervision)
 int parley_run(parley_server *server)
 {
     struct supervision supervision = {.server = server, .restart_delay = FIRST_RESTART};
-    struct sigaction before[CAUGHT];
+    sigset_t mask;
     int status = server_check(server);
     if (status < 0)
         return status;
     log_open(&server->log, server->options.log, server->options.verbosity);
     log_share(&server->log, &server->shared->log);
-    take_signals(server, before);
+    signals_take(server, &mask);
     status = start_workers(server);
     if (status == 0) {
         say_started(server, &server->log);
@@ -320,7 +301,7 @@ int parley_run(parley_server *server)
             log_line(&server->log, LOG_SERVER, NULL, "stopped after %llu connection%s", accepted,
                      accepted == 1 ? "" : "s");
     }
-    give_back_signals(server, before);
+    signals_give_back(server, &mask);
     log_flush(&server->log);
     return status;
 }

@@ -2,18 +2,18 @@
 #include "engine/error.h"
 #include "engine/loop.h"
 #include "engine/server.h"
+#include "engine/signals.h"
 #include "engine/sys.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 /* The loop this thread runs: what a forked child has to leave behind. */
 static _Thread_local struct loop *this_loop;
-/* The worker this process was forked for: its SIGTERM means this one. */
-static struct worker *this_process;
 
 enum { THREAD_STACK = 256 << 10, MOST_WORKERS = 1 << 20 };
 
@@ -78,7 +78,7 @@ int worker_run(struct worker *worker)
     }
     if (status < 0) {
         log_line(&loop.log, LOG_FAULT, NULL, "worker %u: %s", worker->index, parley_error());
-        if (!is_own_client(worker))
+        if (!is_own_client(worker) && !worker->server->restarted)
             server_failed(worker->server, status);
     }
     loop_close(&loop);
@@ -87,21 +87,27 @@ int worker_run(struct worker *worker)
 
 /* ---- starting ---- */
 
-/* The lowest index no worker has; those below worker_total are for workers that serve the listeners. */
+static bool is_taken(const struct parley_server *server, unsigned index)
+{
+    const struct worker *worker = server->workers;
+    while (worker && worker->index != index)
+        worker = worker->next;
+    return worker != NULL;
+}
+
+/* An index no worker has; those below worker_total are for workers that serve the listeners. */
 static unsigned next_index(struct parley_server *server, bool own_client)
 {
-    if (own_client) {
-        if (++server->next_index >= MOST_WORKERS || server->next_index < server->worker_total)
-            server->next_index = server->worker_total;
-        return server->next_index;
-    }
-    for (unsigned index = 0;; index++) {
-        struct worker *worker = server->workers;
-        while (worker && worker->index != index)
-            worker = worker->next;
-        if (!worker)
-            return index;
-    }
+    unsigned index = own_client ? server->next_index : 0;
+    do {
+        if (own_client && (++index >= MOST_WORKERS || index < server->worker_total))
+            index = server->worker_total;
+        else if (!own_client && is_taken(server, index))
+            index++;
+    } while (is_taken(server, index));
+    if (own_client)
+        server->next_index = index;
+    return index;
 }
 
 /* Makes a worker and lists it; under server->lock. */
@@ -114,13 +120,16 @@ static struct worker *worker_new(struct parley_server *server, int fd, const str
     worker->server = server;
     worker->fd = fd;
     worker->is_process = is_process;
+    atomic_store(&worker->cancel, -1);
     worker->started_at = sys.now();
     worker->index = next_index(server, fd >= 0);
+    worker->generation = (uint32_t)(server->born++ / MOST_WORKERS % GENERATIONS) + 1;
     if (peer)
         memcpy(&worker->peer.storage, peer, sizeof worker->peer.storage);
     worker->next = server->workers;
     server->workers = worker;
     atomic_fetch_add(&server->clients, is_own_client(worker));
+    atomic_fetch_add(&server->accepting, !is_own_client(worker) && !is_process);
     return worker;
 }
 
@@ -172,39 +181,13 @@ int worker_start_thread(struct parley_server *server, int fd, const struct socka
 
 /* ---- processes ---- */
 
-static void told_to_stop(int signal)
-{
-    (void)signal;
-    atomic_store(&this_process->stop, WORKER_DRAINS);
-}
-
-/* A child answers its supervisor alone: SIGINT from the terminal reaches the whole group, and is the
- * supervisor's to turn into a drain. */
-static void child_signals(void)
-{
-    struct sigaction stop = {.sa_handler = told_to_stop}, ignore = {.sa_handler = SIG_IGN},
-                     usual = {.sa_handler = SIG_DFL};
-    sigset_t none;
-    sigaction(SIGTERM, &stop, NULL);
-    sigaction(SIGINT, &ignore, NULL);
-    sigaction(SIGCHLD, &usual, NULL);
-    sigemptyset(&none);
-    pthread_sigmask(SIG_SETMASK, &none, NULL);
-}
-
-static void close_listeners(const struct parley_server *server)
-{
-    for (size_t i = 0; i < server->bound_count; i++)
-        sys.close(server->bounds[i].fd);
-}
-
 static void child_main(struct worker *worker, pid_t supervisor)
 {
     struct loop *parent = this_loop;
-    this_process = worker;
     this_loop = NULL;
-    child_signals();
-    /* A supervisor that was killed must not leave workers behind that nobody can stop. */
+    signals_of_worker(&worker->stop, WORKER_DRAINS);
+    /* A supervisor that was killed must not leave workers behind that nobody can stop. The signal comes when
+     * the thread that forked ends: the acceptor's, whose end is a stop anyway. */
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != supervisor)
         _exit(0);
@@ -214,7 +197,9 @@ static void child_main(struct worker *worker, pid_t supervisor)
     if (parent)
         loop_forget(parent);
     if (is_own_client(worker))
-        close_listeners(worker->server);
+        server_close_listeners(worker->server);
+    else
+        atomic_store(&worker->server->accepting, 1);
     int status = worker_run(worker);
     fflush(stdout);
     fflush(stderr);
@@ -242,6 +227,17 @@ int worker_start_process(struct parley_server *server, int fd, const struct sock
     return pid > 0 ? 0 : -1;
 }
 
+void workers_look_again(struct parley_server *server)
+{
+    for (struct worker *worker = server->workers; worker; worker = worker->next)
+        if (worker->loop && !is_own_client(worker)) {
+            if (worker->loop->poller->deaf)
+                pthread_kill(worker->thread, SIGURG);
+            else
+                mailbox_ring(&worker->loop->mailbox);
+        }
+}
+
 void worker_interrupt(struct worker *worker, enum worker_stop stop)
 {
     if (worker->is_process) {
@@ -249,6 +245,9 @@ void worker_interrupt(struct worker *worker, enum worker_stop stop)
         return;
     }
     atomic_store(&worker->stop, stop);
+    int cancel = atomic_load(&worker->cancel);
+    if (cancel >= 0)
+        eventfd_write(cancel, 1); /* a blocking dial sleeps on it */
     if (!atomic_load(&worker->ended))
         pthread_kill(worker->thread, SIGURG);
 }

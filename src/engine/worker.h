@@ -15,7 +15,9 @@ enum worker_stop { WORKER_RUNS, WORKER_DRAINS, WORKER_ABORT };
 struct worker {
     struct worker *next; /* server->workers */
     struct parley_server *server;
-    unsigned index; /* unique among the server's workers: part of every parley_id */
+    uint32_t generation; /* its first connections': an index comes back, an id does not */
+    atomic_int cancel;   /* eventfd that ends its dials, or -1; closed under server->lock */
+    unsigned index;      /* unique among the server's workers: part of every parley_id */
     bool is_process;
     int fd;              /* the one connection it was given; -1: it serves the listeners */
     struct address peer; /* of that connection */
@@ -43,6 +45,9 @@ int worker_run(struct worker *worker);
 
 /* Takes a worker that has ended, or never began, out of the server's list; under server->lock. */
 void worker_forget(struct parley_server *server, struct worker **place);
+
+/* A client's worker has ended: acceptors at their limit look whether there is room; under server->lock. */
+void workers_look_again(struct parley_server *server);
 
 /* Tells a worker to drain or to abort: sets its flag and interrupts the call it sleeps in. Repeated by the
  * supervisor until the worker has ended, since an interrupt can come just before the call. */

@@ -21,7 +21,7 @@ static parley_conn *owner(size_t index)
 static int prepare(void **state)
 {
     (void)state;
-    slots = (struct slots){.free = NO_SLOT};
+    slots = (struct slots){.free = NO_SLOT, .first_generation = 1};
     return 0;
 }
 

@@ -1,0 +1,18 @@
+/* What parley_run() catches while it runs. */
+#ifndef ENGINE_SIGNALS_H
+#define ENGINE_SIGNALS_H
+
+#include <parley.h>
+#include <signal.h>
+
+/* Dispositions belong to the process, and several servers may run in it: the first one installs, the last one
+ * restores. `mask` receives the calling thread's, from which what we need is unblocked. */
+void signals_take(parley_server *server, sigset_t *mask);
+void signals_give_back(parley_server *server, const sigset_t *mask);
+
+/* In a worker process: SIGTERM sets `*stop` to `value`, and from then on the call it sleeps in is interrupted
+ * over and over, since the supervisor may be gone; SIGINT, which a terminal sends to the whole group, is the
+ * supervisor's. */
+void signals_of_worker(_Atomic int *stop, int value);
+
+#endif
