@@ -95,7 +95,7 @@ enum {
 /* The callbacks of a service. Fill it with PARLEY_HANDLER(...), which sets `size`. Any callback may
  * be NULL. All callbacks of one connection run in one worker, one after another, never nested: no
  * call you make from a callback runs another callback of that connection before yours returns.
- * The structure must outlive the server; the engine does not copy it. */
+ * The server copies the structure; what it points to must outlive the server. */
 typedef struct parley_handler {
     size_t size;         /* sizeof(parley_handler): lets the library grow without breaking you */
     const char *name;    /* for logs */
@@ -114,8 +114,9 @@ typedef struct parley_handler {
     void (*ended)(parley_conn *conn);
     /* The time set by parley_set_timer() has come. */
     void (*timed)(parley_conn *conn);
-    /* The connection has ended. Called exactly once, last, and never inside a call of yours. If it
-     * was dialled and never established this is the only callback, with PARLEY_UNREACHED. */
+    /* The connection has ended. Called exactly once, last, and never inside a call of yours (unless its
+     * process is killed: by a second signal, or by the system). If it was dialled and never established
+     * this is the only callback, with PARLEY_UNREACHED. */
     void (*closed)(parley_conn *conn, parley_reason reason);
 } parley_handler;
 
@@ -127,16 +128,18 @@ typedef struct parley_handler {
 
 /* Serves `handler` on `address` until SIGTERM or SIGINT has drained it: parley_server_new(),
  * parley_set("signals", "on"), parley_set("model", model) unless NULL, parley_listen(), parley_run().
- * Failures are written to stderr in one line. Returns the process's exit code: 0, 1 or 2. */
+ * Failures are written to stderr in one line. Returns the process's exit code, as parley_exit_code(). */
 PARLEY_API int parley_serve(const parley_handler *handler, const char *address, const char *model);
 
-/* A server that will run `handler`. NULL without memory. Free it with parley_server_free(). */
+/* A server that will run `handler`, once. NULL on failure, with parley_error(): no memory, a wrong framing, a
+ * handler without its size. Free it with parley_server_free(). */
 PARLEY_API parley_server *parley_server_new(const parley_handler *handler);
 
 /* Closes the listeners and frees everything. Not while parley_run() runs. NULL is allowed. */
 PARLEY_API void parley_server_free(parley_server *server);
 
-/* Sets an option by its name; all before parley_listen() and parley_run(). Times take a unit
+/* Sets an option by its name, before parley_run(); what concerns listeners (backlog, nodelay, keepalive,
+ * buffers, reuseport, family) before parley_listen(). Times take a unit
  * ("30s", "500ms"; a bare number is seconds, 0 is none), sizes take KiB, MiB, GiB, switches take on
  * and off. An unknown name or a bad value is PARLEY_USAGE, with the sentence that says what is right.
  *
@@ -156,8 +159,9 @@ PARLEY_API void parley_server_free(parley_server *server);
  *   idle        closes a connection without a byte either way for so long                       (0)
  *   life        closes a connection so long after it was established                            (0)
  *   write-timeout  cuts a peer that takes no byte of what is queued for so long               (60s)
- *   linger      after the last byte, waits so long for the peer to finish too                  (2s)
- *   drain       at the stop, lets connections finish for so long                              (10s)
+ *   linger      after the last byte, waits so long for the peer to finish too; longer while the peer
+ *               still takes bytes; 0 does not wait                                             (2s)
+ *   drain       at the stop, lets connections finish for so long; 0 cuts them                 (10s)
  *   high-water  queued bytes above which a connection's reading pauses                     (256KiB)
  *   queue-max   queued bytes above which a connection is cut, PARLEY_OVERFLOW               (64MiB)
  *   connections most connections at once per worker; above it, accepting pauses          (0: any)
@@ -166,7 +170,8 @@ PARLEY_API void parley_server_free(parley_server *server);
  *   signals     handle SIGTERM and SIGINT: the first drains, the second aborts                (off)
  *   log         off, text or json: one line per event on stderr                               (off)
  *   verbosity   0 failures only, 1 comings and goings, 2 everything                             (1)
- *   explain     narrates each system call of a connection's life on stderr                    (off) */
+ *   explain     narrates each system call of a connection's life on stderr, for the whole process and
+ *               from now on                                                                   (off) */
 PARLEY_API int parley_set(parley_server *server, const char *option, const char *value);
 
 /* A pointer of yours, for parley_user(). Not touched by the engine; each process has its copy. */
@@ -217,7 +222,8 @@ PARLEY_API void parley_watch_pause(parley_server *server, int descriptor, bool p
  * order, however slowly the peer reads. Above "high-water" the connection's own reading pauses, so a
  * naive echo is safe; a client that sends much before it reads raises "high-water", or waits for
  * `drained` itself, lest both sides wait for the other to read. PARLEY_FULL above "queue-max" (the connection
- * is then cut, PARLEY_OVERFLOW), PARLEY_STALE after parley_finish() or the end. */
+ * is then cut, PARLEY_OVERFLOW), PARLEY_STALE after parley_finish(),
+ * parley_half_close() or the end. */
 PARLEY_API int parley_send(parley_conn *conn, const void *bytes, size_t size);
 
 /* The same for text, as printf(3). Up to 4 KiB once formatted; longer is PARLEY_USAGE. */
@@ -260,7 +266,7 @@ PARLEY_API uint64_t parley_bytes_received(const parley_conn *conn);
 PARLEY_API uint64_t parley_bytes_sent(const parley_conn *conn);
 /* "finished", "reset by the peer", …; a constant. */
 PARLEY_API const char *parley_reason_text(parley_reason reason);
-/* For PARLEY_RESET, PARLEY_FAILED and PARLEY_UNREACHED: the call, the address and the reason; else "". */
+/* For PARLEY_RESET, PARLEY_FAILED and PARLEY_UNREACHED: the call and the reason; else "". */
 PARLEY_API const char *parley_failure(const parley_conn *conn);
 
 /* One log line about this connection, if the log is on: "127.0.0.1:40000 TEXT". Control bytes are

@@ -52,7 +52,7 @@ struct parley_conn {
     bool is_dirty : 1;
     bool is_again : 1; /* epoll's: listed to be read again */
     bool readable : 1; /* epoll's: the edge has been seen, not yet drained */
-    bool hung_up : 1;  /* epoll's: RDHUP or HUP seen: read to the end */
+    bool hung_up : 1;  /* epoll's, poll's: RDHUP or HUP seen: read to the end */
     bool urgent : 1;   /* epoll's: the peer sends urgent bytes, at which recv stops short */
     bool blocked : 1;  /* send said EAGAIN: wait for room */
     bool starved : 1;  /* ... or the kernel had no memory: try again soon, nothing will tell */

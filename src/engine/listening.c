@@ -59,6 +59,15 @@ static bool is_missing_family(const struct address *address, int status)
            (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL);
 }
 
+static void unbind_after(parley_server *server, size_t count)
+{
+    while (server->bound_count > count) {
+        struct bound *bound = &server->bounds[--server->bound_count];
+        sys.close(bound->fd);
+        remove_file(bound);
+    }
+}
+
 int parley_listen(parley_server *server, const char *address)
 {
     struct endpoint endpoint;
@@ -72,8 +81,8 @@ int parley_listen(parley_server *server, const char *address)
         if (is_missing_family(&list.items[i], status) && ++skipped < list.count)
             status = 0;
     }
-    if (status == 0 && server->bound_count == before && skipped)
-        status = PARLEY_NETWORK;
+    if (status < 0)
+        unbind_after(server, before); /* all of a name's addresses, or none */
     address_list_free(&list);
     return status;
 }

@@ -155,6 +155,13 @@ static unsigned least(unsigned one, unsigned other)
     return one == 0 ? other : other == 0 || one < other ? one : other;
 }
 
+/* What one receive brings may all come back as answers: it fits between the marks. */
+static size_t receive_size(const struct options *options)
+{
+    size_t room = options->queue_max - options->high_water;
+    return room < RECEIVE_BUFFER ? room : RECEIVE_BUFFER;
+}
+
 int loop_open(struct loop *loop, struct worker *worker)
 {
     struct parley_server *server = worker->server;
@@ -168,7 +175,7 @@ int loop_open(struct loop *loop, struct worker *worker)
                           .drain_timer.kind = TIMER_DRAIN,
                           .reserve = -1,
                           .cancel = -1,
-                          .buffer_size = RECEIVE_BUFFER};
+                          .buffer_size = receive_size(&server->options)};
     loop->limit = least(least(model->placement->limit, model->poller->capacity), server->options.connections);
     loop->holds_listeners = worker->fd < 0;
     log_open(&loop->log, server->options.log, server->options.verbosity);

@@ -3,30 +3,51 @@
 #include "engine/explain.h"
 #include "engine/loop.h"
 #include "engine/sys.h"
-#include "net/resolve.h"
+#include "net/address.h"
 #include <errno.h>
 #include <sched.h>
-#include <stdio.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
+
+/* A handler compiled against an older header is shorter: the callbacks it does not know stay empty. */
+static int copy_handler(parley_server *server, const parley_handler *handler)
+{
+    size_t size = handler->size < sizeof server->copy ? handler->size : sizeof server->copy;
+    if (size < offsetof(parley_handler, opened))
+        return fail(PARLEY_USAGE, "the handler's size is %zu: fill it with PARLEY_HANDLER(...)",
+                    handler->size);
+    memcpy(&server->copy, handler, size);
+    server->handler = &server->copy;
+    return framing_parse(&server->options.framing, handler->framing);
+}
+
+/* What the processes of the server share, and what wakes its supervisor. */
+static int make_shared(parley_server *server)
+{
+    server->wake = sys.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (server->wake < 0)
+        return fail_call("eventfd", NULL, errno);
+    void *page =
+        mmap(NULL, sizeof *server->shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED)
+        return fail_call("mmap", NULL, errno);
+    server->shared = page;
+    return 0;
+}
 
 parley_server *parley_server_new(const parley_handler *handler)
 {
     parley_server *server = sys.calloc(1, sizeof *server);
-    if (!server)
+    if (!server) {
+        fail(PARLEY_RESOURCE, "no memory for a server");
         return NULL;
-    server->handler = handler;
+    }
+    server->wake = -1;
     options_default(&server->options);
     pthread_mutex_init(&server->lock, NULL);
-    server->wake = sys.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    /* Anonymous and shared: worker processes count in it too. */
-    server->shared =
-        mmap(NULL, sizeof *server->shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (server->wake >= 0 && server->shared != MAP_FAILED &&
-        framing_parse(&server->options.framing, handler->framing) == 0)
+    if (copy_handler(server, handler) == 0 && make_shared(server) == 0)
         return server;
     parley_server_free(server);
     return NULL;
@@ -51,7 +72,7 @@ void parley_server_free(parley_server *server)
         sys.free(server->dials[i]);
     if (server->wake >= 0)
         sys.close(server->wake);
-    if (server->shared && server->shared != MAP_FAILED)
+    if (server->shared)
         munmap(server->shared, sizeof *server->shared);
     pthread_mutex_destroy(&server->lock);
     sys.free(server->dials);
@@ -152,6 +173,19 @@ static int check_needs(const parley_server *server)
     return 0;
 }
 
+/* One receive is answered whole before reading pauses, so there must be room for it between the marks. */
+static int check_marks(const struct options *options)
+{
+    if (options->high_water == 0)
+        return fail(PARLEY_USAGE, "high-water 0 would never let a connection read: at least 1");
+    if (options->queue_max < options->high_water || options->queue_max - options->high_water < LEAST_RECEIVE)
+        return fail(PARLEY_USAGE,
+                    "queue-max (%zu) must be at least high-water (%zu) and %d KiB, or connections are cut "
+                    "before their reading pauses",
+                    options->queue_max, options->high_water, LEAST_RECEIVE >> 10);
+    return 0;
+}
+
 int server_check(const parley_server *server)
 {
     const struct model *model = &server->options.model;
@@ -160,6 +194,10 @@ int server_check(const parley_server *server)
         return status;
     if (server->bound_count == 0 && server->dial_count == 0)
         return fail(PARLEY_USAGE, "nothing to run: no address to listen on, and none to dial");
+    if (server->dial_count > 1 && (model->placement->limit == 1 || model->poller->capacity == 1))
+        return refuse_model(server,
+                            "it dials several connections, which must be open at the same time (choose "
+                            "prethread+epoll)");
     if (server->watch_count > 0 && model->poller->deaf)
         return refuse_model(
             server, "it must watch another descriptor beside its connections, and a worker blocked in "
@@ -169,11 +207,7 @@ int server_check(const parley_server *server)
         return refuse_model(
             server, "dialled connections and watched descriptors belong to one worker of this process "
                     "(choose iterative or prethread)");
-    if (server->options.high_water > server->options.queue_max)
-        return fail(PARLEY_USAGE,
-                    "high-water (%zu) is above queue-max (%zu): reading would never pause before the cut",
-                    server->options.high_water, server->options.queue_max);
-    return 0;
+    return check_marks(&server->options);
 }
 
 /* ---- calls from other threads ---- */

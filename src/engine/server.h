@@ -51,7 +51,8 @@ struct user_watch {
 };
 
 struct parley_server {
-    const parley_handler *handler;
+    const parley_handler *handler; /* `copy` */
+    parley_handler copy;
     void *user;
     struct options options;
     struct bound *bounds;
@@ -91,6 +92,9 @@ int server_open_copies(parley_server *server);
 
 int option_set(struct options *options, const char *name, const char *value);
 void options_default(struct options *options);
+/* The least a receive must be able to bring: a buffer of the ring. */
+enum { LEAST_RECEIVE = 16 << 10 };
+
 /* Refuses pairs that cannot be correct, with the sentence that explains. */
 int server_check(const parley_server *server);
 /* How many workers serve the listeners. */

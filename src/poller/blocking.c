@@ -17,7 +17,9 @@ struct blocking_state {
     int fd;
     ssize_t size;
     int error;
-    int64_t receive_timeout, send_timeout; /* what the kernel was told for this connection; 0: for ever */
+    unsigned turn;
+    const parley_conn *told;               /* the connection for which the kernel was told */
+    int64_t receive_timeout, send_timeout; /* these; 0: for ever, -1: not known any more */
 };
 
 static int open_blocking(struct loop *loop)
@@ -60,9 +62,10 @@ static int64_t send_patience(const struct loop *loop)
 static void update_blocking(struct loop *loop, parley_conn *conn)
 {
     struct blocking_state *state = loop->poller_state;
-    if (!conn->polled) { /* a new connection: nothing has been told yet */
-        state->receive_timeout = state->send_timeout = 0;
-        conn->polled = 1;
+    if (state->told != conn || !conn->polled) {
+        state->told = conn;
+        state->receive_timeout = state->send_timeout = conn->polled ? -1 : 0;
+        conn->polled = 1; /* it has been here before */
     }
     while (conn_has_output(conn)) {
         conn_arm(conn);
@@ -113,37 +116,77 @@ static int sleep_accepting(struct blocking_state *state, struct listener *listen
     return state->outcome != NOTHING;
 }
 
-/* Waits for whichever of several listeners has a client; their descriptors do not block (another worker may
- * be faster). */
-static struct listener *wait_for_one(struct loop *loop, int64_t timeout)
+/* What poll() found: a listener with a client, or a lingering connection with its peer's last bytes. */
+struct found {
+    struct listener *listener;
+    parley_conn *conn;
+};
+
+enum { MOST_POLLED = 64 };
+
+static nfds_t ask_listeners(struct loop *loop, struct pollfd *fds, struct found *found)
 {
-    struct pollfd fds[64];
-    nfds_t count = loop->listener_count < 64 ? loop->listener_count : 64;
-    for (nfds_t i = 0; i < count; i++) {
-        bool wanted = loop->listeners[i].wanted;
-        fds[i] = (struct pollfd){.fd = wanted ? loop->listeners[i].fd : -1, .events = POLLIN};
+    struct blocking_state *state = loop->poller_state;
+    nfds_t count = 0;
+    state->turn++; /* no listener is always asked first */
+    for (size_t i = 0; i < loop->listener_count && count < MOST_POLLED / 2; i++) {
+        struct listener *listener = &loop->listeners[(i + state->turn) % loop->listener_count];
+        if (!listener->wanted)
+            continue;
+        fds[count] = (struct pollfd){.fd = listener->fd, .events = POLLIN};
+        found[count++] = (struct found){.listener = listener};
     }
-    if (sys.poll(fds, count, timeout > INT32_MAX ? INT32_MAX : (int)timeout) <= 0)
-        return NULL;
-    for (nfds_t i = 0; i < count; i++)
-        if (fds[i].revents)
-            return &loop->listeners[i];
-    return NULL;
+    return count;
+}
+
+static nfds_t ask_lingering(struct loop *loop, struct pollfd *fds, struct found *found, nfds_t count)
+{
+    uint32_t place = 0;
+    for (parley_conn *conn; count < MOST_POLLED && (conn = slots_next(&loop->slots, &place));)
+        if (conn->lingering && conn_wants_input(conn)) {
+            fds[count] = (struct pollfd){.fd = conn->fd, .events = POLLIN};
+            found[count++] = (struct found){.conn = conn};
+        }
+    return count;
+}
+
+/* Several may have something: listeners, and clients that have had their answer and take their time to leave.
+ * The listeners' descriptors do not block where there are several, since another worker may be faster. */
+static struct found wait_for_one(struct loop *loop, int64_t timeout)
+{
+    struct pollfd fds[MOST_POLLED];
+    struct found found[MOST_POLLED];
+    nfds_t count = ask_lingering(loop, fds, found, ask_listeners(loop, fds, found));
+    if (sys.poll(fds, count, timeout > INT32_MAX ? INT32_MAX : (int)timeout) > 0)
+        for (nfds_t i = 0; i < count; i++)
+            if (fds[i].revents)
+                return found[i];
+    return (struct found){NULL, NULL};
+}
+
+/* The client that is being served. */
+static parley_conn *served(const struct loop *loop)
+{
+    uint32_t place = 0;
+    parley_conn *conn = slots_next(&loop->slots, &place);
+    while (conn && conn->lingering)
+        conn = slots_next(&loop->slots, &place);
+    return conn;
 }
 
 static int sleep_blocking(struct loop *loop, int64_t timeout)
 {
     struct blocking_state *state = loop->poller_state;
-    uint32_t first = 0;
-    parley_conn *conn = slots_next(&loop->slots, &first);
+    parley_conn *conn = served(loop);
     state->outcome = NOTHING;
     if (conn && conn_wants_input(conn))
         return sleep_receiving(loop, state, conn, timeout);
-    if (!conn && loop->listener_count == 1 && loop->listeners[0].wanted)
+    if (loop->total == 0 && loop->listener_count == 1 && loop->listeners[0].wanted)
         return sleep_accepting(state, &loop->listeners[0]);
-    /* Several listeners, or nothing to wait for but time: `poll` over none sleeps. */
-    struct listener *listener = wait_for_one(loop, timeout);
-    return listener && !conn ? sleep_accepting(state, listener) : 0;
+    struct found found = wait_for_one(loop, timeout); /* over none, poll() sleeps */
+    if (found.listener)
+        return sleep_accepting(state, found.listener);
+    return found.conn ? sleep_receiving(loop, state, found.conn, 0) : 0;
 }
 
 static void report_blocking(struct loop *loop, int count)

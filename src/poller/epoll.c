@@ -180,7 +180,8 @@ static void update_epoll(struct loop *loop, parley_conn *conn)
         list_again(loop, conn);
 }
 
-/* Whether to receive again. A short read says that all is read, but not once an urgent byte may have cut it. */
+/* Whether to receive again. A short read says that all is read, but not once an urgent byte may have cut it.
+ */
 static bool receive_one(parley_conn *conn)
 {
     uint64_t before = conn->received;
@@ -210,8 +211,8 @@ static void conn_event(struct loop *loop, parley_conn *conn, uint32_t events)
         ready_send(conn);
     if (conn->readable && conn_wants_input(conn))
         receive_edge(loop, conn);
-    if (conn->hung_up && !conn_wants_input(conn))
-        loop_touch(loop, conn);
+    if (events & EPOLLERR && !conn_wants_input(conn))
+        ready_error(conn);
 }
 
 /* ---- the turn ---- */

@@ -115,8 +115,8 @@ static void update_poll(struct loop *loop, parley_conn *conn)
     struct pollfd *entry = &state->fds[conn->polled - 1];
     entry->events =
         (short)((conn_wants_input(conn) ? POLLIN | POLLRDHUP : 0) | (conn->blocked ? POLLOUT : 0));
-    /* Asked for nothing, poll still says HUP and ERR, over and over: a negative descriptor is passed over. */
-    entry->fd = entry->events ? conn->fd : -conn->fd - 1;
+    /* Asked for nothing, poll still says HUP, over and over: a negative descriptor is passed over. */
+    entry->fd = entry->events || !conn->hung_up ? conn->fd : -conn->fd - 1;
 }
 
 static int sleep_poll(struct loop *loop, int64_t timeout)
@@ -133,6 +133,9 @@ static void conn_event(struct loop *loop, parley_conn *conn, short events)
         ready_send(conn);
     if (events & (POLLIN | POLLRDHUP | POLLERR | POLLHUP) && conn_wants_input(conn))
         ready_receive(conn);
+    else if (events & POLLERR)
+        ready_error(conn);
+    conn->hung_up = conn->hung_up || events & POLLHUP;
     loop_touch(loop, conn);
 }
 

@@ -55,6 +55,15 @@ bool ready_receive(parley_conn *conn)
     return size == (ssize_t)loop->buffer_size;
 }
 
+void ready_error(parley_conn *conn)
+{
+    int error = 0;
+    socklen_t size = sizeof error;
+    if (sys.getsockopt(conn->fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0 || error == 0 || error == EPIPE)
+        error = ECONNRESET;
+    conn_failed(conn, "recv", error);
+}
+
 /* The kernel is short of memory. The socket may be writable all the while, so no edge would tell. */
 static void starve(parley_conn *conn)
 {

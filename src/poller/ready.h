@@ -11,4 +11,8 @@ bool ready_receive(parley_conn *conn);
 /* Sends what is queued until the kernel takes no more; conn->blocked says that it did not take all. */
 void ready_send(parley_conn *conn);
 
+/* The kernel reports an error on a connection that does not read, so no call of its own would learn of it.
+ * select cannot tell: there, deadlines alone find such a peer. */
+void ready_error(parley_conn *conn);
+
 #endif

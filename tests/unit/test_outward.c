@@ -346,7 +346,7 @@ static void needs_are_checked(void **state)
     need("prefork+blocking", PARLEY_CONCURRENT, "1", "at the same time");
     server_make(&asker, "prethread+epoll", OPTIONS("high-water", "2MiB", "queue-max", "1MiB"));
     assert_int_equal(parley_dial(server, "127.0.0.1:9"), 0);
-    check_failure(parley_run(server), PARLEY_USAGE, "high-water (2097152) is above queue-max (1048576)");
+    check_failure(parley_run(server), PARLEY_USAGE, "queue-max (1048576) must be at least high-water (2097152) and 16 KiB");
     parley_server_free(server);
     server = NULL;
 }
