@@ -93,6 +93,17 @@ static int listen_on(const struct arguments *arguments, parley_server *server)
     return status;
 }
 
+/* Whoever reads that we are ready may tell us to stop at once: the signal then waits for parley_run(). */
+static void hold_signals_back(void)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
 static int run_server(const struct arguments *arguments, parley_server *server)
 {
     int status = set_up(arguments, server);
@@ -101,6 +112,7 @@ static int run_server(const struct arguments *arguments, parley_server *server)
         status = listen_on(arguments, server);
     }
     if (status == 0) {
+        hold_signals_back();
         status = announce_listeners(arguments, server);
     }
     if (status == 0) {
