@@ -38,7 +38,7 @@ _parley() {
         --message) return ;;
         --log) mapfile -t COMPREPLY < <(compgen -W 'text json off none' -- "$current"); return ;;
         esac
-        options=' --port -p --ipaddr -i --domain -d --unix -U --ipv4 -4 --ipv6 -6 --listen --passive -l --keep -k --backlog --print-port --ready-fd --model --explain --workers --reuseport --connections --high-water --queue-max --framing --idle --life --write-timeout --linger --drain --no-nodelay --keepalive --receive-buffer --send-buffer --once --message --log --verbose -v --quiet -q --help -h'
+        options=' --port -p --ipaddr -i --domain -d --unix -U --ipv4 -4 --ipv6 -6 --listen --passive -l --keep -k --backlog --print-port --ready-fd --model --workers --reuseport --explain --connections --high-water --queue-max --framing --idle --life --write-timeout --linger --drain --no-nodelay --keepalive --receive-buffer --send-buffer --once --message --log --verbose -v --quiet -q --help -h'
         words='hangup echo upper greet discard chargen'
         ;;
     listen)
@@ -54,7 +54,7 @@ _parley() {
         --framing) return ;;
         --quit-after | -q) return ;;
         --save) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
-        --model) mapfile -t COMPREPLY < <(compgen -W 'iterative fork thread prefork prethread blocking select poll epoll uring iterative+blocking iterative+select iterative+poll iterative+epoll iterative+uring fork+blocking fork+select fork+poll fork+epoll fork+uring thread+blocking thread+select thread+poll thread+epoll thread+uring prefork+blocking prefork+select prefork+poll prefork+epoll prefork+uring prethread+blocking prethread+select prethread+poll prethread+epoll prethread+uring' -- "$current"); return ;;
+        --model) mapfile -t COMPREPLY < <(compgen -W 'iterative+select iterative+poll iterative+epoll iterative+uring prethread select poll epoll uring prethread+select prethread+poll prethread+epoll prethread+uring' -- "$current"); return ;;
         --idle) return ;;
         --life) return ;;
         --write-timeout) return ;;
@@ -87,7 +87,7 @@ _parley() {
         --framing) return ;;
         --quit-after | -q) return ;;
         --save) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
-        --model) mapfile -t COMPREPLY < <(compgen -W 'iterative fork thread prefork prethread blocking select poll epoll uring iterative+blocking iterative+select iterative+poll iterative+epoll iterative+uring fork+blocking fork+select fork+poll fork+epoll fork+uring thread+blocking thread+select thread+poll thread+epoll thread+uring prefork+blocking prefork+select prefork+poll prefork+epoll prefork+uring prethread+blocking prethread+select prethread+poll prethread+epoll prethread+uring' -- "$current"); return ;;
+        --model) mapfile -t COMPREPLY < <(compgen -W 'iterative+select iterative+poll iterative+epoll iterative+uring prethread select poll epoll uring prethread+select prethread+poll prethread+epoll prethread+uring' -- "$current"); return ;;
         --idle) return ;;
         --life) return ;;
         --write-timeout) return ;;

@@ -15,14 +15,14 @@ _parley() {
             '--listen=[one more address to listen on; may be repeated]:ADDRESS: ' \
             '(-l --passive)'{-l,--passive}'[listens; always so]' \
             '(-k --keep)'{-k,--keep}'[serves client after client; always so]' \
-            '--backlog=[length of the queue of clients not yet accepted; by default the system'\''s maximum]:N: ' \
+            '--backlog=[length of the queue of clients not yet accepted; 0, the default\: the system'\''s maximum]:N: ' \
             '--print-port[prints the port of each listening socket on stdout, a line each]' \
             '--ready-fd=[writes each listening address to descriptor N, a line each, and closes it]:N: ' \
-            '--model=[the server design, PLACEMENT+POLLER or either half\: iterative, fork, thread, prefork or prethread with blocking, select, poll, epoll or uring; prethread+epoll]:MODEL:(iterative fork thread prefork prethread blocking select poll epoll uring iterative+blocking iterative+select iterative+poll iterative+epoll iterative+uring fork+blocking fork+select fork+poll fork+epoll fork+uring thread+blocking thread+select thread+poll thread+epoll thread+uring prefork+blocking prefork+select prefork+poll prefork+epoll prefork+uring prethread+blocking prethread+select prethread+poll prethread+epoll prethread+uring)' \
-            '--explain[tells each system call of a connection'\''s life on stderr as it happens]' \
-            '--workers=[workers of prefork and prethread; by default the processors, 1 is a single loop]:N: ' \
+            '--model=[the server design, PLACEMENT+POLLER or either half\: iterative, fork, thread, prefork or prethread with blocking, select, poll, epoll or uring; by default prethread+epoll]:MODEL:(iterative fork thread prefork prethread blocking select poll epoll uring iterative+blocking iterative+select iterative+poll iterative+epoll iterative+uring fork+blocking fork+select fork+poll fork+epoll fork+uring thread+blocking thread+select thread+poll thread+epoll thread+uring prefork+blocking prefork+select prefork+poll prefork+epoll prefork+uring prethread+blocking prethread+select prethread+poll prethread+epoll prethread+uring)' \
+            '--workers=[workers of prefork and prethread; 1 is a single loop; 0, the default\: as many as processors]:N: ' \
             '--reuseport[gives each worker a listening socket of its own (SO_REUSEPORT)]' \
-            '--connections=[most connections at once in a worker; above it accepting pauses]:N: ' \
+            '--explain[tells each system call of a connection'\''s life on stderr as it happens]' \
+            '--connections=[most connections at once in a worker, above which accepting pauses; 0, the default\: any]:N: ' \
             '--high-water=[queued bytes above which a connection'\''s reading pauses; 256KiB]:SIZE: ' \
             '--queue-max=[queued bytes above which a connection is cut; 64MiB]:SIZE: ' \
             '--framing=[how messages are told apart\: "raw", "line max=512", "u16be", "u32be max=1MiB", "varint", "fixed=64", "delim=\\r\\n"]:FRAMING: ' \
@@ -54,11 +54,11 @@ _parley() {
             '(-6 --ipv6)'{-6,--ipv6}'[IPv6 only]' \
             '(-k --keep)'{-k,--keep}'[waits for the next client when one has left]' \
             '(-l --listen)'{-l,--listen}'[listens; always so]' \
-            '--backlog=[length of the queue of clients not yet accepted; by default the system'\''s maximum]:N: ' \
+            '--backlog=[length of the queue of clients not yet accepted; 0, the default\: the system'\''s maximum]:N: ' \
             '--print-port[prints the port of each listening socket on stdout, a line each]' \
             '--ready-fd=[writes each listening address to descriptor N, a line each, and closes it]:N: ' \
             '--prompt=[shows TEXT before each line that is typed at a terminal]:TEXT: ' \
-            '--until=[leaves when a line of the answer is TEXT; the exit code is 3 if none was]:TEXT: ' \
+            '--until=[leaves when a line of the answer is TEXT; the exit code is 3 if none was. After the last --send the end is said (half-close) once the peer has been silent for 1s]:TEXT: ' \
             '--framing=[each line of the input is a message, and each message is shown as a line\: "line", "u16be", "u32be max=1MiB", "varint", "fixed=64", "delim=\\r\\n"]:FRAMING: ' \
             '(-C --crlf)'{-C,--crlf}'[ends each line sent with CR LF]' \
             '(-N --half-close)'{-N,--half-close}'[says the end when the input ends, and goes on reading; always so]' \
@@ -66,7 +66,7 @@ _parley() {
             '--dump[shows what passes, both ways, in hex and text with the time, on stderr]' \
             '--save=[writes what is received to FILE too, which appears when all has come]:FILE:_files' \
             '--raw[passes control bytes of the peer on to a terminal instead of showing them as \\xNN]' \
-            '--model=[the server design, PLACEMENT+POLLER or either half\: iterative, fork, thread, prefork or prethread with blocking, select, poll, epoll or uring; prethread+epoll]:MODEL:(iterative fork thread prefork prethread blocking select poll epoll uring iterative+blocking iterative+select iterative+poll iterative+epoll iterative+uring fork+blocking fork+select fork+poll fork+epoll fork+uring thread+blocking thread+select thread+poll thread+epoll thread+uring prefork+blocking prefork+select prefork+poll prefork+epoll prefork+uring prethread+blocking prethread+select prethread+poll prethread+epoll prethread+uring)' \
+            '--model=[the design, PLACEMENT+POLLER or a half\: iterative or prethread with select, poll, epoll or uring; by default iterative+epoll]:MODEL:(iterative+select iterative+poll iterative+epoll iterative+uring prethread select poll epoll uring prethread+select prethread+poll prethread+epoll prethread+uring)' \
             '--explain[tells each system call of a connection'\''s life on stderr as it happens]' \
             '--idle=[closes a connection without a byte either way for so long]:TIME: ' \
             '--life=[closes a connection so long after it was established]:TIME: ' \
@@ -100,7 +100,7 @@ _parley() {
             '--every=[sends it again each TIME]:TIME: ' \
             '--count=[how often; with --every and no count, until the peer ends]:N: ' \
             '--prompt=[shows TEXT before each line that is typed at a terminal]:TEXT: ' \
-            '--until=[leaves when a line of the answer is TEXT; the exit code is 3 if none was]:TEXT: ' \
+            '--until=[leaves when a line of the answer is TEXT; the exit code is 3 if none was. After the last --send the end is said (half-close) once the peer has been silent for 1s]:TEXT: ' \
             '--framing=[each line of the input is a message, and each message is shown as a line\: "line", "u16be", "u32be max=1MiB", "varint", "fixed=64", "delim=\\r\\n"]:FRAMING: ' \
             '(-C --crlf)'{-C,--crlf}'[ends each line sent with CR LF]' \
             '(-N --half-close)'{-N,--half-close}'[says the end when the input ends, and goes on reading; always so]' \
@@ -108,7 +108,7 @@ _parley() {
             '--dump[shows what passes, both ways, in hex and text with the time, on stderr]' \
             '--save=[writes what is received to FILE too, which appears when all has come]:FILE:_files' \
             '--raw[passes control bytes of the peer on to a terminal instead of showing them as \\xNN]' \
-            '--model=[the server design, PLACEMENT+POLLER or either half\: iterative, fork, thread, prefork or prethread with blocking, select, poll, epoll or uring; prethread+epoll]:MODEL:(iterative fork thread prefork prethread blocking select poll epoll uring iterative+blocking iterative+select iterative+poll iterative+epoll iterative+uring fork+blocking fork+select fork+poll fork+epoll fork+uring thread+blocking thread+select thread+poll thread+epoll thread+uring prefork+blocking prefork+select prefork+poll prefork+epoll prefork+uring prethread+blocking prethread+select prethread+poll prethread+epoll prethread+uring)' \
+            '--model=[the design, PLACEMENT+POLLER or a half\: iterative or prethread with select, poll, epoll or uring; by default iterative+epoll]:MODEL:(iterative+select iterative+poll iterative+epoll iterative+uring prethread select poll epoll uring prethread+select prethread+poll prethread+epoll prethread+uring)' \
             '--explain[tells each system call of a connection'\''s life on stderr as it happens]' \
             '--idle=[closes a connection without a byte either way for so long]:TIME: ' \
             '--life=[closes a connection so long after it was established]:TIME: ' \

@@ -31,20 +31,21 @@ static int print_ports(const struct arguments *arguments, const parley_server *s
         }
     }
     if (fflush(stdout) != 0) {
-        return complain(arguments->subcommand, "stdout: %m");
+        return complain_call(arguments->subcommand, "write", "standard output");
     }
     return 0;
 }
 
 static int tell_ready(const struct arguments *arguments, const parley_server *server, int descriptor)
 {
-    char line[256];
+    char line[256], name[32];
 
     for (size_t i = 0; i < parley_listeners(server); i++) {
         const int length = snprintf(line, sizeof line, "%s\n", parley_listener_address(server, i));
 
         if (!write_all(descriptor, line, (size_t)length)) {
-            return complain(arguments->subcommand, "--ready-fd %d: %m", descriptor);
+            snprintf(name, sizeof name, "--ready-fd %d", descriptor);
+            return complain_call(arguments->subcommand, "write", name);
         }
     }
     if (descriptor > STDERR_FILENO) {

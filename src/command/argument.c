@@ -35,6 +35,20 @@ int64_t arguments_count(const struct arguments *arguments, const char *name, int
     return value && parse_count(value, &count) == 0 ? (int64_t)count : otherwise;
 }
 
+/* "workers '300' is too large" told of --workers names it once. */
+static int complain_setting(const struct arguments *arguments, const struct option *option, int status)
+{
+    const char *sentence = parley_error();
+    const size_t length = strlen(option->setting);
+
+    if (strncmp(sentence, option->setting, length) == 0 && sentence[length] == ' ') {
+        complain(arguments->subcommand, "--%s%s", option->name, sentence + length);
+    } else {
+        complain(arguments->subcommand, "--%s: %s", option->name, sentence);
+    }
+    return parley_exit_code(status);
+}
+
 int arguments_apply(const struct arguments *arguments, parley_server *server)
 {
     for (size_t i = 0; i < arguments->given_count; i++) {
@@ -46,8 +60,7 @@ int arguments_apply(const struct arguments *arguments, parley_server *server)
         }
         status = parley_set(server, given->option->setting, given->value);
         if (status) {
-            complain(arguments->subcommand, "--%s: %s", given->option->name, parley_error());
-            return parley_exit_code(status);
+            return complain_setting(arguments, given->option, status);
         }
     }
     return 0;

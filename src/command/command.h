@@ -18,6 +18,8 @@ enum {
 
 /* "parley SUBCOMMAND: SENTENCE" on stderr in one line. Returns EXIT_USAGE. */
 int complain(const struct subcommand *subcommand, const char *format, ...) PARLEY_PRINTF(2, 3);
+/* The same about a system call that failed, with errno's reason: "write standard output: broken pipe". */
+int complain_call(const struct subcommand *subcommand, const char *call, const char *name);
 /* The same with the sentence of parley_error(). Returns parley_exit_code(status). */
 int complain_failure(const struct subcommand *subcommand, int status);
 
@@ -50,8 +52,8 @@ void print_manual(FILE *out, const struct subcommand *subcommand);
 
 /* The groups of options that several subcommands take: option_group.c. */
 extern const struct option_group address_group, announce_group, socket_group, time_group, model_group,
-    log_group, general_group;
+    explain_group, log_group, general_group;
 /* Those of connect and listen: option_talk.c. */
-extern const struct option_group dial_group, send_group, talk_group, keep_group;
+extern const struct option_group dial_group, send_group, talk_group, talk_model_group, keep_group;
 
 #endif

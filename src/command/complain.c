@@ -1,7 +1,10 @@
 #include "command/command.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <unistd.h>
+
+#include "engine/error.h"
 
 /* Words of the command line may hold anything, and a complaint is one line. */
 static void replace_controls(char *sentence)
@@ -37,6 +40,11 @@ int complain(const struct subcommand *subcommand, const char *format, ...)
     va_end(arguments);
     write_line(subcommand, sentence);
     return EXIT_USAGE;
+}
+
+int complain_call(const struct subcommand *subcommand, const char *call, const char *name)
+{
+    return complain(subcommand, "%s %s: %s", call, name, reason_of(call, errno));
 }
 
 int complain_failure(const struct subcommand *subcommand, int status)

@@ -48,6 +48,10 @@ static void is_due(struct conversation *conversation, enum due what)
         return;
     }
     conversation->due[what] = 0;
+    if (what == DUE_END) {
+        parley_half_close(conversation->conn);
+        return;
+    }
     if (what == DUE_UNTIL) {
         conversation->hearing.until.seen = true;
     }

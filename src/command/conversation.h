@@ -17,12 +17,16 @@
 enum { INPUT_MARK = 256 * 1024, INPUT_PIECE = 64 * 1024 };
 #define CONVERSATION_HIGH_WATER "32MiB"
 
+/* Some servers leave when we say the end: one that is waited for is left so long to answer before, in ms. */
+enum { SILENCE = 1000 };
+
 /* What may be due; times in ms on the monotonic clock, 0: not. */
 enum due {
     DUE_MESSAGE, /* --every */
     DUE_QUIT,    /* -q: the input has ended long enough ago */
     DUE_UNTIL,   /* the text waited for stands there unterminated, and nothing follows */
     DUE_GRACE,   /* the peer has finished, and the input has not gone on */
+    DUE_END,     /* --send has said all, and the text waited for does not come: say the end */
     DUES
 };
 

@@ -11,16 +11,15 @@ enum { UNTIL_PAUSE = 200 };
 static void output_failed(struct conversation *conversation)
 {
     conversation->hearing.is_broken = true;
-    conversation_fail(conversation, complain(conversation->arguments->subcommand, "write standard output: %s",
-                                             strerror(errno)));
+    conversation_fail(conversation,
+                      complain_call(conversation->arguments->subcommand, "write", "standard output"));
 }
 
 static void save_failed(struct conversation *conversation)
 {
-    int error = errno;
-    conversation_fail(conversation,
-                      complain(conversation->arguments->subcommand, "%s %s: %s", save_failed_call(),
-                               arguments_value(conversation->arguments, "save"), strerror(error)));
+    const struct arguments *arguments = conversation->arguments;
+    conversation_fail(conversation, complain_call(arguments->subcommand, save_failed_call(),
+                                                  arguments_value(arguments, "save")));
 }
 
 /* The reader of our output is slow: the peer has to wait as well. */
@@ -61,10 +60,10 @@ int hearing_open(struct conversation *conversation)
     hearing->until.text = arguments_value(arguments, "until");
     hearing->dump.out = arguments_given(arguments, "dump") ? stderr : NULL;
     if (output_open(&hearing->output, 1) != 0) {
-        return complain(arguments->subcommand, "standard output: %s", strerror(errno));
+        return complain_call(arguments->subcommand, "open", "standard output");
     }
     if (path != NULL && save_open(&hearing->save, path) != 0) {
-        return complain(arguments->subcommand, "%s %s: %s", save_failed_call(), path, strerror(errno));
+        return complain_call(arguments->subcommand, save_failed_call(), path);
     }
     if (hearing->output.gate >= 0 &&
         parley_watch(conversation->server, hearing->output.gate, gate_opened) != PARLEY_OK) {
@@ -126,6 +125,9 @@ static void look_out(struct conversation *conversation, const void *bytes, size_
 {
     struct until *until = &conversation->hearing.until;
     conversation->due[DUE_UNTIL] = 0;
+    if (conversation->due[DUE_END] != 0) {
+        conversation_schedule(conversation, DUE_END, SILENCE);
+    }
     if (until_feed(until, bytes, size)) {
         conversation_leave(conversation);
     } else if (until_is_whole(until)) {

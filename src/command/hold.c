@@ -112,28 +112,9 @@ static int set_defaults(const struct conversation *conversation)
                        : arguments_apply(arguments, conversation->server);
 }
 
-static bool is_blocking(const char *model)
-{
-    static const char *const halves[] = {"blocking", "iterative", "fork", "thread"};
-    for (size_t i = 0; i < sizeof halves / sizeof halves[0]; i++) {
-        if (strcmp(model, halves[i]) == 0) {
-            return true;
-        }
-    }
-    return strstr(model, "+blocking") != NULL;
-}
-
 static int check(const struct conversation *conversation)
 {
     const struct arguments *arguments = conversation->arguments;
-    const char *model = arguments_value(arguments, "model");
-    if (model != NULL && is_blocking(model)) {
-        return complain(
-            arguments->subcommand,
-            "--model %s: a blocked recv(2) cannot wait for standard input and the socket together; "
-            "choose iterative with select, poll, epoll or uring",
-            model);
-    }
     if (conversation->keeps && arguments_given(arguments, "save")) {
         return complain(arguments->subcommand, "--save keeps what one client sends; leave -k out");
     }
@@ -174,7 +155,7 @@ static int watch_interrupts(struct conversation *conversation)
     conversation->interrupts = interrupt_open();
     if (conversation->interrupts < 0 ||
         parley_watch(conversation->server, conversation->interrupts, interrupt_arrived) != PARLEY_OK) {
-        return complain(conversation->arguments->subcommand, "signalfd: %m");
+        return complain_call(conversation->arguments->subcommand, "signalfd", "for TERM and INT");
     }
     return 0;
 }

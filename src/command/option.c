@@ -67,8 +67,11 @@ static int check_choice(const struct parser *parser, const struct option *option
 {
     const char *nearest = nearest_name(value, option->choices);
 
-    if (listed_name(option->choices, value) || (!nearest && option->setting)) {
+    if (listed_name(option->choices, value) || (!nearest && option->setting && !option->reason)) {
         return 0;
+    }
+    if (option->reason) {
+        return complain(parser->subcommand, "--%s %s: %s", option->name, value, option->reason);
     }
     if (nearest) {
         return complain(parser->subcommand, "--%s %s: did you mean %s?", option->name, value, nearest);
@@ -124,8 +127,8 @@ static int store_value(struct parser *parser, const struct option *option, const
 {
     if (!attached) {
         if (parser->next == parser->count) {
-            return complain(parser->subcommand, "--%s needs %s: %s", option->name, option->argument,
-                            option->help);
+            return complain(parser->subcommand, "--%s needs a value, --%s %s; parley help %s tells more",
+                            option->name, option->name, option->argument, parser->subcommand->name);
         }
         attached = parser->words[parser->next++];
     }

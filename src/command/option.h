@@ -26,6 +26,7 @@ struct option {
     const char *setting;  /* the parley_set() name it sets; NULL: the subcommand reads it */
     const char *value;    /* what a switch sets; NULL is "on" */
     const char *choices;  /* the values it may have, separated by spaces; NULL: any */
+    const char *reason;   /* why it has no others, and which it has; NULL: the nearest choice is named */
     char letter;          /* its short form; 0: none */
     enum option_kind kind;
 };

@@ -24,7 +24,7 @@ static const struct option announce_options[] = {
     {.name = "backlog",
      .argument = "N",
      .setting = "backlog",
-     .help = "length of the queue of clients not yet accepted; by default the system's maximum"},
+     .help = "length of the queue of clients not yet accepted; 0, the default: the system's maximum"},
     {.name = "print-port", .help = "prints the port of each listening socket on stdout, a line each"},
     {.name = "ready-fd",
      .argument = "N",
@@ -89,13 +89,18 @@ static const struct option model_options[] = {
          WITH_POLLERS("prefork") WITH_POLLERS("prethread"),
      .help =
          "the server design, PLACEMENT+POLLER or either half: iterative, fork, thread, prefork or prethread "
-         "with blocking, select, poll, epoll or uring; prethread+epoll"},
+         "with blocking, select, poll, epoll or uring; by default prethread+epoll"},
+    {0},
+};
+const struct option_group model_group = {.title = "Design", .options = model_options};
+
+static const struct option explain_options[] = {
     {.name = "explain",
      .setting = "explain",
      .help = "tells each system call of a connection's life on stderr as it happens"},
     {0},
 };
-const struct option_group model_group = {.title = "Design", .options = model_options};
+const struct option_group explain_group = {.title = "Design", .options = explain_options};
 
 static const struct option log_options[] = {
     {.name = "log",

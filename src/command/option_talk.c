@@ -48,7 +48,9 @@ static const struct option talk_options[] = {
     {.name = "prompt", .argument = "TEXT", .help = "shows TEXT before each line that is typed at a terminal"},
     {.name = "until",
      .argument = "TEXT",
-     .help = "leaves when a line of the answer is TEXT; the exit code is 3 if none was"},
+     .help = "leaves when a line of the answer is TEXT; the exit code is 3 if none was. After the last "
+             "--send the "
+             "end is said (half-close) once the peer has been silent for 1s"},
     {.name = "framing",
      .argument = "FRAMING",
      .setting = "framing",
@@ -74,6 +76,20 @@ static const struct option talk_options[] = {
     {0},
 };
 const struct option_group talk_group = {.title = "Talking", .options = talk_options};
+
+static const struct option talk_model_options[] = {
+    {.name = "model",
+     .argument = "MODEL",
+     .setting = "model",
+     .choices = "iterative+select iterative+poll iterative+epoll iterative+uring prethread select poll epoll "
+                "uring prethread+select prethread+poll prethread+epoll prethread+uring",
+     .reason = "a conversation waits for standard input and the socket together, in one loop: say iterative "
+               "or prethread, with select, poll, epoll or uring",
+     .help = "the design, PLACEMENT+POLLER or a half: iterative or prethread with select, poll, epoll or "
+             "uring; by default iterative+epoll"},
+    {0},
+};
+const struct option_group talk_model_group = {.title = "Design", .options = talk_model_options};
 
 static const struct option keep_options[] = {
     {.name = "keep", .letter = 'k', .help = "waits for the next client when one has left"},

@@ -167,9 +167,10 @@ void speech_end(struct conversation *conversation)
     if (quit > 0) {
         conversation_schedule(conversation, DUE_QUIT, quit);
     }
-    /* A script that waits for a text stays able to be answered: some servers leave when we say the end. */
     if (is_read(&conversation->speech) || conversation->hearing.until.text == NULL) {
         parley_half_close(conversation->conn);
+    } else {
+        conversation_schedule(conversation, DUE_END, SILENCE);
     }
 }
 
@@ -245,8 +246,8 @@ static void read_pipe(struct conversation *conversation)
     } else if (size == 0) {
         input_ended(conversation);
     } else if (errno != EAGAIN && errno != EINTR) {
-        conversation_fail(conversation, complain(conversation->arguments->subcommand,
-                                                 "read standard input: %s", strerror(errno)));
+        conversation_fail(conversation,
+                          complain_call(conversation->arguments->subcommand, "read", "standard input"));
     }
 }
 

@@ -15,7 +15,7 @@ static const struct option worker_options[] = {
     {.name = "workers",
      .argument = "N",
      .setting = "workers",
-     .help = "workers of prefork and prethread; by default the processors, 1 is a single loop"},
+     .help = "workers of prefork and prethread; 1 is a single loop; 0, the default: as many as processors"},
     {.name = "reuseport",
      .setting = "reuseport",
      .help = "gives each worker a listening socket of its own (SO_REUSEPORT)"},
@@ -27,7 +27,7 @@ static const struct option limit_options[] = {
     {.name = "connections",
      .argument = "N",
      .setting = "connections",
-     .help = "most connections at once in a worker; above it accepting pauses"},
+     .help = "most connections at once in a worker, above which accepting pauses; 0, the default: any"},
     {.name = "high-water",
      .argument = "SIZE",
      .setting = "high-water",
@@ -56,14 +56,15 @@ static const struct option quiet_options[] = {
 static const struct option_group quiet_group = {.title = "Log", .options = quiet_options};
 
 static const struct option_group *const serve_groups[] = {
-    &address_group, &listen_group, &announce_group, &model_group, &worker_group, &limit_group,   &time_group,
-    &socket_group,  &echo_group,   &greet_group,    &log_group,   &quiet_group,  &general_group, NULL};
+    &address_group, &listen_group, &announce_group, &model_group,   &worker_group,
+    &explain_group, &limit_group,  &time_group,     &socket_group,  &echo_group,
+    &greet_group,   &log_group,    &quiet_group,    &general_group, NULL};
 static const struct option_group *const listen_groups[] = {
-    &address_group, &keep_group,   &announce_group, &talk_group,    &model_group,
-    &time_group,    &socket_group, &log_group,      &general_group, NULL};
+    &address_group, &keep_group, &announce_group, &talk_group, &talk_model_group, &explain_group, &time_group,
+    &socket_group,  &log_group,  &general_group,  NULL};
 static const struct option_group *const connect_groups[] = {
-    &address_group, &dial_group,   &send_group, &talk_group,    &model_group,
-    &time_group,    &socket_group, &log_group,  &general_group, NULL};
+    &address_group, &dial_group, &send_group,    &talk_group, &talk_model_group, &explain_group, &time_group,
+    &socket_group,  &log_group,  &general_group, NULL};
 
 static const struct option manual_options[] = {
     {.name = "man", .help = "prints the options as the manual page has them, in scdoc"},
