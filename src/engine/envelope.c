@@ -7,16 +7,14 @@
 static void put_big_endian(struct frame_envelope *envelope, size_t width, size_t length)
 {
     envelope->prefix_size = width;
-    for (size_t i = width; i-- > 0; length >>= 8) {
+    for (size_t i = width; i-- > 0; length >>= 8)
         envelope->prefix[i] = (unsigned char)length;
-    }
 }
 
 static void put_varint(struct frame_envelope *envelope, size_t length)
 {
-    for (; length >= 0x80; length >>= 7) {
+    for (; length >= 0x80; length >>= 7)
         envelope->prefix[envelope->prefix_size++] = (unsigned char)(length | 0x80);
-    }
     envelope->prefix[envelope->prefix_size++] = (unsigned char)length;
 }
 
@@ -27,12 +25,10 @@ static bool cuts_early(const struct framing *framing, const unsigned char *paylo
     size_t overlap = framing->delimiter_size - 1 < size ? framing->delimiter_size - 1 : size;
     unsigned char seam[2 * sizeof framing->delimiter];
 
-    if (memmem(payload, size, framing->delimiter, framing->delimiter_size) != NULL) {
+    if (memmem(payload, size, framing->delimiter, framing->delimiter_size) != NULL)
         return true;
-    }
-    if (overlap == 0) {
+    if (overlap == 0)
         return false;
-    }
     memcpy(seam, payload + size - overlap, overlap);
     memcpy(seam + overlap, framing->delimiter, framing->delimiter_size - 1);
     return memmem(seam, overlap + framing->delimiter_size - 1, framing->delimiter, framing->delimiter_size) !=
@@ -42,9 +38,8 @@ static bool cuts_early(const struct framing *framing, const unsigned char *paylo
 static int wrap_delimited(const struct framing *framing, const void *payload, size_t size,
                           struct frame_envelope *envelope)
 {
-    if (size > 0 && cuts_early(framing, payload, size)) {
+    if (size > 0 && cuts_early(framing, payload, size))
         return fail(PARLEY_USAGE, "message of %zu bytes holds the delimiter that ends it", size);
-    }
     envelope->suffix = framing->delimiter;
     envelope->suffix_size = framing->delimiter_size;
     return 0;
@@ -55,15 +50,12 @@ int frame_wrap(const struct framing *framing, const void *payload, size_t size,
 {
     envelope->prefix_size = envelope->suffix_size = 0;
     envelope->suffix = NULL;
-    if (framing->kind == FRAMING_RAW) {
+    if (framing->kind == FRAMING_RAW)
         return 0;
-    }
-    if (framing->kind == FRAMING_FIXED && size != framing->max) {
+    if (framing->kind == FRAMING_FIXED && size != framing->max)
         return fail(PARLEY_USAGE, "message of %zu bytes, where all have %zu", size, framing->max);
-    }
-    if (size > framing->max) {
+    if (size > framing->max)
         return fail(PARLEY_USAGE, "message of %zu bytes, longer than %zu", size, framing->max);
-    }
     switch (framing->kind) {
     case FRAMING_LINE:
     case FRAMING_DELIMITER: return wrap_delimited(framing, payload, size, envelope);

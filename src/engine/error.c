@@ -83,19 +83,16 @@ static const struct hint unix_hints[] = {
 
 static const char *find_hint(const struct hint *table, size_t count, const char *call, int error)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (table[i].error == error && strncmp(call, table[i].call, strlen(table[i].call)) == 0) {
+    for (size_t i = 0; i < count; i++)
+        if (table[i].error == error && strncmp(call, table[i].call, strlen(table[i].call)) == 0)
             return table[i].text;
-        }
-    }
     return NULL;
 }
 
 static const char *hint_for(const char *call, const char *address, int error)
 {
-    if (address != NULL && (strncmp(address, "unix", 4) == 0 || address[0] == '@')) {
+    if (address != NULL && (strncmp(address, "unix", 4) == 0 || address[0] == '@'))
         return find_hint(unix_hints, sizeof unix_hints / sizeof *unix_hints, call, error);
-    }
     return find_hint(hints, sizeof hints / sizeof *hints, call, error);
 }
 
@@ -111,9 +108,8 @@ static void describe(int error)
     }
     length = snprintf(reason, sizeof reason, "%s", text);
     /* "RFS specific error" keeps its capitals. */
-    if (length > 1 && reason[0] >= 'A' && reason[0] <= 'Z' && !(reason[1] >= 'A' && reason[1] <= 'Z')) {
+    if (length > 1 && reason[0] >= 'A' && reason[0] <= 'Z' && !(reason[1] >= 'A' && reason[1] <= 'Z'))
         reason[0] = (char)(reason[0] - 'A' + 'a');
-    }
 }
 
 static const char *reason_at(const char *call, const char *address, int error)
@@ -168,9 +164,8 @@ int fail_call(const char *call, const char *address, int error)
 {
     const char *text = reason_at(call, address, error);
 
-    if (address == NULL) {
+    if (address == NULL)
         return fail(status_of(error), "%s: %s", call, text);
-    }
     return fail(status_of(error), "%s %s: %s", call, address, text);
 }
 

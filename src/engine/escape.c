@@ -21,11 +21,9 @@ static const struct range {
 
 static bool is_harmful(uint32_t character)
 {
-    for (size_t i = 0; i < sizeof harmful / sizeof harmful[0]; i++) {
-        if (character >= harmful[i].first && character <= harmful[i].last) {
+    for (size_t i = 0; i < sizeof harmful / sizeof harmful[0]; i++)
+        if (character >= harmful[i].first && character <= harmful[i].last)
             return true;
-        }
-    }
     return false;
 }
 
@@ -34,12 +32,10 @@ static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
 
 static size_t length_of(unsigned char lead)
 {
-    if (lead < 0x80) {
+    if (lead < 0x80)
         return 1;
-    }
-    if (lead < 0xc0 || lead >= 0xf8) {
+    if (lead < 0xc0 || lead >= 0xf8)
         return 0;
-    }
     return lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
 }
 
@@ -48,20 +44,17 @@ size_t utf8_length(const unsigned char *bytes, size_t size, uint32_t *character)
     static const unsigned char lead_bits[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
     size_t length = size > 0 ? length_of(bytes[0]) : 0;
 
-    if (length == 0 || length > size) {
+    if (length == 0 || length > size)
         return 0;
-    }
     *character = bytes[0] & lead_bits[length];
     for (size_t i = 1; i < length; i++) {
-        if ((bytes[i] & 0xc0) != 0x80) {
+        if ((bytes[i] & 0xc0) != 0x80)
             return 0;
-        }
         *character = *character << 6 | (bytes[i] & 0x3f);
     }
     if (*character < smallest[length] || *character > 0x10ffff ||
-        (*character >= 0xd800 && *character <= 0xdfff)) {
+        (*character >= 0xd800 && *character <= 0xdfff))
         return 0;
-    }
     return length;
 }
 
@@ -90,9 +83,8 @@ static size_t put_unit(char unit[ESCAPE_SIZE], const unsigned char *bytes, size_
     size_t length = utf8_length(bytes, size, &character);
 
     *taken = 1;
-    if (length == 0 || is_harmful(character) || (length == 1 && strchr(also, (int)character) != NULL)) {
+    if (length == 0 || is_harmful(character) || (length == 1 && strchr(also, (int)character) != NULL))
         return put_escape(unit, bytes[0]);
-    }
     memcpy(unit, bytes, length);
     *taken = length;
     return length;
@@ -107,19 +99,16 @@ size_t escape_bytes(char *text, size_t room, const void *bytes, size_t size, con
         char unit[ESCAPE_SIZE];
         size_t step, length = put_unit(unit, from + done, size - done, also, &step);
 
-        if (used + length >= room) {
+        if (used + length >= room)
             break;
-        }
         memcpy(text + used, unit, length);
         used += length;
         done += step;
     }
-    if (room > 0) {
+    if (room > 0)
         text[used] = '\0';
-    }
-    if (taken != NULL) {
+    if (taken != NULL)
         *taken = done;
-    }
     return used;
 }
 

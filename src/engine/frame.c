@@ -40,9 +40,8 @@ static int refuse_length(const struct framing *framing, uint64_t length)
 static int accept_length(const struct framing *framing, uint64_t length, size_t prefix,
                          struct message *message)
 {
-    if (length > framing->max) {
+    if (length > framing->max)
         return refuse_length(framing, length);
-    }
     *message = (struct message){prefix, (size_t)length, prefix + (size_t)length};
     return 0;
 }
@@ -53,12 +52,10 @@ static int examine_big_endian(const struct framing *framing, const unsigned char
     size_t width = framing->kind == FRAMING_U16BE ? 2 : 4;
     uint64_t length = 0;
 
-    if (size < width) {
+    if (size < width)
         return 0;
-    }
-    for (size_t i = 0; i < width; i++) {
+    for (size_t i = 0; i < width; i++)
         length = length << 8 | bytes[i];
-    }
     return accept_length(framing, length, width, message);
 }
 
@@ -70,9 +67,8 @@ static int examine_varint(const struct framing *framing, const unsigned char *by
     uint64_t length = 0;
 
     for (size_t i = 0; i < size; i++) {
-        if (i == 9 && bytes[i] > 1) {
+        if (i == 9 && bytes[i] > 1)
             return fail(PARLEY_NETWORK, "varint length over 64 bits");
-        }
         length |= (uint64_t)(bytes[i] & 0x7f) << (7 * i);
         if (bytes[i] < 0x80) {
             return bytes[i] == 0 && i > 0 ? fail(PARLEY_NETWORK, "varint length with needless zero bytes")
@@ -87,20 +83,17 @@ static size_t begun_delimiter(const struct framing *framing, const unsigned char
 {
     size_t length = framing->delimiter_size - 1 < size ? framing->delimiter_size - 1 : size;
 
-    if (framing->kind == FRAMING_LINE) {
+    if (framing->kind == FRAMING_LINE)
         return size > 0 && bytes[size - 1] == '\r';
-    }
-    while (length > 0 && memcmp(bytes + size - length, framing->delimiter, length) != 0) {
+    while (length > 0 && memcmp(bytes + size - length, framing->delimiter, length) != 0)
         length--;
-    }
     return length;
 }
 
 static int check_line(const struct framing *framing, size_t payload)
 {
-    if (payload <= framing->max) {
+    if (payload <= framing->max)
         return 0;
-    }
     return fail(PARLEY_NETWORK, "%s longer than %zu bytes",
                 framing->kind == FRAMING_LINE ? "line" : "message", framing->max);
 }
@@ -114,14 +107,12 @@ static int examine_delimited(const struct framing *framing, const unsigned char 
         memmem(bytes + from, size - from, framing->delimiter, framing->delimiter_size);
     size_t payload;
 
-    if (found == NULL) {
+    if (found == NULL)
         return check_line(framing, size - begun_delimiter(framing, bytes, size));
-    }
     payload = (size_t)(found - bytes);
     message->whole = payload + framing->delimiter_size;
-    if (framing->kind == FRAMING_LINE && payload > 0 && bytes[payload - 1] == '\r') {
+    if (framing->kind == FRAMING_LINE && payload > 0 && bytes[payload - 1] == '\r')
         payload--;
-    }
     message->size = payload;
     return check_line(framing, payload);
 }
@@ -166,12 +157,10 @@ static struct frame *frame_resize(struct frame *frame, size_t capacity)
 {
     struct frame *resized = sys.realloc(frame, sizeof *frame + capacity);
 
-    if (resized == NULL) {
+    if (resized == NULL)
         return NULL;
-    }
-    if (frame == NULL) {
+    if (frame == NULL)
         resized->start = resized->end = resized->searched = 0;
-    }
     resized->capacity = capacity;
     return resized;
 }
@@ -184,9 +173,8 @@ static bool make_room(struct frame **partial, size_t size)
     size_t kept = frame_kept(frame);
     size_t used;
 
-    if (frame != NULL && frame->capacity - frame->end >= size) {
+    if (frame != NULL && frame->capacity - frame->end >= size)
         return true;
-    }
     if (frame != NULL && frame->start >= kept && frame->capacity - kept >= size) {
         memmove(frame->bytes, frame->bytes + frame->start, kept);
         frame->start = 0;
@@ -195,18 +183,16 @@ static bool make_room(struct frame **partial, size_t size)
     }
     used = frame != NULL ? frame->end : 0;
     frame = frame_resize(frame, used + (size > used ? size : used));
-    if (frame != NULL) {
+    if (frame != NULL)
         *partial = frame;
-    }
     return frame != NULL;
 }
 
 /* Moves the first `size` bytes of the input to the kept ones. */
 static int keep(struct frame **partial, struct input *input, size_t size)
 {
-    if (!make_room(partial, size)) {
+    if (!make_room(partial, size))
         return fail(PARLEY_RESOURCE, "no memory for %zu bytes of a message", size);
-    }
     memcpy((*partial)->bytes + (*partial)->end, input->bytes, size);
     (*partial)->end += size;
     input->bytes += size;
@@ -218,9 +204,8 @@ static void drop(struct frame **partial, size_t size)
 {
     (*partial)->start += size;
     (*partial)->searched = 0;
-    if ((*partial)->start == (*partial)->end) {
+    if ((*partial)->start == (*partial)->end)
         frame_free(partial);
-    }
 }
 
 /* ---- feeding -------------------------------------------------------------------------------- */
@@ -256,9 +241,8 @@ static int feed_kept(const struct framing *framing, struct frame **partial, stru
 
         status = examine(framing, bytes, kept, frame->searched, &message);
         frame->searched = kept;
-        if (status < 0) {
+        if (status < 0)
             return status;
-        }
         if (is_whole(&message, kept)) {
             *more = receiver->deliver(receiver->context, bytes + message.offset, message.size);
             drop(partial, message.whole);
@@ -280,12 +264,10 @@ static int feed_input(const struct framing *framing, struct input *input, const 
 
     while (input->size > 0 && *more) {
         status = examine(framing, input->bytes, input->size, 0, &message);
-        if (status < 0) {
+        if (status < 0)
             return status;
-        }
-        if (!is_whole(&message, input->size)) {
+        if (!is_whole(&message, input->size))
             break;
-        }
         *more = receiver->deliver(receiver->context, input->bytes + message.offset, message.size);
         input->bytes += message.whole;
         input->size -= message.whole;
@@ -299,9 +281,8 @@ static int keep_rest(struct frame **partial, struct input *input, bool searched)
     size_t size = input->size;
     int status = size > 0 ? keep(partial, input, size) : 0;
 
-    if (status == 0 && size > 0 && *partial != NULL && searched) {
+    if (status == 0 && size > 0 && *partial != NULL && searched)
         (*partial)->searched = size;
-    }
     return status;
 }
 
@@ -313,9 +294,8 @@ int frame_feed(const struct framing *framing, struct frame **partial, const void
     bool more = true;
     int status = feed_kept(framing, partial, &input, &receiver, &more);
 
-    if (status == 0 && *partial == NULL) {
+    if (status == 0 && *partial == NULL)
         status = feed_input(framing, &input, &receiver, &more);
-    }
     /* With more wanted, feed_kept() leaves kept bytes only when it has used up the input. */
     return status < 0 ? status : keep_rest(partial, &input, more);
 }
@@ -341,9 +321,8 @@ void frame_finish(const struct framing *framing, struct frame **partial, frame_d
     bool more = true;
 
     if (framing->kind != FRAMING_LINE || feed_kept(framing, partial, &nothing, &receiver, &more) < 0 ||
-        !more || *partial == NULL) {
+        !more || *partial == NULL)
         return;
-    }
     /* The end stands for the LF, so one CR before it goes as well. */
     frame = *partial;
     size = frame_kept(frame);

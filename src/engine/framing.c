@@ -48,19 +48,16 @@ static char *split_value(char *word)
 {
     char *value = strchr(word, '=');
 
-    if (value != NULL) {
+    if (value != NULL)
         *value++ = '\0';
-    }
     return value;
 }
 
 static const struct kind *find_kind(const char *name)
 {
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-        if (strcmp(kinds[i].name, name) == 0) {
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if (strcmp(kinds[i].name, name) == 0)
             return &kinds[i];
-        }
-    }
     return NULL;
 }
 
@@ -98,9 +95,8 @@ static int parse_delimiter(struct framing *framing, const char *text)
     while (*at != '\0') {
         int byte = (unsigned char)*at++;
 
-        if (byte == '\\') {
+        if (byte == '\\')
             byte = parse_escape(&at);
-        }
         if (byte < 0) {
             return fail(PARLEY_USAGE,
                         "framing delim=%s: unknown escape (write \\r \\n \\t \\0 \\\\ or \\x1f)", text);
@@ -111,9 +107,8 @@ static int parse_delimiter(struct framing *framing, const char *text)
         }
         framing->delimiter[framing->delimiter_size++] = (unsigned char)byte;
     }
-    if (framing->delimiter_size == 0) {
+    if (framing->delimiter_size == 0)
         return fail(PARLEY_USAGE, "framing delim: no delimiter (write delim=\\r\\n)");
-    }
     return 0;
 }
 
@@ -122,9 +117,8 @@ static int parse_limit(const char *what, const char *text, uint64_t most, size_t
 {
     uint64_t bytes;
 
-    if (parse_size(text, &bytes) != 0) {
+    if (parse_size(text, &bytes) != 0)
         return fail(PARLEY_USAGE, "framing %s: %s", what, parley_error());
-    }
     if (bytes == 0 || bytes > most) {
         return fail(PARLEY_USAGE, "framing %s=%s: must be from 1 to %llu bytes", what, text,
                     (unsigned long long)most);
@@ -135,12 +129,10 @@ static int parse_limit(const char *what, const char *text, uint64_t most, size_t
 
 static int parse_argument(struct framing *framing, const struct kind *kind, const char *value)
 {
-    if (kind->argument == ARGUMENT_NONE) {
+    if (kind->argument == ARGUMENT_NONE)
         return value == NULL ? 0 : fail(PARLEY_USAGE, "framing %s takes no value", kind->name);
-    }
-    if (value == NULL) {
+    if (value == NULL)
         return fail(PARLEY_USAGE, "framing %s needs a value (%s=…)", kind->name, kind->name);
-    }
     return kind->argument == ARGUMENT_SIZE ? parse_limit(kind->name, value, MOST_MAX, &framing->max)
                                            : parse_delimiter(framing, value);
 }
@@ -157,12 +149,10 @@ static int parse_kind(struct framing *framing, const struct kind *kind, const ch
 
 static int parse_max(struct framing *framing, const struct kind *kind, const char *name, const char *value)
 {
-    if (strcmp(name, "max") != 0 || value == NULL) {
+    if (strcmp(name, "max") != 0 || value == NULL)
         return fail(PARLEY_USAGE, "framing %s: unknown word \"%s\" (write max=64KiB)", kind->name, name);
-    }
-    if (kind->most == 0) {
+    if (kind->most == 0)
         return fail(PARLEY_USAGE, "framing %s takes no max", kind->name);
-    }
     return parse_limit("max", value, kind->most, &framing->max);
 }
 

@@ -81,16 +81,13 @@ static bool is_within_rate(struct log *log, enum log_event event)
     unsigned limit = log->verbosity >= 2 ? classes[event].verbose : classes[event].limit;
     int64_t second;
 
-    if (limit == UNLIMITED) {
+    if (limit == UNLIMITED)
         return true;
-    }
     second = sys.now() / 1000;
-    if (atomic_exchange(&window->second, second) != second) {
+    if (atomic_exchange(&window->second, second) != second)
         atomic_store(&window->written, 0);
-    }
-    if (atomic_fetch_add(&window->written, 1) < limit) {
+    if (atomic_fetch_add(&window->written, 1) < limit)
         return true;
-    }
     atomic_fetch_add(&window->suppressed, 1);
     return false;
 }
@@ -161,12 +158,10 @@ static void append_text_line(struct line *line, const char *who, const char *tex
     append_time(line, ' ');
     append_format(line, "%s%s ", who != NULL ? " " : "", who != NULL ? who : "");
     append(line, text, strlen(text));
-    if (line->suppressed > 0) {
+    if (line->suppressed > 0)
         append_format(line, " (%u more suppressed)", line->suppressed);
-    }
-    if (line->lost > 0) {
+    if (line->lost > 0)
         append_format(line, " (%u lines lost: stderr was full)", line->lost);
-    }
 }
 
 static void append_json_line(struct line *line, enum log_event event, const char *who, const char *text,
@@ -190,12 +185,10 @@ static void append_json_line(struct line *line, enum log_event event, const char
         append_format(line, ",\"size\":%zu,\"bytes\":", quoted->size);
         append_json_text(line, bytes);
     }
-    if (line->suppressed > 0) {
+    if (line->suppressed > 0)
         append_format(line, ",\"suppressed\":%u", line->suppressed);
-    }
-    if (line->lost > 0) {
+    if (line->lost > 0)
         append_format(line, ",\"lost\":%u", line->lost);
-    }
     append(line, "}", 1);
 }
 
@@ -214,11 +207,10 @@ static void emit(struct log *log, enum log_event event, const char *who, const c
         escape_bytes(name, sizeof name, who, strlen(who), "", NULL);
         who = name;
     }
-    if (log->format == LOG_JSON) {
+    if (log->format == LOG_JSON)
         append_json_line(&line, event, who, text, quoted);
-    } else {
+    else
         append_text_line(&line, who, text);
-    }
     line.bytes[line.used++] = '\n';
     if (!stderr_offer(line.bytes, line.used)) {
         atomic_fetch_add(&window->suppressed, line.suppressed);
@@ -232,15 +224,13 @@ void log_vline(struct log *log, enum log_event event, const char *who, const cha
     size_t size, used, taken;
     int length;
 
-    if (!log_wants(log, event) || !is_within_rate(log, event)) {
+    if (!log_wants(log, event) || !is_within_rate(log, event))
         return;
-    }
     length = vsnprintf(raw, sizeof raw, format, arguments);
     size = strnlen(raw, sizeof raw);
     used = escape_bytes(text, sizeof text - sizeof ellipsis, raw, size, "", &taken);
-    if (taken < size || length >= RAW_SIZE) {
+    if (taken < size || length >= RAW_SIZE)
         memcpy(text + used, ellipsis, sizeof ellipsis);
-    }
     emit(log, event, who, text, NULL);
 }
 
@@ -258,9 +248,8 @@ void log_message(struct log *log, const char *who, const char *what, const void 
     const struct quoted quoted = {bytes, size};
     char name[WHAT_SIZE], preview[PREVIEW_SIZE], text[TEXT_SIZE];
 
-    if (!log_wants(log, LOG_MESSAGE) || !is_within_rate(log, LOG_MESSAGE)) {
+    if (!log_wants(log, LOG_MESSAGE) || !is_within_rate(log, LOG_MESSAGE))
         return;
-    }
     escape_bytes(name, sizeof name, what, strlen(what), "", NULL);
     escape_bytes(preview, sizeof preview, bytes, size < PREVIEW ? size : PREVIEW, "\\\"", NULL);
     snprintf(text, sizeof text, "%s: %zu byte%s \"%s\"%s", name, size, size == 1 ? "" : "s", preview,
@@ -270,12 +259,9 @@ void log_message(struct log *log, const char *who, const char *what, const void 
 
 void log_flush(struct log *log)
 {
-    for (int event = 0; event < LOG_EVENTS; event++) {
-        if (atomic_load(&log->counts->windows[event].suppressed) > 0) {
+    for (int event = 0; event < LOG_EVENTS; event++)
+        if (atomic_load(&log->counts->windows[event].suppressed) > 0)
             emit(log, (enum log_event)event, NULL, classes[event].name, NULL);
-        }
-    }
-    if (atomic_load(&log->counts->lost) > 0) {
+    if (atomic_load(&log->counts->lost) > 0)
         emit(log, LOG_SERVER, NULL, "log", NULL);
-    }
 }

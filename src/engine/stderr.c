@@ -32,9 +32,8 @@ static void guard_end(const struct guard *guard, bool raised)
 {
     static const struct timespec at_once = {0, 0};
 
-    if (raised && !guard->was_pending) {
+    if (raised && !guard->was_pending)
         sigtimedwait(&guard->pipe, NULL, &at_once);
-    }
     pthread_sigmask(SIG_SETMASK, &guard->before, NULL);
 }
 
@@ -53,9 +52,8 @@ static ssize_t write_to_pipe(const void *line, size_t size)
     struct iovec whole = {.iov_base = (void *)(uintptr_t)line, .iov_len = size};
     ssize_t written = pwritev2(STDERR_FILENO, &whole, 1, -1, RWF_NOWAIT);
 
-    if (written < 0 && (errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL)) {
+    if (written < 0 && (errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL))
         written = is_writable() ? write(STDERR_FILENO, line, size) : -1;
-    }
     return written;
 }
 
@@ -66,9 +64,8 @@ static ssize_t write_to_terminal(const void *line, size_t size)
     int own = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     ssize_t written;
 
-    if (own < 0) {
+    if (own < 0)
         return is_writable() ? write(STDERR_FILENO, line, size) : -1;
-    }
     written = write(own, line, size);
     (close)(own);
     return written;
@@ -78,15 +75,12 @@ static ssize_t write_by_type(const void *line, size_t size)
 {
     struct stat status;
 
-    if (fstat(STDERR_FILENO, &status) < 0) {
+    if (fstat(STDERR_FILENO, &status) < 0)
         return -1;
-    }
-    if (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode)) {
+    if (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode))
         return write_to_pipe(line, size);
-    }
-    if (S_ISCHR(status.st_mode) && isatty(STDERR_FILENO)) {
+    if (S_ISCHR(status.st_mode) && isatty(STDERR_FILENO))
         return write_to_terminal(line, size);
-    }
     return write(STDERR_FILENO, line, size);
 }
 

@@ -37,9 +37,8 @@ static uint32_t real_random(void)
     uint32_t value = 0;
     struct timespec time;
 
-    if (getrandom(&value, sizeof value, GRND_NONBLOCK) == (ssize_t)sizeof value) {
+    if (getrandom(&value, sizeof value, GRND_NONBLOCK) == (ssize_t)sizeof value)
         return value;
-    }
     /* Early in a boot the kernel has none yet. Process and time are apart enough for jitter. */
     clock_gettime(CLOCK_MONOTONIC, &time);
     value = (uint32_t)getpid() * 2654435761u ^ (uint32_t)time.tv_nsec * 2246822519u;

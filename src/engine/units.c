@@ -68,11 +68,9 @@ static const char *end_of_fraction(const char *text)
 {
     const char *end = text;
 
-    for (; is_digit(*text); text++) {
-        if (*text != '0') {
+    for (; is_digit(*text); text++)
+        if (*text != '0')
             end = text + 1;
-        }
-    }
     return end;
 }
 
@@ -82,31 +80,24 @@ static const char *parse_number(const char *text, struct number *number)
     const char *end;
 
     *number = (struct number){0, 0};
-    if (!is_digit(*text)) {
+    if (!is_digit(*text))
         return NULL;
-    }
-    for (; is_digit(*text); text++) {
-        if (!push_digit(number, *text)) {
+    for (; is_digit(*text); text++)
+        if (!push_digit(number, *text))
             return NULL;
-        }
-    }
-    if (text[0] != '.' || !is_digit(text[1])) {
+    if (text[0] != '.' || !is_digit(text[1]))
         return text;
-    }
     end = end_of_fraction(++text);
-    for (; text < end; text++) {
-        if (++number->decimals > MOST_DECIMALS || !push_digit(number, *text)) {
+    for (; text < end; text++)
+        if (++number->decimals > MOST_DECIMALS || !push_digit(number, *text))
             return NULL;
-        }
-    }
     return text + strspn(text, "0");
 }
 
 static const struct unit *find_unit(const struct unit *unit, const char *name)
 {
-    while (unit->factor != 0 && strcmp(unit->name, name) != 0) {
+    while (unit->factor != 0 && strcmp(unit->name, name) != 0)
         unit++;
-    }
     return unit->factor != 0 ? unit : NULL;
 }
 
@@ -117,16 +108,13 @@ static int convert(const struct quantity *quantity, const char *text, const stru
     unsigned __int128 smallest = (unsigned __int128)number->digits * factor;
     uint64_t divisor = quantity->divisor;
 
-    for (int i = 0; i < number->decimals; i++) {
+    for (int i = 0; i < number->decimals; i++)
         divisor *= 10;
-    }
-    if (quantity->divisor == 1 && smallest % divisor != 0) {
+    if (quantity->divisor == 1 && smallest % divisor != 0)
         return fail(PARLEY_USAGE, "\"%.80s\" is not a whole number", text);
-    }
     smallest = (smallest + divisor - 1) / divisor;
-    if (smallest > quantity->most) {
+    if (smallest > quantity->most)
         return fail(PARLEY_USAGE, "\"%.80s\" is too large a %s", text, quantity->what);
-    }
     *value = (uint64_t)smallest;
     return 0;
 }
@@ -149,9 +137,8 @@ int parse_time(const char *text, int64_t *ms)
     uint64_t value = 0;
     int status = parse(&times, text, &value);
 
-    if (status == 0) {
+    if (status == 0)
         *ms = (int64_t)value;
-    }
     return status;
 }
 

@@ -26,9 +26,8 @@ static void print_ipv6(const struct sockaddr_in6 *address, char text[ADDRESS_TEX
     }
     if (address->sin6_scope_id != 0) {
         zone[0] = '%';
-        if (if_indextoname(address->sin6_scope_id, zone + 1) == NULL) {
+        if (if_indextoname(address->sin6_scope_id, zone + 1) == NULL)
             snprintf(zone + 1, sizeof zone - 1, "%u", address->sin6_scope_id);
-        }
     }
     inet_ntop(AF_INET6, &address->sin6_addr, number, sizeof number);
     snprintf(text, ADDRESS_TEXT, "[%s%s]:%u", number, zone, ntohs(address->sin6_port));
@@ -42,9 +41,8 @@ static void print_unix(const struct sockaddr_un *address, socklen_t length, char
     bool abstract = path[0] == '\0';
     size_t used = (size_t)snprintf(text, ADDRESS_TEXT, "%s", abstract ? "@" : "unix:");
 
-    if (size > sizeof address->sun_path) {
+    if (size > sizeof address->sun_path)
         size = sizeof address->sun_path;
-    }
     size = abstract ? size : strnlen(path, size);
     for (size_t i = abstract; i < size && used < ADDRESS_TEXT - 1; i++) {
         unsigned char byte = (unsigned char)path[i];

@@ -35,13 +35,11 @@ static int parse_local(const char *text, struct endpoint *local)
 {
     char with_port[TARGET_TEXT];
 
-    if (endpoint_parse(local, text) == 0) {
+    if (endpoint_parse(local, text) == 0)
         return 0;
-    }
     snprintf(with_port, sizeof with_port, "%s 0", text);
-    if (endpoint_parse(local, with_port) == 0) {
+    if (endpoint_parse(local, with_port) == 0)
         return 0;
-    }
     return fail(PARLEY_USAGE,
                 "bind \"%.80s\": not a local address (write 127.0.0.1, :4000 or 127.0.0.1:4000)", text);
 }
@@ -52,9 +50,8 @@ static int append_local(const struct endpoint *local, int family, struct address
     struct address *items;
     int status = resolve(local, family, true, &found);
 
-    if (status != 0) {
+    if (status != 0)
         return status;
-    }
     items = sys.realloc(list->items, (list->count + found.count) * sizeof *items);
     if (items != NULL) {
         memcpy(items + list->count, found.items, found.count * sizeof *items);
@@ -71,20 +68,17 @@ static int find_local(const struct dial_options *options, struct address_list *l
     struct endpoint local;
     int status;
 
-    if (options->bind == NULL) {
+    if (options->bind == NULL)
         return 0;
-    }
     status = parse_local(options->bind, &local);
-    if (status != 0) {
+    if (status != 0)
         return status;
-    }
     if (local.kind != ENDPOINT_INET || endpoint_needs_lookup(&local)) {
         return fail(PARLEY_USAGE, "bind \"%.80s\": a local address is a number (127.0.0.1, ::1)",
                     options->bind);
     }
-    if (local.host[0] != '\0') {
+    if (local.host[0] != '\0')
         return append_local(&local, AF_UNSPEC, list);
-    }
     status = append_local(&local, AF_INET6, list);
     return status != 0 ? status : append_local(&local, AF_INET, list);
 }
@@ -122,12 +116,10 @@ static void say_addresses(const struct dial_options *options, const char *host,
     size_t shown = list->count < SHOWN ? list->count : SHOWN;
 
     snprintf(text, sizeof text, "%s", host);
-    for (size_t i = 0; i < shown; i++) {
+    for (size_t i = 0; i < shown; i++)
         append_number(text, sizeof text, i == 0 ? " is " : ", ", &list->items[i]);
-    }
-    if (shown < list->count) {
+    if (shown < list->count)
         snprintf(text + strlen(text), sizeof text - strlen(text), " and %zu more", list->count - shown);
-    }
     options->progress(options->context, text);
 }
 
@@ -142,12 +134,10 @@ static int dial_once(const struct endpoint *endpoint, const struct course *cours
     struct address_list list;
     int result = lookup(endpoint, options->family, course->patience, &list);
 
-    if (result != 0) {
+    if (result != 0)
         return result;
-    }
-    if (options->progress != NULL && is_named(endpoint)) {
+    if (options->progress != NULL && is_named(endpoint))
         say_addresses(options, endpoint->host, &list);
-    }
     result = race(course, &list, reached);
     address_list_free(&list);
     return result;
@@ -172,9 +162,8 @@ static int pause_before_round(const struct course *course, int64_t delay)
     char last[512];
     int status;
 
-    if (waited == WAITED_ELAPSED) {
+    if (waited == WAITED_ELAPSED)
         return 0;
-    }
     snprintf(last, sizeof last, "%s", parley_error());
     status = fail_impatient(course->patience, waited, "connect", course->target);
     return status == PARLEY_TIMEOUT ? fail(status, "%s (last: %s)", parley_error(), last) : status;
@@ -188,9 +177,8 @@ static int dial_rounds(const struct endpoint *endpoint, const struct course *cou
     for (int left = course->options->retries; left > 0 && is_worth_repeating(result, course->patience);
          left--) {
         int status = pause_before_round(course, delay);
-        if (status != 0) {
+        if (status != 0)
             return status;
-        }
         delay = delay * 2 < ROUND_DELAY_MAX ? delay * 2 : ROUND_DELAY_MAX;
         result = dial_once(endpoint, course, reached);
     }
@@ -206,16 +194,13 @@ int dial(const struct endpoint *endpoint, const struct dial_options *options, st
     struct course course = {.options = &given, .local = &local, .patience = &patience, .target = target};
     int result;
 
-    if (given.socket == NULL) {
+    if (given.socket == NULL)
         given.socket = &plain_socket;
-    }
     print_target(endpoint, target);
-    if (endpoint->kind == ENDPOINT_INET && strspn(endpoint->port, "0") == strlen(endpoint->port)) {
+    if (endpoint->kind == ENDPOINT_INET && strspn(endpoint->port, "0") == strlen(endpoint->port))
         return fail(PARLEY_USAGE, "connect %s: nobody can listen on port 0", target);
-    }
-    if (endpoint->kind != ENDPOINT_INET && options->bind != NULL) {
+    if (endpoint->kind != ENDPOINT_INET && options->bind != NULL)
         return fail(PARLEY_USAGE, "connect %s: a unix socket is dialled from no local address", target);
-    }
     result = find_local(options, &local);
     if (result == 0) {
         given.family = family_to_dial(options->family, &local);

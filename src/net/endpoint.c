@@ -37,9 +37,8 @@ static bool all_digits(const char *text)
 {
     size_t count = 0;
 
-    while (is_digit(text[count])) {
+    while (is_digit(text[count]))
         count++;
-    }
     return count > 0 && text[count] == '\0';
 }
 
@@ -47,9 +46,8 @@ static bool all_digits(const char *text)
 
 static const char *check_port_number(const char *port)
 {
-    if (strlen(port) > PORT_DIGITS || strtol(port, NULL, 10) > PORT_MAX) {
+    if (strlen(port) > PORT_DIGITS || strtol(port, NULL, 10) > PORT_MAX)
         return "a port is at most 65535";
-    }
     return NULL;
 }
 
@@ -58,17 +56,14 @@ static const char *check_port(const char *port)
 {
     bool has_letter = false;
 
-    if (*port == '\0') {
+    if (*port == '\0')
         return "the port is missing (write host:port)";
-    }
-    if (all_digits(port)) {
+    if (all_digits(port))
         return check_port_number(port);
-    }
     for (const char *c = port; *c != '\0'; c++) {
         has_letter |= is_letter(*c);
-        if (!is_letter(*c) && !is_digit(*c) && (c == port || strchr("-_.+", *c) == NULL)) {
+        if (!is_letter(*c) && !is_digit(*c) && (c == port || strchr("-_.+", *c) == NULL))
             return "the port is neither a number nor a service's name";
-        }
     }
     return has_letter ? NULL : "the port is neither a number nor a service's name";
 }
@@ -82,24 +77,19 @@ static const char *check_ipv6(const char *host)
     struct in6_addr address;
     bool local;
 
-    if (length >= sizeof number) {
+    if (length >= sizeof number)
         return "not an IPv6 address";
-    }
     memcpy(number, host, length);
     number[length] = '\0';
-    if (inet_pton(AF_INET6, number, &address) != 1) {
+    if (inet_pton(AF_INET6, number, &address) != 1)
         return "not an IPv6 address";
-    }
     local = IN6_IS_ADDR_LINKLOCAL(&address) || IN6_IS_ADDR_MC_LINKLOCAL(&address);
-    if (zone == NULL) {
+    if (zone == NULL)
         return local ? "a link-local address needs its interface ([fe80::1%eth0]:3000)" : NULL;
-    }
-    if (!local) {
+    if (!local)
         return "only a link-local address takes a %zone";
-    }
-    if (zone[1] == '\0' || strlen(zone + 1) >= IF_NAMESIZE || strpbrk(zone + 1, "%/ ") != NULL) {
+    if (zone[1] == '\0' || strlen(zone + 1) >= IF_NAMESIZE || strpbrk(zone + 1, "%/ ") != NULL)
         return "the %zone is not an interface's name";
-    }
     return NULL;
 }
 
@@ -118,21 +108,17 @@ static const char *check_labels(const char *host)
 
     for (const char *c = host; *c != '\0'; c++) {
         if (*c == '.') {
-            if (label == 0) {
+            if (label == 0)
                 return "a host name has an empty label";
-            }
             label = 0;
             continue;
         }
-        if ((unsigned char)*c >= 0x80) {
+        if ((unsigned char)*c >= 0x80)
             return "a host name is ASCII (write the xn-- form)";
-        }
-        if (!is_letter(*c) && !is_digit(*c) && (*c != '-' || label == 0) && *c != '_') {
+        if (!is_letter(*c) && !is_digit(*c) && (*c != '-' || label == 0) && *c != '_')
             return "a host name holds letters, digits, '-', '_' and '.' (write host:port)";
-        }
-        if (++label > LABEL_MAX) {
+        if (++label > LABEL_MAX)
             return "a part of a host name is at most 63 bytes";
-        }
     }
     return NULL;
 }
@@ -143,9 +129,8 @@ static bool looks_like_ipv4(const char *host)
     size_t length = strlen(host);
     const char *last;
 
-    if (length > 0 && host[length - 1] == '.') {
+    if (length > 0 && host[length - 1] == '.')
         length--;
-    }
     last = memrchr(host, '.', length);
     last = last != NULL ? last + 1 : host;
     length -= (size_t)(last - host);
@@ -157,15 +142,12 @@ static const char *check_host(const char *host)
 {
     size_t length = strlen(host);
 
-    if (strchr(host, ':') != NULL) {
+    if (strchr(host, ':') != NULL)
         return check_ipv6(host);
-    }
-    if (length > 0 && host[length - 1] == '.') {
+    if (length > 0 && host[length - 1] == '.')
         length--;
-    }
-    if (length > HOST_MAX) {
+    if (length > HOST_MAX)
         return "a host name is at most 253 bytes";
-    }
     return looks_like_ipv4(host) ? check_ipv4(host) : check_labels(host);
 }
 
@@ -177,19 +159,16 @@ static int set_inet(struct endpoint *endpoint, const char *text, const char *hos
 {
     const char *wrong;
 
-    if (length >= sizeof endpoint->host) {
+    if (length >= sizeof endpoint->host)
         return refuse(text, "a host name is at most 253 bytes");
-    }
-    if (strlen(port) >= sizeof endpoint->port) {
+    if (strlen(port) >= sizeof endpoint->port)
         return refuse(text, "the port is neither a number nor a service's name");
-    }
     memcpy(endpoint->host, host, length);
     endpoint->host[length] = '\0';
     memcpy(endpoint->port, port, strlen(port) + 1);
     wrong = check_port(port);
-    if (wrong == NULL) {
+    if (wrong == NULL)
         wrong = check_host(endpoint->host);
-    }
     return wrong == NULL ? 0 : refuse(text, wrong);
 }
 
@@ -198,19 +177,15 @@ static int parse_bracketed(struct endpoint *endpoint, const char *text)
     const char *end = strchr(text, ']');
     const char *port;
 
-    if (end == NULL) {
+    if (end == NULL)
         return refuse(text, "the ']' is missing (write [::1]:3000)");
-    }
-    if (memchr(text, ':', (size_t)(end - text)) == NULL) {
+    if (memchr(text, ':', (size_t)(end - text)) == NULL)
         return refuse(text, "brackets hold an IPv6 address ([::1]:3000)");
-    }
     port = end + 1;
-    if (*port == '\0') {
+    if (*port == '\0')
         return refuse(text, "the port is missing (write [::1]:3000)");
-    }
-    if (*port != ':' && !is_space(*port)) {
+    if (*port != ':' && !is_space(*port))
         return refuse(text, "a port follows the ']' (write [::1]:3000)");
-    }
     port += strspn(port, *port == ':' ? ":" : " \t");
     return set_inet(endpoint, text, text + 1, (size_t)(end - text - 1), port);
 }
@@ -220,33 +195,26 @@ static int parse_inet(struct endpoint *endpoint, const char *text)
     size_t host = strcspn(text, " \t");
     const char *colon = strchr(text, ':');
 
-    if (text[0] == '[') {
+    if (text[0] == '[')
         return parse_bracketed(endpoint, text);
-    }
-    if (text[host] != '\0') {
+    if (text[host] != '\0')
         return set_inet(endpoint, text, text, host, text + host + strspn(text + host, " \t"));
-    }
-    if (colon == NULL && all_digits(text)) {
+    if (colon == NULL && all_digits(text))
         return set_inet(endpoint, text, text, 0, text);
-    }
-    if (colon == NULL) {
+    if (colon == NULL)
         return refuse(text, "the port is missing (write host:port)");
-    }
-    if (strchr(colon + 1, ':') != NULL) {
+    if (strchr(colon + 1, ':') != NULL)
         return refuse(text, "an IPv6 address is written in brackets ([::1]:3000)");
-    }
     return set_inet(endpoint, text, text, (size_t)(colon - text), colon + 1);
 }
 
 /* The kernel takes 107 bytes of path before its NUL, or 107 of an abstract name after its own. */
 static int parse_path(struct endpoint *endpoint, const char *text, const char *path)
 {
-    if (*path == '\0') {
+    if (*path == '\0')
         return refuse(text, "the name of the unix socket is missing");
-    }
-    if (strlen(path) >= sizeof((struct sockaddr_un *)0)->sun_path) {
+    if (strlen(path) >= sizeof((struct sockaddr_un *)0)->sun_path)
         return refuse(text, "a unix socket's name is at most 107 bytes");
-    }
     memcpy(endpoint->path, path, strlen(path) + 1);
     return 0;
 }
@@ -262,12 +230,10 @@ int endpoint_parse(struct endpoint *endpoint, const char *text)
         endpoint->kind = ENDPOINT_ABSTRACT;
         return parse_path(endpoint, text, text + 1);
     }
-    if (text[0] == '\0') {
+    if (text[0] == '\0')
         return refuse(text, "it is empty (write host:port)");
-    }
-    if (text[0] == '/') {
+    if (text[0] == '/')
         return refuse(text, "a unix socket is written unix:/path");
-    }
     endpoint->kind = ENDPOINT_INET;
     return parse_inet(endpoint, text);
 }

@@ -44,9 +44,8 @@ static struct question *question_new(const struct endpoint *endpoint, int family
 {
     struct question *question = sys.calloc(1, sizeof *question);
 
-    if (question == NULL) {
+    if (question == NULL)
         return NULL;
-    }
     question->bell = sys.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (question->bell < 0) {
         sys.free(question);
@@ -60,9 +59,8 @@ static struct question *question_new(const struct endpoint *endpoint, int family
 
 static void question_free(struct question *question)
 {
-    if (question->abandoned) {
+    if (question->abandoned)
         atomic_fetch_sub(&abandoned_questions, 1);
-    }
     sys.close(question->bell);
     address_list_free(&question->list);
     sys.free(question);
@@ -70,9 +68,8 @@ static void question_free(struct question *question)
 
 static void let_go(struct question *question)
 {
-    if (atomic_fetch_sub(&question->holders, 1) == 1) {
+    if (atomic_fetch_sub(&question->holders, 1) == 1)
         question_free(question);
-    }
 }
 
 static void *ask(void *argument)
@@ -99,9 +96,8 @@ static int start_asking(struct question *question)
     sigset_t before;
     int error = pthread_attr_init(&attributes);
 
-    if (error != 0) {
+    if (error != 0)
         return error;
-    }
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -133,9 +129,8 @@ static int await_answer(struct question *question, const struct patience *patien
 
     do {
         waited = patience_wait(patience, fds, 2, INT64_MAX);
-        if (atomic_load(&question->answered)) {
+        if (atomic_load(&question->answered))
             return take_answer(question, list);
-        }
     } while (waited == WAITED_READY);
     status = fail_impatient(patience, waited, "resolve", question->endpoint.host);
     question->abandoned = true;
@@ -155,9 +150,8 @@ static int lookup_in_thread(const struct endpoint *endpoint, int family, const s
                     endpoint->host, (int)ABANDONED_MAX);
     }
     question = question_new(endpoint, family);
-    if (question == NULL) {
+    if (question == NULL)
         return fail_call("resolve", endpoint->host, errno);
-    }
     error = start_asking(question);
     if (error != 0) {
         question_free(question);
@@ -172,8 +166,7 @@ int lookup(const struct endpoint *endpoint, int family, const struct patience *p
     bool hurried = patience->deadline != INT64_MAX || patience->cancel >= 0;
 
     *list = (struct address_list){0};
-    if (hurried && endpoint_needs_lookup(endpoint)) {
+    if (hurried && endpoint_needs_lookup(endpoint))
         return lookup_in_thread(endpoint, family, patience, list);
-    }
     return resolve(endpoint, family, false, list);
 }

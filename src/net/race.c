@@ -38,9 +38,8 @@ static void say(const struct race *race, const char *what, const struct address 
     char text[ADDRESS_TEXT];
     char sentence[ADDRESS_TEXT + 32];
 
-    if (options->progress == NULL) {
+    if (options->progress == NULL)
         return;
-    }
     snprintf(sentence, sizeof sentence, "%s %s", what, address_text(name_of(address), address->length, text));
     options->progress(options->context, sentence);
 }
@@ -80,9 +79,8 @@ static int fail_all(const struct race *race)
     size_t count = race->addresses->count;
     int status = describe_failure(race->call, race->failed, race->error);
 
-    if (count > 1) {
+    if (count > 1)
         return fail(status, "%s; tried %zu addresses of %s", parley_error(), count, race->course->target);
-    }
     return status;
 }
 
@@ -92,9 +90,8 @@ static int fail_waiting(const struct race *race, enum waited why)
     const char *target = race->course->target;
     char text[ADDRESS_TEXT];
 
-    if (race->addresses->count == 1) {
+    if (race->addresses->count == 1)
         target = address_text(name_of(only), only->length, text);
-    }
     return fail_impatient(race->course->patience, why, "connect", target);
 }
 
@@ -103,11 +100,9 @@ static int fail_waiting(const struct race *race, enum waited why)
 /* The address to bind to before dialling into `family`; the first one if there is none of that family. */
 static const struct address *local_for(const struct address_list *local, int family)
 {
-    for (size_t i = 0; i < local->count; i++) {
-        if (local->items[i].storage.ss_family == family) {
+    for (size_t i = 0; i < local->count; i++)
+        if (local->items[i].storage.ss_family == family)
             return &local->items[i];
-        }
-    }
     return local->items;
 }
 
@@ -131,17 +126,15 @@ static const char *begin(const struct race *race, int fd, const struct address *
     const struct sockaddr *peer = name_of(*address);
     const struct address *local = local_for(course->local, peer->sa_family);
 
-    if (socket_tune(fd, peer->sa_family, course->options->socket) != 0) {
+    if (socket_tune(fd, peer->sa_family, course->options->socket) != 0)
         return "setsockopt";
-    }
     if (local != NULL && bind_local(fd, local) != 0) {
         *address = local;
         return "bind";
     }
     /* After EINTR the connect goes on by itself; repeating it would only say EALREADY. */
-    if (sys.connect(fd, peer, (*address)->length) != 0 && errno != EINPROGRESS && errno != EINTR) {
+    if (sys.connect(fd, peer, (*address)->length) != 0 && errno != EINPROGRESS && errno != EINTR)
         return "connect";
-    }
     return NULL;
 }
 
@@ -176,9 +169,8 @@ static void start_next(struct race *race)
     int error;
 
     announce(race, address);
-    if (fd >= 0) {
+    if (fd >= 0)
         call = begin(race, fd, &address);
-    }
     error = errno;
     if (call == NULL) {
         race->tries[race->flying++] = race->next++;
@@ -186,9 +178,8 @@ static void start_next(struct race *race)
         race->next_start = sys.now() + ATTEMPT_DELAY;
         return;
     }
-    if (fd >= 0) {
+    if (fd >= 0)
         sys.close(fd);
-    }
     if (!postpone(race, address, error)) {
         record(race, call, address, error);
         race->next++;
@@ -215,15 +206,12 @@ static int outcome(int fd)
     int error = 0;
     socklen_t size = sizeof error;
 
-    if (sys.getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0) {
+    if (sys.getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0)
         return errno;
-    }
-    if (error != 0) {
+    if (error != 0)
         return error;
-    }
-    if (getpeername(fd, (struct sockaddr *)&peer, &length) != 0) {
+    if (getpeername(fd, (struct sockaddr *)&peer, &length) != 0)
         return errno == ENOTCONN ? ECONNRESET : errno;
-    }
     if (is_self(&peer, length, fd)) {
         /* Reset, lest its TIME_WAIT keep the port from the server that should have it. */
         sys.setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
@@ -248,9 +236,8 @@ static struct pollfd *collect(struct race *race)
             continue;
         }
         error = outcome(attempt->fd);
-        if (error == 0) {
+        if (error == 0)
             return attempt;
-        }
         record(race, "connect", &race->addresses->items[race->tries[i]], error);
         sys.close(attempt->fd);
         /* The last one takes the free place. */
@@ -267,9 +254,8 @@ static int finish(struct race *race, struct pollfd *winner, struct address *reac
     const struct address *address = &race->addresses->items[race->tries[winner - race->fds - 1]];
     int fd = winner->fd;
 
-    if (socket_set_blocking(fd, true) != 0) {
+    if (socket_set_blocking(fd, true) != 0)
         return describe_failure("fcntl", address, errno);
-    }
     winner->fd = -1;
     *reached = *address;
     say(race, "connected to", address);
@@ -289,18 +275,15 @@ static int run(struct race *race, struct address *reached)
             start_next(race);
             continue;
         }
-        if (!waiting && race->flying == 0) {
+        if (!waiting && race->flying == 0)
             return fail_all(race);
-        }
         waited = patience_wait(race->course->patience, race->fds, 1 + race->flying,
                                waiting ? race->next_start : INT64_MAX);
-        if (waited != WAITED_READY && waited != WAITED_ELAPSED) {
+        if (waited != WAITED_READY && waited != WAITED_ELAPSED)
             return fail_waiting(race, waited);
-        }
         winner = waited == WAITED_READY ? collect(race) : NULL;
-        if (winner != NULL) {
+        if (winner != NULL)
             return finish(race, winner, reached);
-        }
     }
 }
 
@@ -313,16 +296,13 @@ int race(const struct course *course, const struct address_list *addresses, stru
     state.fds = sys.calloc(1 + addresses->count, sizeof *state.fds);
     state.tries = sys.calloc(addresses->count, sizeof *state.tries);
     state.next_start = sys.now();
-    if (state.fds != NULL && state.tries != NULL) {
+    if (state.fds != NULL && state.tries != NULL)
         result = run(&state, reached);
-    } else {
+    else
         result = fail_call("connect", course->target, ENOMEM);
-    }
-    for (size_t i = 1; i <= state.flying; i++) {
-        if (state.fds[i].fd >= 0) {
+    for (size_t i = 1; i <= state.flying; i++)
+        if (state.fds[i].fd >= 0)
             sys.close(state.fds[i].fd);
-        }
-    }
     sys.free(state.fds);
     sys.free(state.tries);
     return result;

@@ -37,12 +37,10 @@ static int fail_lookup(const struct endpoint *endpoint, int code, int error)
 {
     const char *what = endpoint->host[0] != '\0' ? endpoint->host : endpoint->port;
 
-    if (code == EAI_SYSTEM) {
+    if (code == EAI_SYSTEM)
         return fail_call("resolve", what, error);
-    }
-    if (code == EAI_NONAME && strchr(endpoint->host, '%') != NULL) {
+    if (code == EAI_NONAME && strchr(endpoint->host, '%') != NULL)
         return fail(PARLEY_USAGE, "resolve %s: no interface has the name after the '%%'", what);
-    }
     return fail(code == EAI_MEMORY ? PARLEY_RESOURCE : PARLEY_NETWORK, "resolve %s: %s", what,
                 lookup_reason(code));
 }
@@ -56,9 +54,8 @@ static int resolve_unix(const struct endpoint *endpoint, struct address_list *li
     bool abstract = endpoint->kind == ENDPOINT_ABSTRACT;
 
     list->items = sys.calloc(1, sizeof *list->items);
-    if (list->items == NULL) {
+    if (list->items == NULL)
         return fail_call("resolve", endpoint->path, ENOMEM);
-    }
     address = (struct sockaddr_un *)&list->items->storage;
     address->sun_family = AF_UNIX;
     /* An abstract name begins with a NUL and ends with the length; a path ends with a NUL. */
@@ -72,12 +69,10 @@ static int resolve_unix(const struct endpoint *endpoint, struct address_list *li
 
 static bool contains(const struct address_list *list, const struct addrinfo *info)
 {
-    for (size_t i = 0; i < list->count; i++) {
+    for (size_t i = 0; i < list->count; i++)
         if (list->items[i].length == info->ai_addrlen &&
-            memcmp(&list->items[i].storage, info->ai_addr, info->ai_addrlen) == 0) {
+            memcmp(&list->items[i].storage, info->ai_addr, info->ai_addrlen) == 0)
             return true;
-        }
-    }
     return false;
 }
 
@@ -85,9 +80,8 @@ static void append(struct address_list *list, const struct addrinfo *info)
 {
     struct address *item;
 
-    if (info->ai_addrlen > sizeof item->storage || contains(list, info)) {
+    if (info->ai_addrlen > sizeof item->storage || contains(list, info))
         return;
-    }
     item = &list->items[list->count++];
     item->length = info->ai_addrlen;
     memcpy(&item->storage, info->ai_addr, info->ai_addrlen);
@@ -96,9 +90,8 @@ static void append(struct address_list *list, const struct addrinfo *info)
 /* The next entry of the wanted kind: of `family`, or of any other. */
 static const struct addrinfo *seek(const struct addrinfo *info, int family, bool same)
 {
-    while (info != NULL && (info->ai_family == family) != same) {
+    while (info != NULL && (info->ai_family == family) != same)
         info = info->ai_next;
-    }
     return info;
 }
 
@@ -111,13 +104,11 @@ static int interleave(const struct addrinfo *found, struct address_list *list)
     const struct addrinfo *preferred = found;
     const struct addrinfo *other = seek(found, family, false);
 
-    for (const struct addrinfo *info = found; info != NULL; info = info->ai_next) {
+    for (const struct addrinfo *info = found; info != NULL; info = info->ai_next)
         count++;
-    }
     list->items = sys.calloc(count, sizeof *list->items);
-    if (list->items == NULL) {
+    if (list->items == NULL)
         return EAI_MEMORY;
-    }
     while (preferred != NULL || other != NULL) {
         if (preferred != NULL) {
             append(list, preferred);
@@ -136,18 +127,16 @@ static bool machine_has_ipv6(void)
 {
     int fd = sys.socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-    if (fd < 0) {
+    if (fd < 0)
         return errno != EAFNOSUPPORT;
-    }
     sys.close(fd);
     return true;
 }
 
 static const char *wildcard(int family)
 {
-    if (family == AF_UNSPEC) {
+    if (family == AF_UNSPEC)
         family = machine_has_ipv6() ? AF_INET6 : AF_INET;
-    }
     return family == AF_INET6 ? "::" : "0.0.0.0";
 }
 
@@ -159,9 +148,8 @@ static bool is_localhost(const char *host)
 
 static const char *name_of(const struct endpoint *endpoint, int family, bool passive)
 {
-    if (endpoint->host[0] == '\0' && passive) {
+    if (endpoint->host[0] == '\0' && passive)
         return wildcard(family);
-    }
     /* Without a name and without AI_PASSIVE, getaddrinfo(3) gives the loopback addresses. */
     return endpoint->host[0] == '\0' || is_localhost(endpoint->host) ? NULL : endpoint->host;
 }
@@ -174,15 +162,13 @@ int resolve(const struct endpoint *endpoint, int family, bool passive, struct ad
 
     list->items = NULL;
     list->count = 0;
-    if (endpoint->kind != ENDPOINT_INET) {
+    if (endpoint->kind != ENDPOINT_INET)
         return resolve_unix(endpoint, list);
-    }
     do {
         code = getaddrinfo(name_of(endpoint, family, passive), endpoint->port, &hints, &found);
     } while (code == EAI_SYSTEM && errno == EINTR);
-    if (code != 0) {
+    if (code != 0)
         return fail_lookup(endpoint, code, errno);
-    }
     code = interleave(found, list);
     freeaddrinfo(found);
     return code == 0 ? 0 : fail_lookup(endpoint, code, errno);

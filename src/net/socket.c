@@ -23,9 +23,8 @@ int socket_set_blocking(int fd, bool blocking)
 {
     int flags = fcntl(fd, F_GETFL);
 
-    if (flags < 0) {
+    if (flags < 0)
         return -1;
-    }
     return fcntl(fd, F_SETFL, blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK);
 }
 
@@ -33,12 +32,10 @@ int socket_set_blocking(int fd, bool blocking)
 
 static int set_buffers(int fd, const struct socket_options *options)
 {
-    if (options->receive_buffer > 0 && set_option(fd, SOL_SOCKET, SO_RCVBUF, options->receive_buffer) != 0) {
+    if (options->receive_buffer > 0 && set_option(fd, SOL_SOCKET, SO_RCVBUF, options->receive_buffer) != 0)
         return -1;
-    }
-    if (options->send_buffer > 0 && set_option(fd, SOL_SOCKET, SO_SNDBUF, options->send_buffer) != 0) {
+    if (options->send_buffer > 0 && set_option(fd, SOL_SOCKET, SO_SNDBUF, options->send_buffer) != 0)
         return -1;
-    }
     return 0;
 }
 
@@ -51,23 +48,19 @@ static int set_keepalive(int fd, int seconds)
     if (set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1) != 0 ||
         set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, seconds) != 0 ||
         set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, interval) != 0 ||
-        set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES) != 0) {
+        set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES) != 0)
         return -1;
-    }
     return set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (seconds + KEEPALIVE_PROBES * interval) * 1000);
 }
 
 int socket_tune(int fd, int family, const struct socket_options *options)
 {
-    if (set_buffers(fd, options) != 0) {
+    if (set_buffers(fd, options) != 0)
         return -1;
-    }
-    if (family != AF_INET && family != AF_INET6) {
+    if (family != AF_INET && family != AF_INET6)
         return 0;
-    }
-    if (options->nodelay && set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1) != 0) {
+    if (options->nodelay && set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1) != 0)
         return -1;
-    }
     return options->keepalive > 0 ? set_keepalive(fd, options->keepalive) : 0;
 }
 
@@ -79,9 +72,8 @@ static int system_backlog(void)
     int fd = open("/proc/sys/net/core/somaxconn", O_RDONLY | O_CLOEXEC);
     long backlog;
 
-    if (fd < 0) {
+    if (fd < 0)
         return BACKLOG_UNKNOWN;
-    }
     backlog = read(fd, text, sizeof text - 1) > 0 ? strtol(text, NULL, 10) : 0;
     sys.close(fd);
     return backlog > 0 && backlog <= INT_MAX ? (int)backlog : BACKLOG_UNKNOWN;
@@ -99,22 +91,17 @@ static int set_listener_options(int fd, const struct address *address, const str
 {
     int family = address->storage.ss_family;
 
-    if (socket_tune(fd, family, options) != 0) {
+    if (socket_tune(fd, family, options) != 0)
         return -1;
-    }
-    if (family == AF_UNIX) {
+    if (family == AF_UNIX)
         return 0;
-    }
     /* Lets a server restart while connections of its last life are in TIME_WAIT. */
-    if (set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1) != 0) {
+    if (set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1) != 0)
         return -1;
-    }
-    if (options->reuseport && set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1) != 0) {
+    if (options->reuseport && set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1) != 0)
         return -1;
-    }
-    if (family == AF_INET6) {
+    if (family == AF_INET6)
         return set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, options->only_ipv6 || !is_ipv6_wildcard(address));
-    }
     return 0;
 }
 
@@ -124,9 +111,8 @@ static bool is_served(const struct address *address)
     int fd = sys.socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     bool served;
 
-    if (fd < 0) {
+    if (fd < 0)
         return true; /* unknown: the careful answer */
-    }
     served = sys.connect(fd, (const struct sockaddr *)&address->storage, address->length) == 0 ||
              (errno != ECONNREFUSED && errno != ENOENT);
     sys.close(fd);
@@ -140,24 +126,20 @@ static int fail_path_in_use(const struct address *address, const char *text)
     const char *path = ((const struct sockaddr_un *)&address->storage)->sun_path;
     struct stat status;
 
-    if (path[0] == '\0') {
+    if (path[0] == '\0')
         return fail(PARLEY_NETWORK, "bind %s: address already in use (another process listens there)", text);
-    }
-    if (lstat(path, &status) == 0 && !S_ISSOCK(status.st_mode)) {
+    if (lstat(path, &status) == 0 && !S_ISSOCK(status.st_mode))
         return fail(PARLEY_NETWORK, "bind %s: a file that is not a socket is in the way", text);
-    }
-    if (is_served(address)) {
+    if (is_served(address))
         return fail(PARLEY_NETWORK, "bind %s: address already in use (another process listens there)", text);
-    }
     return fail(PARLEY_NETWORK,
                 "bind %s: address already in use (a stale socket that nobody serves; remove it)", text);
 }
 
 static int fail_bind(const struct address *address, const char *text, int error)
 {
-    if (error == EADDRINUSE && address->storage.ss_family == AF_UNIX) {
+    if (error == EADDRINUSE && address->storage.ss_family == AF_UNIX)
         return fail_path_in_use(address, text);
-    }
     return fail_call("bind", text, error);
 }
 
@@ -165,9 +147,8 @@ static int fail_listen(const struct address *address, const char *text, int erro
 {
     const struct sockaddr_un *local = (const struct sockaddr_un *)&address->storage;
 
-    if (local->sun_family == AF_UNIX && local->sun_path[0] != '\0') {
+    if (local->sun_family == AF_UNIX && local->sun_path[0] != '\0')
         unlink(local->sun_path); /* bind(2) has just made it */
-    }
     return fail_call("listen", text, error);
 }
 
@@ -178,15 +159,12 @@ static int open_listener(int fd, const struct address *address, const struct soc
     char text[ADDRESS_TEXT];
 
     address_text(name, address->length, text);
-    if (set_listener_options(fd, address, options) != 0) {
+    if (set_listener_options(fd, address, options) != 0)
         return fail_call("setsockopt", text, errno);
-    }
-    if (sys.bind(fd, name, address->length) != 0) {
+    if (sys.bind(fd, name, address->length) != 0)
         return fail_bind(address, text, errno);
-    }
-    if (sys.listen(fd, options->backlog > 0 ? options->backlog : system_backlog()) != 0) {
+    if (sys.listen(fd, options->backlog > 0 ? options->backlog : system_backlog()) != 0)
         return fail_listen(address, text, errno);
-    }
     return 0;
 }
 

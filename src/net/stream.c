@@ -39,9 +39,8 @@ parley_stream *parley_stream_dial(const char *address, int64_t timeout)
         fail(PARLEY_USAGE, "parley_stream_dial: an address and a timeout of 0 or more are needed");
         return NULL;
     }
-    if (endpoint_parse(&endpoint, address) != 0) {
+    if (endpoint_parse(&endpoint, address) != 0)
         return NULL;
-    }
     fd = dial(&endpoint, &options, &peer);
     return fd < 0 ? NULL : stream_new(fd, &peer);
 }
@@ -61,9 +60,8 @@ const char *parley_stream_peer(const parley_stream *stream)
 
 int parley_stream_set_timeout(parley_stream *stream, int64_t timeout)
 {
-    if (timeout < 0) {
+    if (timeout < 0)
         return fail(PARLEY_USAGE, "parley_stream_set_timeout: a timeout is 0 or more milliseconds");
-    }
     stream->timeout = timeout;
     return 0;
 }
@@ -81,17 +79,15 @@ static int await(const parley_stream *stream, const struct patience *patience, c
     struct pollfd fds[2] = {[1] = {.fd = stream->fd, .events = events}};
     enum waited waited;
 
-    if (errno == EINTR) {
+    if (errno == EINTR)
         return 0;
-    }
     if (errno == ENOBUFS) {
         /* The kernel is short of memory for a moment, and nothing tells when it is not. */
         waited = patience_wait(patience, fds, 1, sys.now() + SHORTAGE_PAUSE);
         return waited == WAITED_ELAPSED ? 0 : fail_impatient(patience, waited, call, stream->peer);
     }
-    if (errno != EAGAIN && errno != EWOULDBLOCK) {
+    if (errno != EAGAIN && errno != EWOULDBLOCK)
         return fail_call(call, stream->peer, errno);
-    }
     waited = patience_wait(patience, fds, 2, INT64_MAX);
     return waited == WAITED_READY ? 0 : fail_impatient(patience, waited, call, stream->peer);
 }
@@ -102,13 +98,11 @@ static ssize_t read_some(parley_stream *stream, const struct patience *patience,
         ssize_t n = sys.recv(stream->fd, bytes, size, MSG_DONTWAIT);
         int status;
 
-        if (n >= 0) {
+        if (n >= 0)
             return n;
-        }
         status = await(stream, patience, "recv", POLLIN);
-        if (status != 0) {
+        if (status != 0)
             return status;
-        }
     }
 }
 
@@ -127,12 +121,10 @@ ssize_t parley_stream_read_all(parley_stream *stream, void *bytes, size_t size)
 
     while (got < size) {
         ssize_t n = read_some(stream, &patience, to + got, size - got);
-        if (n < 0) {
+        if (n < 0)
             return n;
-        }
-        if (n == 0) {
+        if (n == 0)
             break;
-        }
         got += (size_t)n;
     }
     return (ssize_t)got;
@@ -153,9 +145,8 @@ int parley_stream_write(parley_stream *stream, const void *bytes, size_t size)
             continue;
         }
         status = await(stream, &patience, "send", POLLOUT);
-        if (status != 0) {
+        if (status != 0)
             return status;
-        }
     }
     return 0;
 }
