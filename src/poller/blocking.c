@@ -74,7 +74,7 @@ static void update_blocking(struct loop *loop, parley_conn *conn)
         loop->now = sys.now();
         if (taken >= 0) {
             conn_sent(conn, (size_t)taken);
-        } else if (errno == EINTR || errno == EAGAIN || errno == ENOBUFS) {
+        } else if (errno == EINTR || errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM) {
             loop_touch(loop, conn); /* the timers, or a stop, have a word first */
             return;
         } else {

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <poll.h>
 #include <netinet/tcp.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -221,7 +222,25 @@ void in_models(const char *halves, void (*test)(const char *model))
 
 /* ---- clients -------------------------------------------------------------------------------- */
 
-int client_open(void)
+/* Interrupted, it goes on by itself: to be waited for. */
+static bool connects(int fd, const struct sockaddr_in *address)
+{
+    struct pollfd wait = {.fd = fd, .events = POLLOUT};
+    socklen_t size = sizeof errno;
+
+    if (connect(fd, (const struct sockaddr *)address, sizeof *address) == 0) {
+        return true;
+    }
+    while (errno == EINTR) {
+        if (poll(&wait, 1, PATIENCE) > 0) {
+            getsockopt(fd, SOL_SOCKET, SO_ERROR, &errno, &size);
+            return errno == 0;
+        }
+    }
+    return false;
+}
+
+int client_try(void)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     struct timeval patience = {.tv_sec = PATIENCE / 1000};
@@ -232,7 +251,20 @@ int client_open(void)
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)); /* a byte said is a segment sent */
-    if (connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
+    if (!connects(fd, &address)) {
+        int error = errno;
+        close(fd);
+        errno = error;
+        return -1;
+    }
+    return fd;
+}
+
+int client_open(void)
+{
+    int fd = client_try();
+
+    if (fd < 0) {
         fail_msg("%s: connect: %s", model_now, strerror(errno));
     }
     return fd;

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <time.h>
 
-enum { PATIENCE = 15000, REASONS = PARLEY_UNREACHED + 1 };
+enum { PATIENCE = 8000, REASONS = PARLEY_UNREACHED + 1 };
 
 /* What handlers saw, in memory that worker processes share. */
 struct witness {
@@ -80,6 +80,8 @@ void in_models(const char *halves, void (*test)(const char *model));
 /* ---- clients ---- */
 
 int client_open(void);
+/* The same, or -1 and errno. */
+int client_try(void);
 void client_say(int fd, const void *bytes, size_t size);
 /* Reads exactly these bytes. */
 void client_hear(int fd, const void *bytes, size_t size);

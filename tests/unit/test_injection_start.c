@@ -1,0 +1,232 @@
+/* FAULTS C6, C7 and the like: what a server needs to begin, and each new worker, is refused. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/select.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "injecting.h"
+#include "loopback.h"
+#include "serving.h"
+
+/* The server does not start, and says why. */
+static void does_not_start(const char *model, enum call call, int error, const char *sentence)
+{
+    plan_nothing();
+    server_make_listening(&witnessed_echo, model, NULL);
+    plan(call, error, 0, ALWAYS);
+    server_run();
+    assert_true(server_wait() < 0);
+    if (strstr(server_sentence, sentence) == NULL) {
+        fail_msg("%s: %s", model, server_sentence);
+    }
+    plan_nothing();
+}
+
+static void start_in(const char *model)
+{
+    if (model_has(model, "epoll") && !model_has(model, "fork") && !model_has(model, "thread")) {
+        does_not_start(model, CALL_EPOLL_CREATE, EMFILE, "epoll_create1");
+        does_not_start(model, CALL_EPOLL_CTL, ENOMEM, "epoll cannot watch");
+    }
+    if (!model_has(model, "blocking")) {
+        does_not_start(model, CALL_EVENTFD, EMFILE, "eventfd");
+    }
+    if (!model_has(model, "prefork")) {
+        does_not_start(model, CALL_THREAD, EAGAIN, "pthread_create");
+    } else {
+        does_not_start(model, CALL_FORK, EAGAIN, "fork");
+    }
+}
+
+static void a_server_that_cannot_start_says_why(void **state)
+{
+    (void)state;
+    in_models(NULL, start_in);
+}
+
+/* One of the two workers cannot be made: the other does not go on alone, unnoticed. */
+static void second_in(const char *model)
+{
+    server_make_listening(&witnessed_echo, model, NULL);
+    plan(model_has(model, "prefork") ? CALL_FORK : CALL_THREAD, EAGAIN, 1, 1);
+    server_run();
+    assert_true(server_wait() < 0);
+    plan_nothing();
+}
+
+static void half_a_server_is_none(void **state)
+{
+    (void)state;
+    in_models("prefork prethread", second_in);
+}
+
+/* FAULTS C5, C6: no worker for this client: it is closed, and the next is served. */
+static void shed_in(const char *model)
+{
+    plan_nothing();
+    server_start(&witnessed_echo, model, NULL);
+    client_is_served();
+    plan(model_has(model, "fork") ? CALL_FORK : CALL_THREAD, EAGAIN, 0, 3);
+    client_is_served_at_last();
+    assert_int_equal(failures_of(model_has(model, "fork") ? CALL_FORK : CALL_THREAD), 3);
+    client_is_served();
+    assert_int_equal(server_stop(), 0);
+}
+
+static void clients_without_a_worker_are_shed(void **state)
+{
+    (void)state;
+    in_models("fork thread", shed_in);
+}
+
+/* A worker of one client that cannot open its loop: that client alone is lost. */
+static void loop_in(const char *model)
+{
+    server_start(&witnessed_echo, model, NULL);
+    client_is_served();
+    if (model_has(model, "epoll")) {
+        plan(CALL_EPOLL_CREATE, EMFILE, 0, 2);
+        client_is_served_at_last();
+        plan(CALL_EPOLL_CTL, ENOSPC, 0, 1);
+        client_is_served_at_last();
+    }
+    if (!model_has(model, "blocking")) {
+        plan(CALL_EVENTFD, EMFILE, 0, 2);
+        client_is_served_at_last();
+    }
+    client_is_served();
+    assert_int_equal(server_stop(), 0);
+}
+
+static void a_client_s_own_loop_may_not_open(void **state)
+{
+    (void)state;
+    in_models("fork thread", loop_in);
+}
+
+/* The call that waits fails a few times: nothing is lost. */
+static void wait_in(const char *model)
+{
+    static const enum call waits[] = {CALL_SELECT, CALL_POLL, CALL_EPOLL_WAIT};
+    static const int errors[] = {EINTR, ENOMEM};
+
+    server_start(&witnessed_echo, model, NULL);
+    for (size_t i = 0; i < 3; i++) {
+        for (size_t j = 0; j < 2; j++) {
+            int fd = client_open();
+            plan(waits[i], errors[j], 0, 20);
+            client_say(fd, "hello", 5);
+            client_hear(fd, "hello", 5);
+            client_leave(fd);
+            plan_nothing();
+        }
+    }
+    assert_int_equal(server_stop(), 0);
+}
+
+static void waiting_may_fail(void **state)
+{
+    (void)state;
+    in_models(NULL, wait_in);
+}
+
+/* epoll refuses a connection, or a listener for a while: it is tried again. */
+static void refuse_in(const char *model)
+{
+    for (int skip = 0; skip < 6; skip++) {
+        server_start(&witnessed_echo, model, NULL);
+        client_is_served();
+        plan(CALL_EPOLL_CTL, ENOSPC, skip, 1);
+        client_is_served_at_last();
+        client_is_served_at_last();
+        plan_nothing();
+        client_is_served();
+        client_is_served();
+        assert_int_equal(server_stop(), 0);
+    }
+}
+
+static void epoll_may_refuse(void **state)
+{
+    (void)state;
+    in_models("epoll", refuse_in);
+}
+
+/* ---- listening ------------------------------------------------------------------------------ */
+
+static void refuse_listening(enum call call, int error, const char *sentence)
+{
+    server_make(&witnessed_echo, "prethread+epoll", NULL);
+    plan(call, error, 0, 1);
+    int status = parley_listen(server, "127.0.0.1:0");
+    plan_nothing();
+    assert_true(status < 0);
+    if (strstr(parley_error(), sentence) == NULL || strstr(parley_error(), "127.0.0.1:0") == NULL) {
+        fail_msg("%s", parley_error());
+    }
+    parley_server_free(server);
+    server = NULL;
+}
+
+/* FAULTS A6. */
+static void listening_may_fail(void **state)
+{
+    (void)state;
+    refuse_listening(CALL_SOCKET, EMFILE, "socket");
+    refuse_listening(CALL_SOCKET, EAFNOSUPPORT, "socket");
+    refuse_listening(CALL_BIND, EADDRINUSE, "bind");
+    refuse_listening(CALL_BIND, EACCES, "permission denied");
+    refuse_listening(CALL_BIND, EADDRNOTAVAIL, "bind");
+    refuse_listening(CALL_LISTEN, EADDRINUSE, "listen");
+    refuse_listening(CALL_SETSOCKOPT, EINVAL, "setsockopt");
+}
+
+/* FAULTS E1: descriptors that select cannot watch. */
+static void beyond_in(const char *model)
+{
+    int taken[FD_SETSIZE];
+    int count = 0;
+
+    for (int fd = 0; fd < FD_SETSIZE && count < FD_SETSIZE; count++) {
+        taken[count] = fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+    }
+    server_make_listening(&witnessed_echo, model, NULL);
+    server_run();
+    int status = server_wait();
+    for (int i = 0; i < count; i++) {
+        close(taken[i]);
+    }
+    assert_true(status < 0);
+    if (strstr(server_sentence, "FD_SETSIZE") == NULL) {
+        fail_msg("%s: %s", model, server_sentence);
+    }
+}
+
+static void select_refuses_what_it_cannot_watch(void **state)
+{
+    (void)state;
+    in_models("select", beyond_in);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        INJECTED_TEST(a_server_that_cannot_start_says_why),
+        INJECTED_TEST(half_a_server_is_none),
+        INJECTED_TEST(clients_without_a_worker_are_shed),
+        INJECTED_TEST(a_client_s_own_loop_may_not_open),
+        INJECTED_TEST(waiting_may_fail),
+        INJECTED_TEST(epoll_may_refuse),
+        INJECTED_TEST(listening_may_fail),
+        INJECTED_TEST(select_refuses_what_it_cannot_watch),
+    };
+
+    return cmocka_run_group_tests(tests, injecting_prepare, injecting_check);
+}
