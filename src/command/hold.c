@@ -82,9 +82,11 @@ static void print_progress(const char *sentence)
 static void progress(parley_server *server, const char *sentence)
 {
     static bool resolved;
-    bool is_result = strstr(sentence, " is ") != NULL;
+    /* A failure has a colon before its reason, such as "network is unreachable". */
+    bool is_result = strstr(sentence, " is ") != NULL && strstr(sentence, ": ") == NULL;
+    bool is_logged = strncmp(sentence, "connected to ", strlen("connected to ")) == 0 && current->is_quiet;
     (void)server;
-    if (arguments_given(current->arguments, "verbose") || (is_result && !resolved)) {
+    if ((arguments_given(current->arguments, "verbose") && !is_logged) || (is_result && !resolved)) {
         print_progress(sentence);
     }
     resolved = resolved || is_result;

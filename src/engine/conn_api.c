@@ -176,7 +176,7 @@ const char *parley_reason_text(parley_reason reason)
         [PARLEY_OVERFLOW] = "too much was queued for it",
         [PARLEY_BAD_MESSAGE] = "broke the framing",
         [PARLEY_TRUNCATED] = "ended in the middle of a message",
-        [PARLEY_DRAINED] = "the server stopped",
+        [PARLEY_DRAINED] = "this side stopped",
         [PARLEY_CUT] = "cut: the drain deadline passed",
         [PARLEY_FAILED] = "failed",
         [PARLEY_UNREACHED] = "not reached",

@@ -60,11 +60,13 @@ static void *dial_thread(void *context)
 
 static void not_reached(struct loop *loop, const struct letter *letter)
 {
+    const struct parley_server *server = loop->server;
     if (loop->draining || atomic_load(&loop->worker->stop))
-        return;                         /* called off: nothing has failed */
-    if (loop->server->bound_count == 0) /* one that also listens serves on */
+        return;                   /* called off: nothing has failed */
+    if (server->bound_count == 0) /* one that also listens serves on */
         server_failed(loop->server, fail(letter->fd, "%s", (const char *)letter->bytes));
-    log_line(&loop->log, LOG_CONN, NULL, "%s", (const char *)letter->bytes);
+    if (server->bound_count > 0 || server->dial_count > 1) /* else it is what parley_run() tells */
+        log_line(&loop->log, LOG_CONN, NULL, "%s", (const char *)letter->bytes);
     parley_conn *conn = loop_adopt(loop, -1, NULL, true);
     if (!conn)
         return;

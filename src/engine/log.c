@@ -177,7 +177,7 @@ static void append_json_line(struct line *line, enum log_event event, const char
         append_json_text(line, who);
         append(line, ",", 1);
     }
-    append_format(line, "\"pid\":%d,\"text\":", (int)getpid());
+    append_format(line, "\"pid\":%d,\"thread\":%d,\"text\":", (int)getpid(), (int)gettid());
     append_json_text(line, text);
     if (quoted != NULL) {
         escape_bytes(bytes, sizeof bytes, quoted->bytes, quoted->size < PREVIEW ? quoted->size : PREVIEW,

@@ -180,8 +180,9 @@ static void begin_stop(struct supervision *supervision)
     supervision->missing = 0;
     if (atomic_load(&server->accepting) == 0)
         server_close_listeners(server); /* the workers, processes, have their own copies */
-    log_line(&server->log, LOG_SERVER, NULL, "stopping: no more clients; those here have %g s to finish",
-             (double)server->options.drain / 1000);
+    if (server->bound_count > 0)
+        log_line(&server->log, LOG_SERVER, NULL, "stopping: no more clients; those here have %g s to finish",
+                 (double)server->options.drain / 1000);
 }
 
 static void interrupt_all(struct supervision *supervision, enum worker_stop stop)
@@ -244,14 +245,28 @@ static void supervise(struct supervision *supervision)
 
 /* ---- parley_run ---- */
 
-static void say_started(const parley_server *server, struct log *log)
+/* "2 workers", or what serves each client. */
+static void describe_workers(const parley_server *server, char *text, size_t size)
+{
+    const struct placement *placement = server->options.model.placement;
+    if (placement->per_client)
+        snprintf(text, size, "a %s per client", placement->processes ? "process" : "thread");
+    else if (placement->limit == 1)
+        snprintf(text, size, "one client after another");
+    else
+        snprintf(text, size, "%u worker%s", server->worker_total, server->worker_total == 1 ? "" : "s");
+}
+
+/* Before the workers start, whose clients are told of next. */
+static void say_start(const parley_server *server, struct log *log)
 {
     const struct model *model = &server->options.model;
     const char *name = server->handler->name ? server->handler->name : "a service";
+    char workers[32];
+    describe_workers(server, workers, sizeof workers);
     for (size_t i = 0; i < server->bound_count; i++)
-        log_line(log, LOG_SERVER, NULL, "%s listens on %s, model %s+%s, %u worker%s", name,
-                 server->bounds[i].text, model->placement->name, model->poller->name, server->worker_total,
-                 server->worker_total == 1 ? "" : "s");
+        log_line(log, LOG_SERVER, NULL, "%s listens on %s, model %s+%s, %s", name, server->bounds[i].text,
+                 model->placement->name, model->poller->name, workers);
 }
 
 static int start_workers(parley_server *server)
@@ -261,6 +276,7 @@ static int start_workers(parley_server *server)
     int status = server_open_copies(server);
     if (status < 0)
         return status;
+    say_start(server, &server->log);
     if (placement->start(server) < 0) {
         status = fail_call(placement->processes && !placement->per_client ? "fork" : "pthread_create", NULL,
                            errno);
@@ -293,7 +309,6 @@ int parley_run(parley_server *server)
     signals_take(server, &mask);
     status = start_workers(server);
     if (status == 0) {
-        say_started(server, &server->log);
         supervise(&supervision);
         status = verdict(&supervision);
         unsigned long long accepted = atomic_load(&server->shared->accepted);

@@ -157,14 +157,18 @@ static bool is_worth_repeating(int result, const struct patience *patience)
 /* 0 when the pause is over and another round may start. */
 static int pause_before_round(const struct course *course, int64_t delay)
 {
+    const struct dial_options *options = course->options;
     struct pollfd cancel;
-    enum waited waited = patience_wait(course->patience, &cancel, 1, sys.now() + jittered(delay));
+    enum waited waited;
     char last[512];
     int status;
 
+    snprintf(last, sizeof last, "%s", parley_error());
+    if (options->progress != NULL)
+        options->progress(options->context, last); /* the last round's failure is the result */
+    waited = patience_wait(course->patience, &cancel, 1, sys.now() + jittered(delay));
     if (waited == WAITED_ELAPSED)
         return 0;
-    snprintf(last, sizeof last, "%s", parley_error());
     status = fail_impatient(course->patience, waited, "connect", course->target);
     return status == PARLEY_TIMEOUT ? fail(status, "%s (last: %s)", parley_error(), last) : status;
 }

@@ -59,7 +59,8 @@ static int describe_failure(const char *call, const struct address *address, int
     return fail_call(call, address_text(name_of(address), address->length, text), error);
 }
 
-static void record(struct race *race, const char *call, const struct address *address, int error)
+/* `more`: others are still tried. The last failure is what race() itself tells. */
+static void record(struct race *race, const char *call, const struct address *address, int error, bool more)
 {
     const struct dial_options *options = race->course->options;
 
@@ -68,7 +69,7 @@ static void record(struct race *race, const char *call, const struct address *ad
         race->failed = address;
         race->error = error;
     }
-    if (options->progress != NULL) {
+    if (options->progress != NULL && more) {
         describe_failure(call, address, error);
         options->progress(options->context, parley_error());
     }
@@ -181,8 +182,8 @@ static void start_next(struct race *race)
     if (fd >= 0)
         sys.close(fd);
     if (!postpone(race, address, error)) {
-        record(race, call, address, error);
         race->next++;
+        record(race, call, address, error, race->next < race->addresses->count || race->flying > 0);
     }
 }
 
@@ -238,10 +239,11 @@ static struct pollfd *collect(struct race *race)
         error = outcome(attempt->fd);
         if (error == 0)
             return attempt;
-        record(race, "connect", &race->addresses->items[race->tries[i]], error);
         sys.close(attempt->fd);
-        /* The last one takes the free place. */
         race->flying--;
+        record(race, "connect", &race->addresses->items[race->tries[i]], error,
+               race->next < race->addresses->count || race->flying > 0);
+        /* The last one takes the free place. */
         *attempt = race->fds[1 + race->flying];
         race->tries[i] = race->tries[race->flying];
         race->next_start = sys.now();
