@@ -145,9 +145,9 @@ PARLEY_API void parley_server_free(parley_server *server);
  *
  *   model       PLACEMENT+POLLER or either half; placements iterative fork thread prefork prethread,
  *               pollers blocking select poll epoll uring                    (default prethread+epoll)
- *   workers     workers of prefork and prethread                (default: the processors it may use)
+ *   workers     workers of prefork and prethread                      (0: the processors it may use)
  *   reuseport   a listening socket per worker instead of a shared one (SO_REUSEPORT)           (off)
- *   backlog     length of the accept queue, listen(2)                     (the system's maximum)
+ *   backlog     length of the accept queue, listen(2)                  (0: the system's maximum)
  *   nodelay     TCP_NODELAY                                                                    (on)
  *   keepalive   time before the first TCP keepalive probe, tcp(7)                               (0)
  *   receive-buffer, send-buffer   SO_RCVBUF, SO_SNDBUF                        (0: the kernel tunes)
@@ -179,6 +179,11 @@ PARLEY_API void parley_server_set_user(parley_server *server, void *user);
 
 /* That pointer again, where only the server is at hand: in the callback of a watch. Any thread. */
 PARLEY_API void *parley_server_user(const parley_server *server);
+
+/* Whether handler, model and options fit each other and this machine, such as io_uring where a container
+ * forbids it: 0, or PARLEY_USAGE or PARLEY_RESOURCE with the sentence that explains. parley_run() asks the
+ * same; ask before parley_listen() to refuse before anything is bound. */
+PARLEY_API int parley_check(const parley_server *server);
 
 /* Binds and listens on `address` now, so that its failures show here: in use, no permission, not
  * ours. Port 0 takes a free one. May be called several times. A host name that resolves to several

@@ -169,6 +169,10 @@ static int start(struct conversation *conversation)
     outcome = outcome != 0 ? outcome : watch_interrupts(conversation);
     outcome = outcome != 0 ? outcome : speech_open(conversation);
     outcome = outcome != 0 ? outcome : hearing_open(conversation);
+    if (outcome == 0) {
+        int status = parley_check(conversation->server);
+        outcome = status != PARLEY_OK ? complain_failure(conversation->arguments->subcommand, status) : 0;
+    }
     if (outcome != 0) {
         return outcome;
     }

@@ -76,7 +76,12 @@ static int set_up(const struct arguments *arguments, parley_server *server)
     if (status) {
         return complain_failure(arguments->subcommand, status);
     }
-    return arguments_apply(arguments, server);
+    status = arguments_apply(arguments, server);
+    if (status == 0) {
+        status = parley_check(server);
+        status = status ? complain_failure(arguments->subcommand, status) : 0;
+    }
+    return status;
 }
 
 static int listen_on(const struct arguments *arguments, parley_server *server)

@@ -4,19 +4,23 @@
  * nothing. Each line: who calls, the call with its result (a failure by its name), and what that means. A
  * call that is going to sleep is told before it does, and again when it returns:
  *
- *   [pid 4242] socket(AF_INET, SOCK_STREAM) = 4     an endpoint for a stream of bytes, without an address yet
- *   [pid 4242] listen(4, 5) = 0                     the kernel keeps two queues from now on: handshakes
- * begun, … [pid 4242 thread 4243] accept(4) …              sleeps until a client's handshake is finished [pid
- * 4242 thread 4243] accept(4) = 6            a new descriptor for this one client, 127.0.0.1:40000; … [pid
- * 4242 thread 4243] recv(6, buffer, 4096) = 0   the peer has finished sending (its FIN): …
+ *   [pid 4242] listen(4, 5) = 0                      the kernel keeps two queues from now on: …
+ *   [pid 4242 thread 4243] accept(4) …               sleeps until a client's handshake is finished
+ *   [pid 4242 thread 4243] accept(4) = 6             a new descriptor for this one client, …
+ *   [pid 4242 thread 4243] recv(6, buffer, 4096) = 0 the peer has finished sending (its FIN): …
  *
  * A poller whose work is no system call says it through sys.note(): what it does, two blanks, what that
  * means. */
 #ifndef ENGINE_EXPLAIN_H
 #define ENGINE_EXPLAIN_H
 
+#include <stdbool.h>
+
 /* Turns the narration on for the whole process and those it forks. Idempotent; before listeners are opened,
  * so that their making is told, and before workers start. */
 void explain_start(void);
+
+/* What this thread does meanwhile is no part of the story: a question to the machine, answered by trying. */
+void explain_hush(bool hushed);
 
 #endif

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "engine/escape.h"
+#include "engine/explain.h"
 #include "engine/stderr.h"
 
 /* A line holds the longest of all its parts. */
@@ -16,6 +17,7 @@ enum { COLUMN = 64, HEAD_SIZE = 512, LINE_SIZE = 1024, PREVIEW = 32, DESCRIPTORS
 
 struct sys plain_sys;
 static const char *dim = "", *plain = "";
+static _Thread_local bool is_hushed;
 
 /* ---- what an error means -------------------------------------------------------------------- */
 
@@ -82,12 +84,19 @@ static int spaces_after(const char *text)
     return columns < COLUMN ? COLUMN - columns : 0;
 }
 
+void explain_hush(bool hushed)
+{
+    is_hushed = hushed;
+}
+
 void narration_write(const char *call, const char *meaning)
 {
     char head[HEAD_SIZE], line[LINE_SIZE];
     int pid = getpid(), thread = gettid();
     int size;
 
+    if (is_hushed)
+        return;
     if (pid == thread) {
         snprintf(head, sizeof head, "[pid %d] %s", pid, call);
     } else {

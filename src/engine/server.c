@@ -186,14 +186,12 @@ static int check_marks(const struct options *options)
     return 0;
 }
 
-int server_check(const parley_server *server)
+int parley_check(const parley_server *server)
 {
     const struct model *model = &server->options.model;
     int status = check_needs(server);
     if (status < 0)
         return status;
-    if (server->bound_count == 0 && server->dial_count == 0)
-        return fail(PARLEY_USAGE, "nothing to run: no address to listen on, and none to dial");
     if (server->dial_count > 1 && (model->placement->limit == 1 || model->poller->capacity == 1))
         return refuse_model(server,
                             "it dials several connections, which must be open at the same time (choose "
@@ -207,7 +205,8 @@ int server_check(const parley_server *server)
         return refuse_model(
             server, "dialled connections and watched descriptors belong to one worker of this process "
                     "(choose iterative or prethread)");
-    return check_marks(&server->options);
+    status = check_marks(&server->options);
+    return status == 0 && model->poller->check ? model->poller->check() : status;
 }
 
 /* ---- calls from other threads ---- */

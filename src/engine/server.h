@@ -95,8 +95,6 @@ void options_default(struct options *options);
 /* The least a receive must be able to bring: a buffer of the ring. */
 enum { LEAST_RECEIVE = 16 << 10 };
 
-/* Refuses pairs that cannot be correct, with the sentence that explains. */
-int server_check(const parley_server *server);
 /* How many workers serve the listeners. */
 unsigned server_workers(const parley_server *server);
 

@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "engine/error.h"
+#include "engine/explain.h"
 #include "engine/sys.h"
 
 void address_list_free(struct address_list *list)
@@ -26,7 +27,6 @@ static const char *lookup_reason(int code)
     case EAI_ADDRFAMILY: return "the name has no address of this family";
     case EAI_AGAIN: return "temporary failure in name resolution (no name server answered)";
     case EAI_FAIL: return "the name server failed";
-    case EAI_SERVICE: return "the service is not known (see /etc/services)";
     case EAI_FAMILY: return "address family not supported";
     case EAI_MEMORY: return "cannot allocate memory";
     default: return "name resolution failed";
@@ -41,6 +41,9 @@ static int fail_lookup(const struct endpoint *endpoint, int code, int error)
         return fail_call("resolve", what, error);
     if (code == EAI_NONAME && strchr(endpoint->host, '%') != NULL)
         return fail(PARLEY_USAGE, "resolve %s: no interface has the name after the '%%'", what);
+    if (code == EAI_SERVICE)
+        return fail(PARLEY_USAGE, "port \"%s\" is neither a number nor a service name (see /etc/services)",
+                    endpoint->port);
     return fail(code == EAI_MEMORY ? PARLEY_RESOURCE : PARLEY_NETWORK, "resolve %s: %s", what,
                 lookup_reason(code));
 }
@@ -125,12 +128,14 @@ static int interleave(const struct addrinfo *found, struct address_list *list)
 /* Only the kernel knows: the C library lists [::] even where IPv6 was left out of the boot. */
 static bool machine_has_ipv6(void)
 {
+    explain_hush(true);
     int fd = sys.socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool has = fd >= 0 || errno != EAFNOSUPPORT;
 
-    if (fd < 0)
-        return errno != EAFNOSUPPORT;
-    sys.close(fd);
-    return true;
+    if (fd >= 0)
+        sys.close(fd);
+    explain_hush(false);
+    return has;
 }
 
 static const char *wildcard(int family)

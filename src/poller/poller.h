@@ -28,6 +28,8 @@ struct poller {
     int descriptors;   /* takes descriptors below this number only; 0: any. select FD_SETSIZE */
 
     /* Makes loop->poller_state. After fork, in the worker's own thread. 0, or a parley_status with its
+    /* Whether this machine lets us: 0, or a parley_status with its sentence. NULL: always. */
+    int (*check)(void);
      * sentence. */
     int (*open)(struct loop *loop);
     /* No connection is left and nothing is held. */

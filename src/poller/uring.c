@@ -1,6 +1,7 @@
 /* io_uring: a receive is armed once and completes as often as bytes come, sends are tried at once or queued
  * in a batch, and one call per turn submits, waits and collects. */
 #include "engine/error.h"
+#include "engine/explain.h"
 #include "engine/sys.h"
 #include "poller/uring.h"
 #include <errno.h>
@@ -29,6 +30,19 @@ static int open_uring(struct loop *loop)
     }
     loop->poller_state = uring;
     return 0;
+}
+
+/* Before anything listens: a smallest ring tells what a worker's would. */
+static int check_uring(void)
+{
+    static const struct uring_sizes smallest = {1, 2, 1, 4096};
+    struct uring uring;
+    explain_hush(true);
+    int status = uring_open(&uring, &smallest);
+    if (status == 0)
+        uring_close(&uring);
+    explain_hush(false);
+    return status;
 }
 
 static void close_uring(struct loop *loop)
@@ -236,6 +250,7 @@ static int sleep_uring(struct loop *loop, int64_t timeout)
 }
 
 const struct poller poller_uring = {.name = "uring",
+                                    .check = check_uring,
                                     .open = open_uring,
                                     .close = close_uring,
                                     .listen = uring_listen,

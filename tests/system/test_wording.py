@@ -1,15 +1,17 @@
 """What the command says: once, in one line, and true."""
 
+import json
 import re
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
 
 from client import PATIENCE
 from harness import PARLEY, only_line, run
-from talking import echo, parley, peer, read_all
+from talking import echo, free_port, parley, peer, read_all, running
 
 
 # ---- being ready, and being stopped at once ----
@@ -98,3 +100,101 @@ def test_reasons_are_in_lower_case():
 def test_help_says_what_0_means(option):
     text = " ".join(run("help", "serve").stdout.split())
     assert re.search(rf"--{option} N [^-]*0, the default: ", text)
+
+
+def test_a_port_that_is_no_service_is_named():
+    for words in (["serve", "echo", "127.0.0.1:nothing"], ["listen", ":nothing"], ["connect", "localhost:nothing"]):
+        done = run(*words)
+        assert done.returncode == 2 and re.search('port "nothing" is neither a number nor', only_line(done.stderr))
+
+
+# ---- io_uring that is not to be had ----
+
+# Stands in front of io_uring_setup(2), as the rules of a container do.
+FORBID_IO_URING = """
+import ctypes, os, struct, sys
+def instruction(code, if_true, if_false, value):
+    return struct.pack("HBBI", code, if_true, if_false, value)
+program = (instruction(0x20, 0, 0, 0) + instruction(0x15, 0, 1, 425) + instruction(0x06, 0, 0, 0x00050001)
+           + instruction(0x06, 0, 0, 0x7fff0000))
+class Program(ctypes.Structure):
+    _fields_ = [("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p)]
+libc = ctypes.CDLL(None, use_errno=True)
+if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, ctypes.byref(Program(4, program))):
+    sys.exit(77)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize("words", [["serve", "echo", "127.0.0.1:0", "--workers", "4"], ["listen", "127.0.0.1:0"],
+                                   ["connect", "127.0.0.1:1"]], ids=lambda words: words[0])
+def test_io_uring_that_is_forbidden_is_refused_once_before_anything_is_said(words):
+    done = subprocess.run([sys.executable, "-c", FORBID_IO_URING, PARLEY, *words, "--model", "uring"],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    if done.returncode == 77:
+        pytest.skip("no seccomp filter may be set here")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(rf"parley {words[0]}: io_uring_setup: not permitted .*choose another poller.*",
+                        only_line(done.stderr))
+
+
+# ---- the log ----
+
+@pytest.mark.parametrize("options, said", [
+    (["--model", "iterative"], "iterative+blocking, one client after another"),
+    (["--model", "fork"], "fork+blocking, a process per client"),
+    (["--model", "thread+epoll"], "thread+epoll, a thread per client"),
+    (["--model", "prefork", "--workers", "2"], "prefork+epoll, 2 workers"),
+    (["--model", "poll", "--workers", "1"], "prethread+poll, 1 worker")])
+def test_the_first_line_says_who_serves(options, said):
+    with subprocess.Popen([PARLEY, "serve", "echo", "127.0.0.1:0", *options], stdin=subprocess.DEVNULL,
+                          stderr=subprocess.PIPE, text=True) as process:
+        line = process.stderr.readline()
+        process.terminate()
+        process.stderr.read()
+    assert re.search(rf"Z echo listens on 127.0.0.1:\d+, model {re.escape(said)}\n$", line)
+
+
+def test_a_json_line_names_process_and_thread(serve):
+    server = serve("echo", options=["--log", "json"])
+    server.wait_said('"event":"closed"')
+    events = [json.loads(line) for line in server.stderr().splitlines()]
+    assert events[0]["event"] == "server" and events[0]["pid"] == events[0]["thread"] == server.pid
+    assert all(event["thread"] != event["pid"] for event in events if event["event"] == "opened")
+
+
+# ---- connect -v ----
+
+def test_a_conversation_is_told_once():
+    with peer(echo) as port:
+        outcome = parley("connect", "127.0.0.1", port, "--send", "hi", "-v")
+    lines = outcome.stderr.decode().splitlines()
+    assert [re.sub(r".*Z ", "", line).replace(f"127.0.0.1:{port}", "it") for line in lines] == [
+        "trying it", "it reached", "it left: finished; 2 bytes in, 2 bytes out"]
+
+
+@pytest.mark.parametrize("words, failures", [(["127.0.0.1"], 1), (["localhost"], 2), (["127.0.0.1", "--retry", "1"], 2)])
+def test_a_failed_dial_is_told_once(words, failures):
+    outcome = parley("connect", words[0], free_port(), *words[1:], "-v")
+    text = outcome.stderr.decode()
+    assert outcome.returncode == 1 and text.splitlines()[-1].startswith("parley connect: connect ")
+    assert text.count("connection refused") == failures == text.count("trying ")
+
+
+def test_an_interrupted_client_says_nothing_of_servers():
+    with peer(read_all) as port, running("connect", "127.0.0.1", port, "-v") as process:
+        while b"reached" not in (line := process.stderr.readline()):
+            assert line
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE) == 130
+        said = process.stderr.read().decode()
+    assert "clients" not in said and "server" not in said
+    assert "left: this side stopped" in only_line(said)
+
+
+# ---- --explain ----
+
+def test_questions_to_the_machine_are_no_part_of_the_story():
+    done = run("serve", "echo", "0", "--explain", "--model", "uring", "--ready-fd", "99")
+    calls = [line.split("] ")[1].split("(")[0] for line in done.stderr.splitlines() if line.startswith("[pid")]
+    assert done.returncode == 2 and calls[:1] == ["socket"] and calls.count("socket") == 1

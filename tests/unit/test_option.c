@@ -131,8 +131,8 @@ static void says_what_would_be_right(void **state)
     expect_complaint("serve", "echo -once", "two dashes: --once");
     expect_complaint("connect", "-dump 3", "two dashes: --dump");
     expect_complaint("serve", "echo --once=yes", "--once takes no value");
-    expect_complaint("serve", "echo --idle", "--idle needs TIME");
-    expect_complaint("serve", "echo -p", "--port needs PORT");
+    expect_complaint("serve", "echo --idle", "--idle needs a value, --idle TIME");
+    expect_complaint("serve", "echo -p", "--port needs a value, --port PORT");
     expect_complaint("connect", "-u 127.0.0.1 53", "not UDP");
     expect_complaint("connect", "-l 3000", "use parley listen");
     expect_complaint("connect", "--every soon 3000", "--every");

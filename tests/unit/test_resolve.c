@@ -134,8 +134,8 @@ static void says_why_not(void **state)
                      "resolve four.test: the name has no address of this family");
     check_unresolved("[fe80::1%none0]:80", AF_UNSPEC, PARLEY_USAGE,
                      "resolve fe80::1%none0: no interface has the name after the '%'");
-    check_unresolved("127.0.0.1:no-such-service", AF_UNSPEC, PARLEY_NETWORK,
-                     "resolve 127.0.0.1: the service is not known (see /etc/services)");
+    check_unresolved("127.0.0.1:no-such-service", AF_UNSPEC, PARLEY_USAGE,
+                     "port \"no-such-service\" is neither a number nor a service name (see /etc/services)");
 }
 
 static void *no_memory(size_t count, size_t size)
