@@ -134,14 +134,18 @@ static void close_one(int *fd)
     *fd = -1;
 }
 
+/* The last worker to let go and the supervisor may come at the same time: a descriptor closed twice could be
+ * somebody else's by then. */
 void server_close_listeners(parley_server *server)
 {
+    pthread_mutex_lock(&server->lock);
     for (size_t i = 0; i < server->bound_count; i++) {
         struct bound *bound = &server->bounds[i];
         close_one(&bound->fd);
         for (unsigned copy = 0; bound->copies && copy < server->worker_total - 1; copy++)
             close_one(&bound->copies[copy]);
     }
+    pthread_mutex_unlock(&server->lock);
 }
 
 void server_free_listeners(parley_server *server)

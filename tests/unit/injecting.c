@@ -109,6 +109,15 @@ static int planned_epoll_ctl(int epoll, int operation, int fd, struct epoll_even
     return real.epoll_ctl(epoll, operation, fd, event);
 }
 
+/* The next owner of the number may not be epoll's. */
+static int planned_close(int fd)
+{
+    if (fd >= 0 && fd < DESCRIPTORS) {
+        atomic_store(&edges[fd].events, 0);
+    }
+    return real.close(fd);
+}
+
 /* ---- bytes ---------------------------------------------------------------------------------- */
 
 static bool refuses(int fd)
@@ -250,6 +259,7 @@ static void replace_bytes_and_waits(void)
     sys.send = planned_send;
     sys.sendmsg = planned_sendmsg;
     sys.shutdown = planned_shutdown;
+    sys.close = planned_close;
     sys.setsockopt = planned_setsockopt;
     sys.epoll_create1 = planned_epoll_create;
     sys.epoll_ctl = planned_epoll_ctl;
