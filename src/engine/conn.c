@@ -158,18 +158,34 @@ int conn_queue(parley_conn *conn, const struct iovec *vectors, size_t count)
         return fail(PARLEY_RESOURCE, "no memory to queue %zu bytes", total);
     }
     conn->drained_owed = true;
-    if (taken < total || handler_of(conn)->drained)
+    if (conn->loop->receiving != conn && (taken < total || handler_of(conn)->drained))
         loop_touch(conn->loop, conn);
     return 0;
 }
 
-void conn_sent(parley_conn *conn, size_t size)
+static void count_sent(parley_conn *conn, size_t size)
 {
     conn->sent += size;
     conn->active_at = conn->progress_at = conn->loop->now;
     queue_drop(&conn->queue, &conn->loop->chunks, size);
+}
+
+void conn_sent(parley_conn *conn, size_t size)
+{
+    count_sent(conn, size);
     if (conn->loop->reporting)
         loop_touch(conn->loop, conn); /* a completion: settle is still to look */
+}
+
+void conn_answer(parley_conn *conn)
+{
+    if (conn->loop->poller->eager && conn_has_output(conn) && !conn->blocked) {
+        ssize_t taken = conn_offer(conn, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (taken > 0)
+            count_sent(conn, (size_t)taken);
+    }
+    if (conn_has_output(conn) || (conn->drained_owed && handler_of(conn)->drained))
+        loop_touch(conn->loop, conn);
 }
 
 /* ---- ending ---- */

@@ -88,6 +88,9 @@ void conn_die(parley_conn *conn, parley_reason reason);
 void conn_over(parley_conn *conn);
 /* Delivers messages that were held back, and the end behind them, once the handler takes them again. */
 void conn_release(parley_conn *conn);
+/* The handler is through with what was received: sends its answers while the connection is in the cache,
+ * where that costs no more than in the settle stage. What fails or does not fit is left to the poller. */
+void conn_answer(parley_conn *conn);
 /* All is sent: waits for the peer's end, or until it has acknowledged all. */
 void conn_linger(parley_conn *conn);
 /* Whether bytes of ours, queued here or in the kernel, have not reached the peer. */

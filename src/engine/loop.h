@@ -72,6 +72,7 @@ struct loop {
     int reserve;            /* a descriptor to give up when accept says EMFILE */
     int cancel;             /* eventfd that ends the dials under way, or -1 */
     struct dialling *dials; /* their threads */
+    parley_conn *receiving; /* whose `received` runs: its answers are sent when it returns */
     bool reporting;         /* inside poller->report() */
     bool holds_listeners;   /* counted in server->accepting */
     bool draining;

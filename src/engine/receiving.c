@@ -41,10 +41,13 @@ void conn_received(parley_conn *conn, const void *bytes, size_t size)
     if (conn->dead || conn->finishing)
         return;
     conn->active_at = conn->loop->now;
+    conn->loop->receiving = conn;
     if (framing_of(conn)->kind == FRAMING_RAW && !conn->frame && takes_messages(conn))
         deliver(conn, bytes, size);
     else
         feed(conn, bytes, size);
+    conn->loop->receiving = NULL;
+    conn_answer(conn);
     if (!conn_wants_input(conn))
         loop_touch(conn->loop, conn); /* reading has to pause */
 }

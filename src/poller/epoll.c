@@ -278,6 +278,7 @@ static void report_epoll(struct loop *loop, int count)
 
 const struct poller poller_epoll = {.name = "epoll",
                                     .nonblocking = true,
+                                    .eager = true,
                                     .open = open_epoll,
                                     .close = close_epoll,
                                     .listen = listen_epoll,

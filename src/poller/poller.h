@@ -24,12 +24,13 @@ struct poller {
     const char *name;
     unsigned capacity; /* most connections at once; 0: any. blocking 1 */
     bool nonblocking;  /* its descriptors carry O_NONBLOCK; io_uring and blocking want them without */
+    bool eager;        /* a send costs the same now as later; io_uring's are cheaper together */
     bool deaf;         /* cannot be woken or watch other descriptors: blocking */
     int descriptors;   /* takes descriptors below this number only; 0: any. select FD_SETSIZE */
 
-    /* Makes loop->poller_state. After fork, in the worker's own thread. 0, or a parley_status with its
     /* Whether this machine lets us: 0, or a parley_status with its sentence. NULL: always. */
     int (*check)(void);
+    /* Makes loop->poller_state. After fork, in the worker's own thread. 0, or a parley_status with its
      * sentence. */
     int (*open)(struct loop *loop);
     /* No connection is left and nothing is held. */
