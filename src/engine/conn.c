@@ -116,10 +116,20 @@ static size_t total_of(const struct iovec *vectors, size_t count)
     return total;
 }
 
-/* Sends what the kernel takes now, without a copy: how much. Failures show again when the queue is sent. */
+/* A send that found no room is tried again by the poller; any other failure is the connection's, and the
+ * kernel says which only once. */
+static void send_failed(parley_conn *conn, int error)
+{
+    if (error != EAGAIN && error != EINTR && error != ENOBUFS && error != ENOMEM)
+        conn_failed(conn, "send", error);
+}
+
+/* Sends what the kernel takes now, without a copy: how much. */
 static size_t send_directly(parley_conn *conn, const struct iovec *vectors, size_t count)
 {
     ssize_t taken = offer(conn, vectors, count, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (taken < 0)
+        send_failed(conn, errno);
     if (taken <= 0)
         return 0;
     conn->sent += (uint64_t)taken;
@@ -153,6 +163,8 @@ int conn_queue(parley_conn *conn, const struct iovec *vectors, size_t count)
     }
     if (total >= DIRECT_SEND && queue_size(&conn->queue) == 0 && !conn->blocked)
         taken = send_directly(conn, vectors, count);
+    if (conn->dead)
+        return 0; /* it has just failed: `closed` will say so */
     if (taken < total && append(conn, vectors, count, taken) < 0) {
         conn_die(conn, PARLEY_FAILED);
         return fail(PARLEY_RESOURCE, "no memory to queue %zu bytes", total);
@@ -183,6 +195,8 @@ void conn_answer(parley_conn *conn)
         ssize_t taken = conn_offer(conn, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (taken > 0)
             count_sent(conn, (size_t)taken);
+        else if (taken < 0)
+            send_failed(conn, errno);
     }
     if (conn_has_output(conn) || (conn->drained_owed && handler_of(conn)->drained))
         loop_touch(conn->loop, conn);
