@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "engine/narration.h"
 
@@ -62,25 +61,18 @@ static int explain_eventfd(unsigned initial, int flags)
     return fd;
 }
 
-/* What io_uring does passes no system call of its own. Two blanks part the operation from its meaning. */
-static void explain_note(int fd, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void explain_note(int fd, const char *format, ...)
+/* What io_uring does passes no system call of its own. */
+static void explain_note(const char *meaning, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void explain_note(const char *meaning, const char *format, ...)
 {
     char text[400];
-    char *meaning;
     int saved = errno;
     va_list arguments;
 
-    (void)fd;
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    meaning = strstr(text, "  ");
-    if (meaning != NULL) {
-        *meaning = '\0';
-        meaning += 2;
-    }
-    narration_write(text, meaning != NULL ? meaning : "");
+    narration_write(text, meaning);
     errno = saved;
 }
 

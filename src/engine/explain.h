@@ -9,8 +9,7 @@
  *   [pid 4242 thread 4243] accept(4) = 6             a new descriptor for this one client, …
  *   [pid 4242 thread 4243] recv(6, buffer, 4096) = 0 the peer has finished sending (its FIN): …
  *
- * A poller whose work is no system call says it through sys.note(): what it does, two blanks, what that
- * means. */
+ * A poller whose work is no system call says it through sys.note(). */
 #ifndef ENGINE_EXPLAIN_H
 #define ENGINE_EXPLAIN_H
 

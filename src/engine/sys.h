@@ -43,8 +43,9 @@ struct sys {
     void (*free)(void *memory);
     int64_t (*now)(void);     /* CLOCK_MONOTONIC in milliseconds */
     uint32_t (*random)(void); /* for jitter only; safe across fork */
-    /* NULL, or the narrator: `fd` is what the sentence is about, or -1. */
-    void (*note)(int fd, const char *format, ...) __attribute__((format(printf, 2, 3)));
+    /* NULL, or the narrator of what is no call of this table: what is done, as a format, and what it means.
+     */
+    void (*note)(const char *meaning, const char *format, ...) __attribute__((format(printf, 2, 3)));
 };
 
 extern struct sys sys;

@@ -93,8 +93,7 @@ static void arm_multishot(parley_conn *conn, struct io_uring_sqe *entry)
     entry->buf_group = URING_BUFFER_GROUP;
     holds(conn, entry, URING_RECEIVE, URING_RECEIVING);
     if (sys.note)
-        sys.note(conn->fd, "io_uring: queue recv on %d, for as long as bytes come  no call per message",
-                 conn->fd);
+        sys.note("for as long as bytes come: no call per message", "io_uring: queue recv on %d", conn->fd);
 }
 
 /* Large messages cost less when they are received one after another into the same warm buffer. */
@@ -104,8 +103,7 @@ static void arm_poll(parley_conn *conn, struct io_uring_sqe *entry)
     holds(conn, entry, URING_POLL, URING_RECEIVING);
     conn->polled |= URING_POLLING;
     if (sys.note)
-        sys.note(conn->fd, "io_uring: queue poll on %d  its messages are large: we receive them ourselves",
-                 conn->fd);
+        sys.note("its messages are large: we receive them ourselves", "io_uring: queue poll on %d", conn->fd);
 }
 
 static void arm_receive(parley_conn *conn)
@@ -125,8 +123,8 @@ static void cancel(parley_conn *conn, enum uring_kind target, enum uring_kind ki
     io_uring_prep_cancel64(entry, uring_tag(conn, target), 0);
     holds(conn, entry, kind, bit);
     if (sys.note)
-        sys.note(conn->fd, "io_uring: queue cancel of the %s on %d", target == URING_SEND ? "send" : "recv",
-                 conn->fd);
+        sys.note("the kernel gives it back undone", "io_uring: cancel %s on %d",
+                 target == URING_SEND ? "send" : "recv", conn->fd);
 }
 
 static void cancel_receive(parley_conn *conn)
@@ -167,8 +165,9 @@ static void queue_send(parley_conn *conn, bool full)
         entry->ioprio |= IORING_RECVSEND_POLL_FIRST;
     holds(conn, entry, URING_SEND, URING_SENDING);
     if (sys.note)
-        sys.note(conn->fd, "io_uring: queue send on %d of %zu bytes%s", conn->fd, queue_size(&conn->queue),
-                 full ? "  the kernel's buffer is full: it sends once there is room" : "");
+        sys.note(full ? "the kernel's buffer is full: it sends once there is room"
+                      : "goes in with the others",
+                 "io_uring: queue send on %d of %zu bytes", conn->fd, queue_size(&conn->queue));
 }
 
 static ssize_t send_some(const parley_conn *conn)
@@ -235,6 +234,16 @@ static void enter(struct io_uring *ring, int64_t timeout)
         io_uring_submit_and_wait_timeout(ring, &first, 1, &limit, NULL);
 }
 
+static void note_sleep(struct io_uring *ring, int64_t timeout)
+{
+    const char *meaning = "hands over what is queued, and sleeps until something is done";
+    unsigned queued = io_uring_sq_ready(ring);
+    if (timeout < 0)
+        sys.note(meaning, "io_uring_enter(%u queued, for ever) …", queued);
+    else
+        sys.note(meaning, "io_uring_enter(%u queued, %lld ms) …", queued, (long long)timeout);
+}
+
 /* What enter() returns does not matter: EINTR and ETIME are nothing to report, EBUSY and EAGAIN keep the
  * entries for the next turn, and completions are counted where they stand. */
 static int sleep_uring(struct loop *loop, int64_t timeout)
@@ -245,6 +254,8 @@ static int sleep_uring(struct loop *loop, int64_t timeout)
         timeout = 0;
     uring->hurried = false;
     uring->sends = 0;
+    if (sys.note && timeout != 0)
+        note_sleep(&uring->ring, timeout);
     enter(&uring->ring, timeout);
     return (int)io_uring_cq_ready(&uring->ring);
 }

@@ -1,5 +1,6 @@
 /* What the ring has completed, put in the engine's words. */
 #include "engine/error.h"
+#include "engine/escape.h"
 #include "engine/sys.h"
 #include "poller/uring.h"
 #include <errno.h>
@@ -7,6 +8,8 @@
 
 /* Receive buffers one connection may fill at once: the others wait so long at most. */
 enum { MOST_READS = 4 };
+/* Bytes of a message that `explain` shows. */
+enum { PREVIEW = 32 };
 
 /* Ends the operation, not the connection: cancelled, interrupted, or no buffer was free (kernels before 6.5
  * say so of a cancelled receive too). Settle asks again if the connection still wants it. */
@@ -19,9 +22,19 @@ static bool is_passing(int result)
 static void note_outcome(const parley_conn *conn, const char *call, int result, const char *meaning)
 {
     if (result < 0)
-        sys.note(conn->fd, "io_uring: %s on %d completed: %s", call, conn->fd, reason_of(call, -result));
+        sys.note(reason_of(call, -result), "io_uring: %s on %d completed: -1", call, conn->fd);
     else
-        sys.note(conn->fd, "io_uring: %s on %d completed: %d  %s", call, conn->fd, result, meaning);
+        sys.note(meaning, "io_uring: %s on %d completed: %d", call, conn->fd, result);
+}
+
+static void note_bytes(const struct uring *uring, const parley_conn *conn, unsigned buffer, size_t size)
+{
+    const unsigned char *bytes = uring->memory + (size_t)buffer * uring->sizes.buffer_size;
+    char text[PREVIEW + 1];
+    size_t taken;
+    escape_bytes(text, sizeof text, bytes, size, "\\\"", &taken);
+    sys.note("had arrived, and are in a buffer the kernel chose",
+             "io_uring: recv on %d completed: %zu \"%s\"%s", conn->fd, size, text, taken < size ? "…" : "");
 }
 
 /* ---- receiving ---- */
@@ -75,9 +88,11 @@ static void receive_some(struct loop *loop, parley_conn *conn)
 
 static void received(struct loop *loop, parley_conn *conn, int result, unsigned flags)
 {
-    if (sys.note)
+    if (sys.note && result > 0 && flags & IORING_CQE_F_BUFFER)
+        note_bytes(loop->poller_state, conn, flags >> IORING_CQE_BUFFER_SHIFT, (unsigned)result);
+    else if (sys.note)
         note_outcome(conn, "recv", result,
-                     result > 0 ? "bytes, in a buffer the kernel chose" : "the peer has finished sending");
+                     "the peer has finished sending (its FIN): end of file, not an error");
     if (!(flags & IORING_CQE_F_MORE))
         uring_released(conn, URING_RECEIVING);
     else if (!conn_wants_input(conn))

@@ -21,7 +21,7 @@ static void prepare_poll(struct io_uring_sqe *entry, const struct uring_request 
 {
     io_uring_prep_poll_add(entry, request->fd, POLLIN);
     if (sys.note)
-        sys.note(request->fd, "io_uring: queue poll on %d  tell us once it can be read", request->fd);
+        sys.note("tell us once it can be read", "io_uring: queue poll on %d", request->fd);
 }
 
 static void prepare_accept(struct io_uring_sqe *entry, struct uring_request *request)
@@ -31,8 +31,7 @@ static void prepare_accept(struct io_uring_sqe *entry, struct uring_request *req
     io_uring_prep_accept(entry, request->fd, (struct sockaddr *)&request->peer, &request->peer_length,
                          SOCK_CLOEXEC);
     if (sys.note)
-        sys.note(request->fd, "io_uring: queue accept on %d  the kernel accepts the next client for us",
-                 request->fd);
+        sys.note("the kernel accepts the next client for us", "io_uring: queue accept on %d", request->fd);
 }
 
 static void arm(struct uring *uring, struct uring_request *request)
@@ -64,8 +63,8 @@ static void cancel(struct uring *uring, struct uring_request *request)
     io_uring_sqe_set_data64(entry, uring_tag(NULL, URING_NOTHING));
     request->cancelled = true;
     if (sys.note)
-        sys.note(request->fd, "io_uring: queue cancel of the %s on %d", request->watch ? "poll" : "accept",
-                 request->fd);
+        sys.note("the kernel gives it back undone", "io_uring: cancel %s on %d",
+                 request->watch ? "poll" : "accept", request->fd);
 }
 
 void uring_attend(struct loop *loop)
@@ -166,8 +165,7 @@ static void polled(struct loop *loop, const struct uring_request *request, int r
     if (!watch || !watch->wanted || result == -ECANCELED)
         return;
     if (sys.note)
-        sys.note(request->fd, "io_uring: poll on %d completed  it can be read, or is at its end",
-                 request->fd);
+        sys.note("it can be read, or is at its end", "io_uring: poll on %d completed", request->fd);
     watch->readable(loop, watch); /* an error too: reading will tell it */
 }
 
@@ -185,8 +183,8 @@ static void accepted(struct loop *loop, struct uring_request *request, int resul
 {
     struct listener *listener = request->listener;
     if (sys.note && result >= 0)
-        sys.note(request->fd, "io_uring: accept on %d completed: %d  a new descriptor for this one client",
-                 request->fd, result);
+        sys.note("a new descriptor for this one client", "io_uring: accept on %d completed: %d", request->fd,
+                 result);
     if (result >= 0) {
         request->knocked = false;
         loop_accepted(loop, listener, result, (struct sockaddr *)&request->peer);

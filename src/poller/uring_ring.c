@@ -39,9 +39,8 @@ static int set_up_best(struct uring *uring)
     for (size_t i = 0; i < sizeof setups / sizeof *setups && result == -EINVAL; i++) {
         result = set_up(uring, setups[i]);
         if (result == 0 && sys.note)
-            sys.note(uring->ring.ring_fd, "io_uring: opened a ring of %u operations and %u completions%s",
-                     uring->sizes.entries, uring->sizes.completions,
-                     setups[i] & IORING_SETUP_DEFER_TASKRUN ? ", which come when we ask for them" : "");
+            sys.note("two queues shared with the kernel: what we ask for, and what is done",
+                     "io_uring_setup(%u) = %d", uring->sizes.entries, uring->ring.ring_fd);
     }
     return result;
 }

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from client import PATIENCE
+from client import PATIENCE, exchange
 from harness import PARLEY, only_line, run
 from talking import echo, free_port, parley, peer, read_all, running
 
@@ -198,3 +198,12 @@ def test_questions_to_the_machine_are_no_part_of_the_story():
     done = run("serve", "echo", "0", "--explain", "--model", "uring", "--ready-fd", "99")
     calls = [line.split("] ")[1].split("(")[0] for line in done.stderr.splitlines() if line.startswith("[pid")]
     assert done.returncode == 2 and calls[:1] == ["socket"] and calls.count("socket") == 1
+
+
+def test_io_uring_tells_its_sleep_and_the_bytes(serve):
+    server = serve("echo", model="prethread+uring", workers=1, options=["--explain"])
+    with server.dial() as sock:
+        exchange(sock, b"two  blanks\n")
+    server.wait_said(r"io_uring_setup\(\d+\) = \d+  +two queues")
+    server.wait_said(r"io_uring_enter\(\d+ queued, for ever\) …  +hands over")
+    server.wait_said(r'io_uring: recv on \d+ completed: 12 "two  blanks\\n"  +had arrived')
