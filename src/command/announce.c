@@ -9,9 +9,8 @@ static bool write_all(int descriptor, const char *text, size_t size)
     while (size > 0) {
         const ssize_t written = write(descriptor, text, size);
 
-        if (written < 0 && errno != EINTR) {
+        if (written < 0 && errno != EINTR)
             return false;
-        }
         text += written > 0 ? written : 0;
         size -= written > 0 ? (size_t)written : 0;
     }
@@ -24,15 +23,13 @@ static int print_ports(const struct arguments *arguments, const parley_server *s
     for (size_t i = 0; i < parley_listeners(server); i++) {
         const int port = parley_listener_port(server, i);
 
-        if (port > 0) {
+        if (port > 0)
             printf("%d\n", port);
-        } else {
+        else
             printf("%s\n", parley_listener_address(server, i));
-        }
     }
-    if (fflush(stdout) != 0) {
+    if (fflush(stdout) != 0)
         return complain_call(arguments->subcommand, "write", "standard output");
-    }
     return 0;
 }
 
@@ -48,9 +45,8 @@ static int tell_ready(const struct arguments *arguments, const parley_server *se
             return complain_call(arguments->subcommand, "write", name);
         }
     }
-    if (descriptor > STDERR_FILENO) {
+    if (descriptor > STDERR_FILENO)
         close(descriptor);
-    }
     return 0;
 }
 
@@ -59,11 +55,9 @@ int announce_listeners(const struct arguments *arguments, const parley_server *s
     const int64_t descriptor = arguments_count(arguments, "ready-fd", -1);
     int status = 0;
 
-    if (arguments_given(arguments, "print-port")) {
+    if (arguments_given(arguments, "print-port"))
         status = print_ports(arguments, server);
-    }
-    if (status == 0 && descriptor >= 0) {
+    if (status == 0 && descriptor >= 0)
         status = tell_ready(arguments, server, (int)descriptor);
-    }
     return status;
 }

@@ -6,11 +6,9 @@
 
 const char *arguments_value(const struct arguments *arguments, const char *name)
 {
-    for (size_t i = arguments->given_count; i-- > 0;) {
-        if (strcmp(arguments->given[i].option->name, name) == 0) {
+    for (size_t i = arguments->given_count; i-- > 0;)
+        if (strcmp(arguments->given[i].option->name, name) == 0)
             return arguments->given[i].value;
-        }
-    }
     return NULL;
 }
 
@@ -41,11 +39,10 @@ static int complain_setting(const struct arguments *arguments, const struct opti
     const char *sentence = parley_error();
     const size_t length = strlen(option->setting);
 
-    if (strncmp(sentence, option->setting, length) == 0 && sentence[length] == ' ') {
+    if (strncmp(sentence, option->setting, length) == 0 && sentence[length] == ' ')
         complain(arguments->subcommand, "--%s%s", option->name, sentence + length);
-    } else {
+    else
         complain(arguments->subcommand, "--%s: %s", option->name, sentence);
-    }
     return parley_exit_code(status);
 }
 
@@ -55,13 +52,11 @@ int arguments_apply(const struct arguments *arguments, parley_server *server)
         const struct given *given = &arguments->given[i];
         int status;
 
-        if (!given->option->setting) {
+        if (!given->option->setting)
             continue;
-        }
         status = parley_set(server, given->option->setting, given->value);
-        if (status) {
+        if (status)
             return complain_setting(arguments, given->option, status);
-        }
     }
     return 0;
 }

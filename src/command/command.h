@@ -34,6 +34,8 @@ int completion_run(const struct arguments *arguments);
 extern const struct subcommand subcommands[];
 /* NULL when there is none of that name. */
 const struct subcommand *subcommand_named(const char *name);
+/* With the nearest, where one is near. */
+int complain_no_subcommand(const struct subcommand *asked, const char *name);
 
 /* Tells where the server listens as the options ask: --print-port each port on stdout, --ready-fd each
  * address on that descriptor, which is then closed. 0, or the exit code after a complaint. */

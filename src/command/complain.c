@@ -9,11 +9,9 @@
 /* Words of the command line may hold anything, and a complaint is one line. */
 static void replace_controls(char *sentence)
 {
-    for (; *sentence; sentence++) {
-        if ((unsigned char)*sentence < ' ' || *sentence == 0x7f) {
+    for (; *sentence; sentence++)
+        if ((unsigned char)*sentence < ' ' || *sentence == 0x7f)
             *sentence = '?';
-        }
-    }
 }
 
 /* One write, so that lines of several processes never mix. */
@@ -25,9 +23,8 @@ static void write_line(const struct subcommand *subcommand, char *sentence)
 
     replace_controls(sentence);
     length = snprintf(line, sizeof line, "parley%s%s: %s\n", *name ? " " : "", name, sentence);
-    if (length > 0 && write(STDERR_FILENO, line, (size_t)length) < 0) {
+    if (length > 0 && write(STDERR_FILENO, line, (size_t)length) < 0)
         return; /* nowhere left to say it; the exit code does */
-    }
 }
 
 int complain(const struct subcommand *subcommand, const char *format, ...)

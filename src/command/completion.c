@@ -8,11 +8,9 @@ typedef void (*put_option)(FILE *out, const struct subcommand *subcommand, const
 static void for_each_option(FILE *out, const struct subcommand *subcommand, put_option put)
 {
     for (const struct option_group *const *group = subcommand->groups; *group; group++) {
-        for (const struct option *option = (*group)->options; option->name; option++) {
-            if (option->kind != OPTION_REFUSED) {
+        for (const struct option *option = (*group)->options; option->name; option++)
+            if (option->kind != OPTION_REFUSED)
                 put(out, subcommand, option);
-            }
-        }
     }
 }
 
@@ -24,9 +22,8 @@ static void put_quoted(FILE *out, const char *text, const char *special)
             fputs("'\\''", out);
             continue;
         }
-        if (strchr(special, *text)) {
+        if (strchr(special, *text))
             putc('\\', out);
-        }
         putc(*text, out);
     }
 }
@@ -35,9 +32,8 @@ static void put_words(FILE *out, const struct subcommand *subcommand)
 {
     const char *help, *word;
 
-    for (size_t i = 0; subcommand->word && (word = subcommand->word(i, &help)); i++) {
+    for (size_t i = 0; subcommand->word && (word = subcommand->word(i, &help)); i++)
         fprintf(out, "%s%s", i ? " " : "", word);
-    }
 }
 
 /* ---- bash ---- */
@@ -45,22 +41,19 @@ static void put_words(FILE *out, const struct subcommand *subcommand)
 static void put_bash_value(FILE *out, const struct subcommand *subcommand, const struct option *option)
 {
     (void)subcommand;
-    if (!option->argument) {
+    if (!option->argument)
         return;
-    }
     fprintf(out, "        --%s", option->name);
-    if (option->letter) {
+    if (option->letter)
         fprintf(out, " | -%c", option->letter);
-    }
-    if (option->choices) {
+    if (option->choices)
         fprintf(out, ") mapfile -t COMPREPLY < <(compgen -W '%s' -- \"$current\"); ", option->choices);
-    } else if (option->kind == OPTION_PATH) {
+    else if (option->kind == OPTION_PATH)
         fputs(") compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- \"$current\"); ", out);
-    } else if (option->kind == OPTION_HOST) {
+    else if (option->kind == OPTION_HOST)
         fputs(") mapfile -t COMPREPLY < <(compgen -A hostname -- \"$current\"); ", out);
-    } else {
+    else
         fputs(") ", out);
-    }
     fputs("return ;;\n", out);
 }
 
@@ -68,9 +61,8 @@ static void put_bash_name(FILE *out, const struct subcommand *subcommand, const 
 {
     (void)subcommand;
     fprintf(out, " --%s", option->name);
-    if (option->letter) {
+    if (option->letter)
         fprintf(out, " -%c", option->letter);
-    }
 }
 
 static void put_bash_subcommand(FILE *out, const struct subcommand *subcommand)
@@ -100,9 +92,8 @@ static void put_bash(FILE *out)
           out);
     put_words(out, subcommand_named("help"));
     fputs(" --help --version' -- \"$current\")\n        return\n    fi\n    case ${COMP_WORDS[1]} in\n", out);
-    for (const struct subcommand *subcommand = subcommands; subcommand->name; subcommand++) {
+    for (const struct subcommand *subcommand = subcommands; subcommand->name; subcommand++)
         put_bash_subcommand(out, subcommand);
-    }
     fputs("    esac\n"
           "    if [[ $current == -* ]]; then\n"
           "        mapfile -t COMPREPLY < <(compgen -W \"$options\" -- \"$current\")\n"
@@ -119,15 +110,14 @@ static void put_bash(FILE *out)
 static void put_zsh_value(FILE *out, const struct option *option)
 {
     fprintf(out, ":%s:", option->argument);
-    if (option->choices) {
+    if (option->choices)
         fprintf(out, "(%s)", option->choices);
-    } else if (option->kind == OPTION_PATH) {
+    else if (option->kind == OPTION_PATH)
         fputs("_files", out);
-    } else if (option->kind == OPTION_HOST) {
+    else if (option->kind == OPTION_HOST)
         fputs("_hosts", out);
-    } else {
+    else
         fputs(" ", out);
-    }
 }
 
 static void put_zsh_option(FILE *out, const struct subcommand *subcommand, const struct option *option)
@@ -143,9 +133,8 @@ static void put_zsh_option(FILE *out, const struct subcommand *subcommand, const
     }
     put_quoted(out, option->help, "[]:\\");
     putc(']', out);
-    if (option->argument) {
+    if (option->argument)
         put_zsh_value(out, option);
-    }
     putc('\'', out);
 }
 
@@ -186,18 +175,16 @@ static void put_zsh(FILE *out)
 static void put_fish_option(FILE *out, const struct subcommand *subcommand, const struct option *option)
 {
     fprintf(out, "complete -c parley -n '__parley_in %s' -l %s", subcommand->name, option->name);
-    if (option->letter) {
+    if (option->letter)
         fprintf(out, " -s %c", option->letter);
-    }
-    if (option->choices) {
+    if (option->choices)
         fprintf(out, " -x -a '%s'", option->choices);
-    } else if (option->kind == OPTION_PATH) {
+    else if (option->kind == OPTION_PATH)
         fputs(" -r -F", out);
-    } else if (option->kind == OPTION_HOST) {
+    else if (option->kind == OPTION_HOST)
         fputs(" -x -a '(__fish_print_hostnames)'", out);
-    } else if (option->argument) {
+    else if (option->argument)
         fputs(" -x", out);
-    }
     fputs(" -d '", out);
     put_quoted(out, option->help, "\\");
     fputs("'\n", out);

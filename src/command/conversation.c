@@ -19,9 +19,8 @@ static void set_timer(struct conversation *conversation)
     int64_t earliest = 0;
     for (size_t i = 0; i < DUES; i++) {
         int64_t due = conversation->due[i];
-        if (due != 0 && (earliest == 0 || due < earliest)) {
+        if (due != 0 && (earliest == 0 || due < earliest))
             earliest = due;
-        }
     }
     if (conversation->conn != NULL && earliest != 0) {
         int64_t delay = earliest - now();
@@ -34,9 +33,8 @@ void conversation_schedule(struct conversation *conversation, enum due what, int
     /* A message is due a whole period after the last one was, so that lateness does not add up. */
     int64_t *due = &conversation->due[what];
     int64_t base = now();
-    if (what == DUE_MESSAGE && *due != 0 && *due + delay > base) {
+    if (what == DUE_MESSAGE && *due != 0 && *due + delay > base)
         base = *due;
-    }
     *due = base + delay;
     set_timer(conversation);
 }
@@ -52,20 +50,17 @@ static void is_due(struct conversation *conversation, enum due what)
         parley_half_close(conversation->conn);
         return;
     }
-    if (what == DUE_UNTIL) {
+    if (what == DUE_UNTIL)
         conversation->hearing.until.seen = true;
-    }
     conversation_leave(conversation);
 }
 
 static void timed(parley_conn *conn)
 {
     struct conversation *conversation = parley_user(conn);
-    for (size_t i = 0; i < DUES && conversation->conn != NULL; i++) {
-        if (conversation->due[i] != 0 && conversation->due[i] <= now()) {
+    for (size_t i = 0; i < DUES && conversation->conn != NULL; i++)
+        if (conversation->due[i] != 0 && conversation->due[i] <= now())
             is_due(conversation, (enum due)i);
-        }
-    }
     set_timer(conversation);
 }
 
@@ -73,9 +68,8 @@ static void timed(parley_conn *conn)
 
 void conversation_leave(struct conversation *conversation)
 {
-    if (conversation->leaving || conversation->conn == NULL) {
+    if (conversation->leaving || conversation->conn == NULL)
         return;
-    }
     conversation->leaving = true;
     speech_stop(conversation);
     parley_finish(conversation->conn);
@@ -83,16 +77,14 @@ void conversation_leave(struct conversation *conversation)
 
 void conversation_fail(struct conversation *conversation, int exit_code)
 {
-    if (conversation->exit_code == 0) {
+    if (conversation->exit_code == 0)
         conversation->exit_code = exit_code;
-    }
     conversation->leaving = true;
     conversation->keeps = false;
-    if (conversation->conn != NULL) {
+    if (conversation->conn != NULL)
         parley_abort(conversation->conn);
-    } else {
+    else
         parley_stop(conversation->server);
-    }
 }
 
 static void opened(parley_conn *conn)
@@ -108,26 +100,23 @@ static void opened(parley_conn *conn)
     conversation->peer_ended = false;
     conversation->said_after_end = false;
     memset(conversation->due, 0, sizeof conversation->due);
-    if (conversation->listens && !conversation->is_quiet) {
+    if (conversation->listens && !conversation->is_quiet)
         fprintf(stderr, "%s connected\n", parley_peer(conn));
-    }
     speech_start(conversation);
 }
 
 static void received(parley_conn *conn, const void *bytes, size_t size)
 {
     struct conversation *conversation = parley_user(conn);
-    if (conversation->conn == conn && !conversation->leaving) {
+    if (conversation->conn == conn && !conversation->leaving)
         hearing_take(conversation, bytes, size);
-    }
 }
 
 static void drained(parley_conn *conn)
 {
     struct conversation *conversation = parley_user(conn);
-    if (conversation->conn == conn) {
+    if (conversation->conn == conn)
         speech_continue(conversation);
-    }
 }
 
 /* The peer has said everything. What a pipe or file still has for it is sent: it may have closed one way
@@ -136,15 +125,13 @@ static void ended(parley_conn *conn)
 {
     struct conversation *conversation = parley_user(conn);
     struct speech *speech = &conversation->speech;
-    if (conversation->conn != conn) {
+    if (conversation->conn != conn)
         return;
-    }
     conversation->peer_ended = true;
-    if (speech->text == NULL && speech->terminal == NULL && !speech->ended && !conversation->leaving) {
+    if (speech->text == NULL && speech->terminal == NULL && !speech->ended && !conversation->leaving)
         conversation_schedule(conversation, DUE_GRACE, 200);
-    } else {
+    else
         conversation_leave(conversation);
-    }
 }
 
 /* Says which time passed: the phase, who, and how long it was. */
@@ -188,9 +175,8 @@ static int judge(const struct conversation *conversation, parley_conn *conn, par
     case PARLEY_STALLED: return timed_out(conversation, conn, reason);
     case PARLEY_RESET:
         /* Everything had come, and nothing was said that could be lost. */
-        if (conversation->leaving && !conversation->said_after_end) {
+        if (conversation->leaving && !conversation->said_after_end)
             return 0;
-        }
         break;
     default: break;
     }
@@ -200,9 +186,8 @@ static int judge(const struct conversation *conversation, parley_conn *conn, par
 static int check_until(const struct conversation *conversation)
 {
     const struct until *until = &conversation->hearing.until;
-    if (until->text == NULL || until->seen || conversation->interrupted != 0) {
+    if (until->text == NULL || until->seen || conversation->interrupted != 0)
         return 0;
-    }
     complain(conversation->arguments->subcommand, "the answer \"%s\" never came", until->text);
     return EXIT_CHECK;
 }
@@ -213,29 +198,24 @@ static void take_leave(struct conversation *conversation, parley_conn *conn, par
     hearing_end(conversation);
     speech_stop(conversation);
     int code = judge(conversation, conn, reason);
-    if (code == 0 && conversation->exit_code == 0) {
+    if (code == 0 && conversation->exit_code == 0)
         code = check_until(conversation);
-    }
-    if (conversation->listens && !conversation->is_quiet) {
+    if (conversation->listens && !conversation->is_quiet)
         fprintf(stderr, "%s left: %s\n", parley_peer(conn), parley_reason_text(reason));
-    }
-    if (conversation->exit_code == 0 && !conversation->keeps) {
+    if (conversation->exit_code == 0 && !conversation->keeps)
         conversation->exit_code = code;
-    }
 }
 
 static void closed(parley_conn *conn, parley_reason reason)
 {
     struct conversation *conversation = parley_user(conn);
     /* One that was never established is the affair of parley_run(). */
-    if (conversation->conn != conn) {
+    if (conversation->conn != conn)
         return;
-    }
     take_leave(conversation, conn, reason);
     /* Without listeners the server has nothing left to do anyway. */
-    if (conversation->listens && !conversation->keeps) {
+    if (conversation->listens && !conversation->keeps)
         parley_stop(conversation->server);
-    }
 }
 
 const parley_handler conversation_handler =

@@ -14,9 +14,8 @@ void dump_line(char line[DUMP_ROOM], uint64_t offset, const unsigned char *bytes
     *to++ = ' ';
     *to++ = ' ';
     *to++ = '|';
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         *to++ = bytes[i] >= ' ' && bytes[i] <= '~' ? (char)bytes[i] : '.';
-    }
     *to++ = '|';
     *to = '\0';
 }
@@ -37,9 +36,8 @@ static void dump_head(const struct dump *dump, enum dump_direction direction, co
 void dump_bytes(struct dump *dump, enum dump_direction direction, const char *peer, const void *bytes,
                 size_t size)
 {
-    if (dump->out == NULL || size == 0) {
+    if (dump->out == NULL || size == 0)
         return;
-    }
     dump_head(dump, direction, peer, size);
     const unsigned char *from = bytes;
     for (size_t done = 0; done < size; done += DUMP_WIDTH) {

@@ -25,12 +25,10 @@ static void save_failed(struct conversation *conversation)
 /* The reader of our output is slow: the peer has to wait as well. */
 static void hold_back(struct conversation *conversation)
 {
-    if (!output_is_behind(&conversation->hearing.output)) {
+    if (!output_is_behind(&conversation->hearing.output))
         return;
-    }
-    if (conversation->conn != NULL) {
+    if (conversation->conn != NULL)
         parley_pause(conversation->conn);
-    }
     parley_watch_pause(conversation->server, conversation->hearing.output.gate, false);
 }
 
@@ -44,9 +42,8 @@ static void gate_opened(parley_server *server, int descriptor)
         output_failed(conversation);
     } else if (!output_is_behind(output)) {
         parley_watch_pause(server, descriptor, true);
-        if (conversation->conn != NULL) {
+        if (conversation->conn != NULL)
             parley_resume(conversation->conn);
-        }
     }
 }
 
@@ -59,29 +56,25 @@ int hearing_open(struct conversation *conversation)
     hearing->raw = arguments_given(arguments, "raw");
     hearing->until.text = arguments_value(arguments, "until");
     hearing->dump.out = arguments_given(arguments, "dump") ? stderr : NULL;
-    if (output_open(&hearing->output, 1) != 0) {
+    if (output_open(&hearing->output, 1) != 0)
         return complain_call(arguments->subcommand, "open", "standard output");
-    }
-    if (path != NULL && save_open(&hearing->save, path) != 0) {
+    if (path != NULL && save_open(&hearing->save, path) != 0)
         return complain_call(arguments->subcommand, save_failed_call(), path);
-    }
     if (hearing->output.gate >= 0 &&
-        parley_watch(conversation->server, hearing->output.gate, gate_opened) != PARLEY_OK) {
+        parley_watch(conversation->server, hearing->output.gate, gate_opened) != PARLEY_OK)
         return complain_failure(arguments->subcommand, PARLEY_USAGE);
-    }
     return 0;
 }
 
 static void show(struct conversation *conversation, const char *text, size_t size)
 {
     struct hearing *hearing = &conversation->hearing;
-    if (conversation->speech.terminal != NULL) {
+    if (conversation->speech.terminal != NULL)
         terminal_show(conversation->speech.terminal, text, size);
-    } else if (output_write(&hearing->output, text, size) != 0) {
+    else if (output_write(&hearing->output, text, size) != 0)
         output_failed(conversation);
-    } else {
+    else
         hold_back(conversation);
-    }
 }
 
 /* A terminal gets nothing that could command it; files and pipes get every byte as it is. */
@@ -125,14 +118,12 @@ static void look_out(struct conversation *conversation, const void *bytes, size_
 {
     struct until *until = &conversation->hearing.until;
     conversation->due[DUE_UNTIL] = 0;
-    if (conversation->due[DUE_END] != 0) {
+    if (conversation->due[DUE_END] != 0)
         conversation_schedule(conversation, DUE_END, SILENCE);
-    }
-    if (until_feed(until, bytes, size)) {
+    if (until_feed(until, bytes, size))
         conversation_leave(conversation);
-    } else if (until_is_whole(until)) {
+    else if (until_is_whole(until))
         conversation_schedule(conversation, DUE_UNTIL, UNTIL_PAUSE);
-    }
 }
 
 static void take(struct conversation *conversation, const void *bytes, size_t size)
@@ -150,9 +141,8 @@ void hearing_take(struct conversation *conversation, const void *bytes, size_t s
     hearing_dump(conversation, DUMP_RECEIVED, bytes, size);
     take(conversation, bytes, size);
     /* Framing has taken the message's end off: it is shown as a line. */
-    if (conversation->speech.framed) {
+    if (conversation->speech.framed)
         take(conversation, "\n", 1);
-    }
 }
 
 void hearing_end(struct conversation *conversation)
@@ -160,27 +150,22 @@ void hearing_end(struct conversation *conversation)
     struct hearing *hearing = &conversation->hearing;
     char rest[12];
     show(conversation, rest, neutralise_end(&hearing->neutraliser, rest));
-    if (until_is_whole(&hearing->until)) {
+    if (until_is_whole(&hearing->until))
         hearing->until.seen = true;
-    }
-    if (hearing->output.is_terminal && hearing->output.mid_line && !hearing->is_broken) {
+    if (hearing->output.is_terminal && hearing->output.mid_line && !hearing->is_broken)
         show(conversation, "\n", 1);
-    }
 }
 
 int hearing_close(struct conversation *conversation)
 {
     struct hearing *hearing = &conversation->hearing;
-    if (!hearing->is_broken && output_finish(&hearing->output) != 0) {
+    if (!hearing->is_broken && output_finish(&hearing->output) != 0)
         output_failed(conversation);
-    }
-    if (output_close(&hearing->output) != 0 && !hearing->is_broken) {
+    if (output_close(&hearing->output) != 0 && !hearing->is_broken)
         output_failed(conversation);
-    }
-    if (conversation->exit_code != 0 || conversation->interrupted != 0) {
+    if (conversation->exit_code != 0 || conversation->interrupted != 0)
         save_discard(&hearing->save);
-    } else if (save_commit(&hearing->save) != 0) {
+    else if (save_commit(&hearing->save) != 0)
         save_failed(conversation);
-    }
     return conversation->exit_code;
 }

@@ -33,11 +33,10 @@ static void print_entry(FILE *out, const char *name, const char *help)
     const size_t length = strlen(name) + 2;
 
     fprintf(out, "  %s", name);
-    if (length + 1 < HELP_COLUMN) {
+    if (length + 1 < HELP_COLUMN)
         fprintf(out, "%*s", (int)(HELP_COLUMN - length), "");
-    } else {
+    else
         fprintf(out, "\n%*s", HELP_COLUMN, "");
-    }
     print_wrapped(out, help, HELP_COLUMN);
 }
 
@@ -45,9 +44,8 @@ static void print_option(FILE *out, const struct option *option)
 {
     char name[64], letter[5] = "    ";
 
-    if (option->letter) {
+    if (option->letter)
         snprintf(letter, sizeof letter, "-%c, ", option->letter);
-    }
     snprintf(name, sizeof name, "%s--%s%s%s", letter, option->name, option->argument ? " " : "",
              option->argument ? option->argument : "");
     print_entry(out, name, option->help);
@@ -61,14 +59,11 @@ bool begins_heading(const struct subcommand *subcommand, const struct option_gro
 static void print_groups(FILE *out, const struct subcommand *subcommand)
 {
     for (const struct option_group *const *group = subcommand->groups; *group; group++) {
-        if (begins_heading(subcommand, group)) {
+        if (begins_heading(subcommand, group))
             fprintf(out, "\n%s:\n", (*group)->title);
-        }
-        for (const struct option *option = (*group)->options; option->name; option++) {
-            if (option->kind != OPTION_REFUSED) {
+        for (const struct option *option = (*group)->options; option->name; option++)
+            if (option->kind != OPTION_REFUSED)
                 print_option(out, option);
-            }
-        }
     }
 }
 
@@ -76,21 +71,18 @@ static void print_words(FILE *out, const struct subcommand *subcommand)
 {
     const char *help, *word;
 
-    if (!subcommand->word) {
+    if (!subcommand->word)
         return;
-    }
     putc('\n', out);
-    for (size_t i = 0; (word = subcommand->word(i, &help)); i++) {
+    for (size_t i = 0; (word = subcommand->word(i, &help)); i++)
         print_entry(out, word, help);
-    }
 }
 
 static void print_examples(FILE *out, const char *examples)
 {
     fputs("\nExamples:\n", out);
-    for (const char *line = examples; *line; line += strcspn(line, "\n") + 1) {
+    for (const char *line = examples; *line; line += strcspn(line, "\n") + 1)
         fprintf(out, "  %.*s\n", (int)strcspn(line, "\n"), line);
-    }
 }
 
 void print_help(FILE *out, const struct subcommand *subcommand)
@@ -100,9 +92,8 @@ void print_help(FILE *out, const struct subcommand *subcommand)
     print_wrapped(out, subcommand->purpose, sizeof "parley " + strlen(subcommand->name));
     print_words(out, subcommand);
     print_groups(out, subcommand);
-    if (subcommand->examples) {
+    if (subcommand->examples)
         print_examples(out, subcommand->examples);
-    }
 }
 
 void print_summary(FILE *out)
@@ -110,9 +101,8 @@ void print_summary(FILE *out)
     fputs("usage: parley SUBCOMMAND [OPTION...] [OPERAND...]\n\n"
           "One TCP handler under every server design, and a command that serves and connects.\n\n",
           out);
-    for (const struct subcommand *subcommand = subcommands; subcommand->name; subcommand++) {
+    for (const struct subcommand *subcommand = subcommands; subcommand->name; subcommand++)
         print_entry(out, subcommand->name, subcommand->purpose);
-    }
     fputs("\nAn address is 3000, :3000, host:3000, host 3000, [::1]:3000, unix:/path or @abstract.\n"
           "parley help SUBCOMMAND tells the options of each; man parley tells the rest.\n",
           out);
@@ -123,24 +113,21 @@ int help_run(const struct arguments *arguments)
     const char *name = arguments->operands[0];
     const struct subcommand *subcommand = name ? subcommand_named(name) : NULL;
 
-    if (name && !subcommand) {
-        return complain(arguments->subcommand, "there is no subcommand %s; parley help lists them", name);
-    }
-    if (arguments_given(arguments, "man")) {
+    if (name && !subcommand)
+        return complain_no_subcommand(arguments->subcommand, name);
+    if (arguments_given(arguments, "man"))
         print_manual(stdout, subcommand ? subcommand : arguments->subcommand);
-    } else if (subcommand) {
+    else if (subcommand)
         print_help(stdout, subcommand);
-    } else {
+    else
         print_summary(stdout);
-    }
     return EXIT_DONE;
 }
 
 int version_run(const struct arguments *arguments)
 {
-    if (arguments->operands[0]) {
-        return complain(arguments->subcommand, "%s: version takes no operand", arguments->operands[0]);
-    }
+    if (arguments->operands[0])
+        return complain(arguments->subcommand, "it takes no operand: %s", arguments->operands[0]);
     printf("parley %s\n", parley_version());
     return EXIT_DONE;
 }

@@ -23,9 +23,8 @@ static void suspend(struct conversation *conversation)
     struct speech *speech = &conversation->speech;
     terminal_stop(speech->terminal);
     raise(SIGSTOP);
-    if (conversation->conn != NULL && !conversation->leaving && !speech->ended) {
+    if (conversation->conn != NULL && !conversation->leaving && !speech->ended)
         terminal_start(speech->terminal);
-    }
 }
 
 static void interrupt(struct conversation *conversation, int number)
@@ -47,15 +46,13 @@ static void interrupt_arrived(parley_server *server, int descriptor)
     struct conversation *conversation = current;
     int number;
     (void)server;
-    while ((number = interrupt_take(descriptor)) != 0) {
-        if (number == SIGTSTP) {
+    while ((number = interrupt_take(descriptor)) != 0)
+        if (number == SIGTSTP)
             suspend(conversation);
-        } else if (number != SIGWINCH) {
+        else if (number != SIGWINCH)
             interrupt(conversation, number);
-        } else if (conversation->speech.terminal != NULL) {
+        else if (conversation->speech.terminal != NULL)
             terminal_resized(conversation->speech.terminal);
-        }
-    }
 }
 
 /* ---- setting up ---- */
@@ -72,9 +69,8 @@ static void print_progress(const char *sentence)
 {
     char line[1024];
     int length = snprintf(line, sizeof line, "%s\n", sentence);
-    if (length > 0 && (size_t)length < sizeof line && write(STDERR_FILENO, line, (size_t)length) < 0) {
+    if (length > 0 && (size_t)length < sizeof line && write(STDERR_FILENO, line, (size_t)length) < 0)
         return; /* stderr is closed: nobody wants to know */
-    }
 }
 
 /* What the name resolved to, once; with -v every step. Called from the thread that dials, and from no other.
@@ -86,9 +82,8 @@ static void progress(parley_server *server, const char *sentence)
     bool is_result = strstr(sentence, " is ") != NULL && strstr(sentence, ": ") == NULL;
     bool is_logged = strncmp(sentence, "connected to ", strlen("connected to ")) == 0 && current->is_quiet;
     (void)server;
-    if ((arguments_given(current->arguments, "verbose") && !is_logged) || (is_result && !resolved)) {
+    if ((arguments_given(current->arguments, "verbose") && !is_logged) || (is_result && !resolved))
         print_progress(sentence);
-    }
     resolved = resolved || is_result;
 }
 
@@ -100,12 +95,10 @@ static int set_defaults(const struct conversation *conversation)
     };
     const struct arguments *arguments = conversation->arguments;
     int status = 0;
-    for (size_t i = 0; i < sizeof defaults / sizeof defaults[0] && status == 0; i++) {
+    for (size_t i = 0; i < sizeof defaults / sizeof defaults[0] && status == 0; i++)
         status = parley_set(conversation->server, defaults[i][0], defaults[i][1]);
-    }
-    if (status == 0 && conversation->is_quiet && !arguments_given(arguments, "log")) {
+    if (status == 0 && conversation->is_quiet && !arguments_given(arguments, "log"))
         status = parley_set(conversation->server, "log", "text");
-    }
     if (status == 0 && arguments_given(arguments, "wait")) {
         status = parley_set(conversation->server, "connect-timeout", arguments_value(arguments, "wait"));
         status = status != 0 ? status : parley_set(conversation->server, "retry", "1000000000");
@@ -117,9 +110,8 @@ static int set_defaults(const struct conversation *conversation)
 static int check(const struct conversation *conversation)
 {
     const struct arguments *arguments = conversation->arguments;
-    if (conversation->keeps && arguments_given(arguments, "save")) {
+    if (conversation->keeps && arguments_given(arguments, "save"))
         return complain(arguments->subcommand, "--save keeps what one client sends; leave -k out");
-    }
     return 0;
 }
 
@@ -134,18 +126,16 @@ static int start_listening(struct conversation *conversation)
     }
     addresses_free(addresses);
     for (size_t i = 0; outcome == 0 && !conversation->is_quiet && i < parley_listeners(conversation->server);
-         i++) {
+         i++)
         fprintf(stderr, "listening on %s\n", parley_listener_address(conversation->server, i));
-    }
     return outcome == 0 ? announce_listeners(arguments, conversation->server) : outcome;
 }
 
 static int start_dialling(struct conversation *conversation)
 {
     char *address = arguments_address(conversation->arguments);
-    if (address == NULL) {
+    if (address == NULL)
         return EXIT_USAGE;
-    }
     int status = parley_dial(conversation->server, address);
     free(address);
     parley_on_progress(conversation->server, progress);
@@ -156,9 +146,8 @@ static int watch_interrupts(struct conversation *conversation)
 {
     conversation->interrupts = interrupt_open();
     if (conversation->interrupts < 0 ||
-        parley_watch(conversation->server, conversation->interrupts, interrupt_arrived) != PARLEY_OK) {
+        parley_watch(conversation->server, conversation->interrupts, interrupt_arrived) != PARLEY_OK)
         return complain_call(conversation->arguments->subcommand, "signalfd", "for TERM and INT");
-    }
     return 0;
 }
 
@@ -173,9 +162,8 @@ static int start(struct conversation *conversation)
         int status = parley_check(conversation->server);
         outcome = status != PARLEY_OK ? complain_failure(conversation->arguments->subcommand, status) : 0;
     }
-    if (outcome != 0) {
+    if (outcome != 0)
         return outcome;
-    }
     return conversation->listens ? start_listening(conversation) : start_dialling(conversation);
 }
 
@@ -184,9 +172,8 @@ static void run(struct conversation *conversation)
     int status = parley_run(conversation->server);
     speech_close(&conversation->speech);
     interrupt_close(conversation->interrupts);
-    if (status < 0 && conversation->exit_code == 0 && conversation->interrupted == 0) {
+    if (status < 0 && conversation->exit_code == 0 && conversation->interrupted == 0)
         conversation->exit_code = complain_failure(conversation->arguments->subcommand, status);
-    }
     hearing_close(conversation);
 }
 
@@ -217,9 +204,8 @@ static void fill(struct conversation *conversation, const struct arguments *argu
 int conversation_hold(const struct arguments *arguments, bool listens)
 {
     struct conversation *conversation = calloc(1, sizeof *conversation);
-    if (conversation == NULL) {
+    if (conversation == NULL)
         return complain(arguments->subcommand, "no memory");
-    }
     fill(conversation, arguments, listens);
     current = conversation;
     conversation->server = parley_server_new(&conversation->handler);

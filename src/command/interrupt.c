@@ -9,9 +9,8 @@ static sigset_t taken(void)
     static const int numbers[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH};
     sigset_t set;
     sigemptyset(&set);
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
         sigaddset(&set, numbers[i]);
-    }
     return set;
 }
 
@@ -27,9 +26,8 @@ int interrupt_open(void)
     sigset_t set = taken();
     ignore(SIGPIPE);
     ignore(SIGXFSZ);
-    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0) {
+    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
         return -1;
-    }
     return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include "command/command.h"
-#include "command/suggest.h"
 
 /* A descriptor from 0 to 2 that was closed would be taken by the next socket, and then written to. */
 static void reopen_standard_descriptors(void)
@@ -14,22 +13,8 @@ static void reopen_standard_descriptors(void)
     do {
         descriptor = open("/dev/null", O_RDWR);
     } while (descriptor >= 0 && descriptor <= STDERR_FILENO);
-    if (descriptor >= 0) {
+    if (descriptor >= 0)
         close(descriptor);
-    }
-}
-
-static int complain_no_subcommand(const char *name)
-{
-    struct nearest nearest = {.word = name};
-
-    for (const struct subcommand *subcommand = subcommands; subcommand->name; subcommand++) {
-        nearest_consider(&nearest, subcommand->name);
-    }
-    if (nearest.name) {
-        return complain(NULL, "there is no subcommand %s; did you mean parley %s?", name, nearest.name);
-    }
-    return complain(NULL, "there is no subcommand %s; parley help lists them", name);
 }
 
 static int run(const struct subcommand *subcommand, int count, char *const *words)
@@ -37,11 +22,10 @@ static int run(const struct subcommand *subcommand, int count, char *const *word
     struct arguments arguments;
     int status = arguments_parse(&arguments, subcommand, count, words);
 
-    if (status == 0 && arguments.help) {
+    if (status == 0 && arguments.help)
         print_help(stdout, subcommand);
-    } else if (status == 0) {
+    else if (status == 0)
         status = subcommand->run(&arguments);
-    }
     arguments_free(&arguments);
     return status;
 }
@@ -49,20 +33,17 @@ static int run(const struct subcommand *subcommand, int count, char *const *word
 /* What is left in the buffer may still fail to be written. A failure before has been told already. */
 static int finish_output(int status)
 {
-    if ((fflush(stdout) != 0 || ferror(stdout)) && status == 0) {
+    if ((fflush(stdout) != 0 || ferror(stdout)) && status == 0)
         return complain_call(NULL, "write", "standard output");
-    }
     return status;
 }
 
 static const struct subcommand *chosen(const char *word)
 {
-    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
         return subcommand_named("help");
-    }
-    if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0) {
+    if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0)
         return subcommand_named("version");
-    }
     return subcommand_named(word);
 }
 
@@ -76,8 +57,7 @@ int main(int count, char **words)
         return EXIT_USAGE;
     }
     subcommand = chosen(words[1]);
-    if (!subcommand) {
-        return complain_no_subcommand(words[1]);
-    }
+    if (!subcommand)
+        return complain_no_subcommand(NULL, words[1]);
     return finish_output(run(subcommand, count - 2, words + 2));
 }

@@ -7,22 +7,19 @@
 static void put_escaped(FILE *out, const char *text)
 {
     for (; *text; text++) {
-        if (strchr("\\_*#`[", *text)) {
+        if (strchr("\\_*#`[", *text))
             putc('\\', out);
-        }
         putc(*text, out);
     }
 }
 
 static void put_option(FILE *out, const struct option *option)
 {
-    if (option->letter) {
+    if (option->letter)
         fprintf(out, "*-%c*, ", option->letter);
-    }
     fprintf(out, "*--%s*", option->name);
-    if (option->argument) {
+    if (option->argument)
         fprintf(out, " _%s_", option->argument);
-    }
     fputs("\n\t", out);
     put_escaped(out, option->help);
     fputs("\n\n", out);
@@ -31,13 +28,10 @@ static void put_option(FILE *out, const struct option *option)
 void print_manual(FILE *out, const struct subcommand *subcommand)
 {
     for (const struct option_group *const *group = subcommand->groups; *group; group++) {
-        if (begins_heading(subcommand, group)) {
+        if (begins_heading(subcommand, group))
             fprintf(out, "## %s\n\n", (*group)->title);
-        }
-        for (const struct option *option = (*group)->options; option->name; option++) {
-            if (option->kind != OPTION_REFUSED) {
+        for (const struct option *option = (*group)->options; option->name; option++)
+            if (option->kind != OPTION_REFUSED)
                 put_option(out, option);
-            }
-        }
     }
 }

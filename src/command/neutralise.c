@@ -19,12 +19,10 @@ static size_t escape(const unsigned char *bytes, size_t size, char *text)
 /* How many bytes the character that begins with `byte` has; 0 when none can. */
 static unsigned length_of(unsigned char byte)
 {
-    if (byte < 0x80) {
+    if (byte < 0x80)
         return 1;
-    }
-    if (byte < 0xc2 || byte > 0xf4) {
+    if (byte < 0xc2 || byte > 0xf4)
         return 0;
-    }
     return byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4;
 }
 
@@ -50,17 +48,15 @@ static uint32_t decode(const unsigned char *bytes, unsigned size)
 {
     static const unsigned char masks[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
     uint32_t character = bytes[0] & masks[size];
-    for (unsigned i = 1; i < size; i++) {
+    for (unsigned i = 1; i < size; i++)
         character = character << 6 | (bytes[i] & 0x3f);
-    }
     return character;
 }
 
 static bool is_harmless(uint32_t c)
 {
-    if (c < 0x20) {
+    if (c < 0x20)
         return c == '\n' || c == '\t' || c == '\r';
-    }
     bool control = c >= 0x7f && c <= 0x9f;
     bool direction = c == 0x61c || c == 0x200e || c == 0x200f || (c >= 0x2028 && c <= 0x202e) ||
                      (c >= 0x2066 && c <= 0x206f);
@@ -73,9 +69,8 @@ static size_t emit(struct neutraliser *state, char *text)
 {
     unsigned size = state->kept_size;
     state->kept_size = 0;
-    if (!is_harmless(decode(state->kept, size))) {
+    if (!is_harmless(decode(state->kept, size)))
         return escape(state->kept, size, text);
-    }
     memcpy(text, state->kept, size);
     return size;
 }
@@ -85,17 +80,15 @@ size_t neutralise(struct neutraliser *state, const void *bytes, size_t size, cha
     const unsigned char *from = bytes;
     char *to = text;
     for (size_t i = 0; i < size; i++) {
-        if (state->kept_size > 0 && !continues(state, from[i])) {
+        if (state->kept_size > 0 && !continues(state, from[i]))
             to += neutralise_end(state, to);
-        }
         if (state->kept_size == 0 && (state->expected = (unsigned char)length_of(from[i])) == 0) {
             to += escape(from + i, 1, to);
             continue;
         }
         state->kept[state->kept_size++] = from[i];
-        if (state->kept_size == state->expected) {
+        if (state->kept_size == state->expected)
             to += emit(state, to);
-        }
     }
     return (size_t)(to - text);
 }

@@ -25,9 +25,8 @@ static bool collection_open(struct collection *collection, const struct argument
     }
     collection->addresses =
         calloc(arguments->operand_count + arguments->given_count + 2, sizeof *collection->addresses);
-    if (!collection->addresses) {
+    if (!collection->addresses)
         complain(arguments->subcommand, "no memory");
-    }
     return collection->addresses != NULL;
 }
 
@@ -55,12 +54,10 @@ static bool is_host(const char *text)
 {
     const char *colon = strchr(text, ':');
 
-    if (is_port(text) || *text == '@' || strchr(text, '/') || strchr(text, ' ')) {
+    if (is_port(text) || *text == '@' || strchr(text, '/') || strchr(text, ' '))
         return false;
-    }
-    if (*text == '[') {
+    if (*text == '[')
         return text[strlen(text) - 1] == ']';
-    }
     return !colon || (colon[1] != '\0' && strchr(colon + 1, ':'));
 }
 
@@ -69,9 +66,8 @@ static size_t take_operand(struct collection *collection, const char *const *ope
 {
     const bool host = is_host(operands[0]);
 
-    if (host && is_port(operands[1])) {
+    if (host && is_port(operands[1]))
         return add(collection, operands[0], " ", operands[1]) ? 2 : 0;
-    }
     if (host && collection->port) {
         collection->port_used = true;
         return add(collection, operands[0], " ", collection->port);
@@ -92,9 +88,8 @@ static bool take_operands(struct collection *collection, size_t first)
 {
     for (size_t i = first, taken; i < collection->arguments->operand_count; i += taken) {
         taken = take_operand(collection, collection->arguments->operands + i);
-        if (!taken) {
+        if (!taken)
             return false;
-        }
     }
     return true;
 }
@@ -108,9 +103,8 @@ static bool take_options(struct collection *collection)
         const bool path = strcmp(given->option->name, "unix") == 0;
 
         if ((path || (strcmp(given->option->name, "listen") == 0 && given->option->argument)) &&
-            !add(collection, path && *given->value != '@' ? "unix:" : "", "", given->value)) {
+            !add(collection, path && *given->value != '@' ? "unix:" : "", "", given->value))
             return false;
-        }
     }
     return true;
 }
@@ -143,18 +137,16 @@ char **arguments_addresses(const struct arguments *arguments, size_t first)
     struct collection collection;
 
     if (collection_open(&collection, arguments) && take_operands(&collection, first) &&
-        take_options(&collection) && take_port(&collection)) {
+        take_options(&collection) && take_port(&collection))
         return collection.addresses;
-    }
     addresses_free(collection.addresses);
     return NULL;
 }
 
 void addresses_free(char **addresses)
 {
-    for (char **address = addresses; address && *address; address++) {
+    for (char **address = addresses; address && *address; address++)
         free(*address);
-    }
     free(addresses);
 }
 

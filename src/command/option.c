@@ -20,11 +20,9 @@ static const struct option *find_option(const struct subcommand *subcommand, opt
                                         const void *wanted)
 {
     for (const struct option_group *const *group = subcommand->groups; *group; group++) {
-        for (const struct option *option = (*group)->options; option->name; option++) {
-            if (test(option, wanted)) {
+        for (const struct option *option = (*group)->options; option->name; option++)
+            if (test(option, wanted))
                 return option;
-            }
-        }
     }
     return NULL;
 }
@@ -42,9 +40,8 @@ static bool has_name(const struct option *option, const void *wanted)
 /* A test that is never met, so that every option is looked at. */
 static bool consider_option(const struct option *option, const void *nearest)
 {
-    if (option->kind != OPTION_REFUSED) {
+    if (option->kind != OPTION_REFUSED)
         nearest_consider(*(struct nearest *const *)nearest, option->name);
-    }
     return false;
 }
 
@@ -67,15 +64,12 @@ static int check_choice(const struct parser *parser, const struct option *option
 {
     const char *nearest = nearest_name(value, option->choices);
 
-    if (listed_name(option->choices, value) || (!nearest && option->setting && !option->reason)) {
+    if (listed_name(option->choices, value) || (!nearest && option->setting && !option->reason))
         return 0;
-    }
-    if (option->reason) {
+    if (option->reason)
         return complain(parser->subcommand, "--%s %s: %s", option->name, value, option->reason);
-    }
-    if (nearest) {
+    if (nearest)
         return complain(parser->subcommand, "--%s %s: did you mean %s?", option->name, value, nearest);
-    }
     return complain(parser->subcommand, "--%s %s: it is one of %s", option->name, value, option->choices);
 }
 
@@ -85,20 +79,16 @@ static int check_value(const struct parser *parser, const struct option *option,
     uint64_t count = 0;
     int status = 0;
 
-    if (option->choices) {
+    if (option->choices)
         return check_choice(parser, option, value);
-    }
-    if (option->kind == OPTION_TIME) {
+    if (option->kind == OPTION_TIME)
         status = parse_time(value, &time);
-    } else if (option->kind == OPTION_COUNT) {
+    else if (option->kind == OPTION_COUNT)
         status = parse_count(value, &count);
-    }
-    if (status) {
+    if (status)
         return complain(parser->subcommand, "--%s: %s", option->name, parley_error());
-    }
-    if (count > INT32_MAX) {
+    if (count > INT32_MAX)
         return complain(parser->subcommand, "--%s %s: at most %d", option->name, value, INT32_MAX);
-    }
     return 0;
 }
 
@@ -106,9 +96,8 @@ static int store(struct parser *parser, const struct option *option, const char 
 {
     struct arguments *arguments = parser->arguments;
 
-    if (option->kind == OPTION_REFUSED) {
+    if (option->kind == OPTION_REFUSED)
         return complain(parser->subcommand, "%s", option->help);
-    }
     if (option->kind == OPTION_HELP) {
         arguments->help = true;
         return 0;
@@ -142,28 +131,25 @@ static int parse_long(struct parser *parser, const char *word)
     const struct option *option;
     int status;
 
-    if (!name) {
+    if (!name)
         return complain(parser->subcommand, "no memory");
-    }
     option = find_option(parser->subcommand, has_name, name);
-    if (!option) {
+    if (!option)
         status = complain_unknown(parser, name);
-    } else if (option->argument) {
+    else if (option->argument)
         status = store_value(parser, option, equals ? equals + 1 : NULL);
-    } else if (equals) {
+    else if (equals)
         status = complain(parser->subcommand, "--%s takes no value", name);
-    } else {
+    else
         status = store_switch(parser, option);
-    }
     free(name);
     return status;
 }
 
 static int complain_letter(const struct parser *parser, const char *letters, char letter)
 {
-    if (find_option(parser->subcommand, has_name, letters)) {
+    if (find_option(parser->subcommand, has_name, letters))
         return complain(parser->subcommand, "a long name takes two dashes: --%s", letters);
-    }
     return complain(parser->subcommand, "there is no option -%c; parley help %s lists them", letter,
                     parser->subcommand->name);
 }
@@ -177,16 +163,13 @@ static int parse_letters(struct parser *parser, const char *letters)
         const struct option *option = find_option(parser->subcommand, has_letter, letter);
         int status;
 
-        if (!option || long_name) {
+        if (!option || long_name)
             return complain_letter(parser, letters, *letter);
-        }
-        if (option->argument) {
+        if (option->argument)
             return store_value(parser, option, letter[1] ? letter + 1 : NULL);
-        }
         status = store_switch(parser, option);
-        if (status) {
+        if (status)
             return status;
-        }
     }
     return 0;
 }
@@ -196,17 +179,14 @@ static int parse_word(struct parser *parser, const char *word)
     struct arguments *arguments = parser->arguments;
 
     if (strcmp(word, "--") == 0) {
-        while (parser->next < parser->count) {
+        while (parser->next < parser->count)
             arguments->operands[arguments->operand_count++] = parser->words[parser->next++];
-        }
         return 0;
     }
-    if (word[0] == '-' && word[1] == '-') {
+    if (word[0] == '-' && word[1] == '-')
         return parse_long(parser, word + 2);
-    }
-    if (word[0] == '-' && word[1]) {
+    if (word[0] == '-' && word[1])
         return parse_letters(parser, word + 1);
-    }
     arguments->operands[arguments->operand_count++] = word;
     return 0;
 }
@@ -216,9 +196,8 @@ static size_t most_given(int count, char *const *words)
 {
     size_t most = 1;
 
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < count; i++)
         most += strlen(words[i]);
-    }
     return most;
 }
 
@@ -231,12 +210,10 @@ int arguments_parse(struct arguments *arguments, const struct subcommand *subcom
     *arguments = (struct arguments){.subcommand = subcommand};
     arguments->given = calloc(most_given(count, words), sizeof *arguments->given);
     arguments->operands = calloc((size_t)count + 1, sizeof *arguments->operands);
-    if (!arguments->given || !arguments->operands) {
+    if (!arguments->given || !arguments->operands)
         return complain(subcommand, "no memory");
-    }
-    while (parser.next < count && status == 0 && !arguments->help) {
+    while (parser.next < count && status == 0 && !arguments->help)
         status = parse_word(&parser, words[parser.next++]);
-    }
     return status;
 }
 

@@ -15,9 +15,8 @@ bool port_range_parse(struct port_range *range, const char *text)
 {
     const char *end = take_port(text, &range->first);
     range->last = range->first;
-    if (end != NULL && *end == '-') {
+    if (end != NULL && *end == '-')
         end = take_port(end + 1, &range->last);
-    }
     return end != NULL && *end == '\0' && range->first <= range->last;
 }
 
@@ -32,9 +31,8 @@ static void opened(parley_conn *conn)
 static int set_up(const struct arguments *arguments, parley_server *server)
 {
     static const char *const defaults[][2] = {{"model", "iterative+epoll"}, {"linger", "100ms"}};
-    for (size_t i = 0; i < sizeof defaults / sizeof defaults[0]; i++) {
+    for (size_t i = 0; i < sizeof defaults / sizeof defaults[0]; i++)
         parley_set(server, defaults[i][0], defaults[i][1]);
-    }
     return arguments_apply(arguments, server);
 }
 
@@ -42,9 +40,8 @@ static int probe_address(const struct arguments *arguments, const char *address)
 {
     static const parley_handler handler = PARLEY_HANDLER(.name = "probe", .opened = opened);
     parley_server *server = parley_server_new(&handler);
-    if (server == NULL) {
+    if (server == NULL)
         return complain(arguments->subcommand, "no memory");
-    }
     int outcome = set_up(arguments, server);
     if (outcome == 0) {
         int status = parley_dial(server, address);
@@ -78,9 +75,8 @@ static const char *host_of(const struct arguments *arguments, const char *port)
 {
     const char *host = arguments_value(arguments, "ipaddr");
     host = host != NULL ? host : arguments_value(arguments, "domain");
-    if (arguments->operand_count > 0 && (port != NULL || arguments->operand_count > 1)) {
+    if (arguments->operand_count > 0 && (port != NULL || arguments->operand_count > 1))
         host = arguments->operands[0];
-    }
     return host != NULL || port == NULL ? host : "";
 }
 

@@ -12,9 +12,8 @@ static bool has_more(const struct speech *speech)
 static void separate_answers(struct conversation *conversation)
 {
     struct output *output = &conversation->hearing.output;
-    if (conversation->speech.every > 0 && output->is_terminal && output->mid_line) {
+    if (conversation->speech.every > 0 && output->is_terminal && output->mid_line)
         output_write(output, "\n", 1);
-    }
 }
 
 static void recite(struct conversation *conversation)
@@ -44,22 +43,19 @@ static void end_if_done(struct conversation *conversation)
 void recite_many(struct conversation *conversation)
 {
     struct speech *speech = &conversation->speech;
-    while (has_more(speech) && !conversation->leaving && parley_queued(conversation->conn) <= INPUT_MARK) {
+    while (has_more(speech) && !conversation->leaving && parley_queued(conversation->conn) <= INPUT_MARK)
         recite(conversation);
-    }
     end_if_done(conversation);
 }
 
 void recite_next(struct conversation *conversation)
 {
-    if (conversation->leaving || conversation->speech.ended) {
+    if (conversation->leaving || conversation->speech.ended)
         return;
-    }
     recite(conversation);
     end_if_done(conversation);
-    if (!conversation->speech.ended) {
+    if (!conversation->speech.ended)
         conversation_schedule(conversation, DUE_MESSAGE, conversation->speech.every);
-    }
 }
 
 void recite_start(struct conversation *conversation)
@@ -67,9 +63,8 @@ void recite_start(struct conversation *conversation)
     struct speech *speech = &conversation->speech;
     speech->number = 0;
     speech->ended = false;
-    if (speech->every > 0) {
+    if (speech->every > 0)
         recite_next(conversation);
-    } else {
+    else
         recite_many(conversation);
-    }
 }

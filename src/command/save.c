@@ -35,9 +35,8 @@ static char *temporary_beside(const char *path)
 {
     char *copy = strdup(path);
     char *name = NULL;
-    if (copy != NULL && asprintf(&name, "%s/.parley-save-XXXXXX", dirname(copy)) < 0) {
+    if (copy != NULL && asprintf(&name, "%s/.parley-save-XXXXXX", dirname(copy)) < 0)
         name = NULL;
-    }
     free(copy);
     return name;
 }
@@ -45,9 +44,8 @@ static char *temporary_beside(const char *path)
 /* The mode open(2) would give a new file, or that of the file to be replaced. */
 static mode_t wanted_mode(const struct stat *present)
 {
-    if (present != NULL) {
+    if (present != NULL)
         return present->st_mode & 0777;
-    }
     mode_t mask = umask(0);
     umask(mask);
     return 0666 & ~mask;
@@ -56,9 +54,8 @@ static mode_t wanted_mode(const struct stat *present)
 static int open_temporary(struct save *save, const struct stat *present)
 {
     save->temporary = temporary_beside(save->path);
-    if (save->temporary == NULL) {
+    if (save->temporary == NULL)
         return -1;
-    }
     save->fd = mkostemp(save->temporary, O_CLOEXEC);
     if (save->fd < 0) {
         free(save->temporary);
@@ -73,9 +70,8 @@ int save_open(struct save *save, const char *path)
     struct stat present;
     *save = (struct save)SAVE_NONE;
     save->path = final_path(path);
-    if (save->path == NULL) {
+    if (save->path == NULL)
         return failed("open");
-    }
     bool exists = stat(save->path, &present) == 0;
     int outcome;
     if (exists && S_ISDIR(present.st_mode)) {
@@ -99,9 +95,8 @@ int save_write(struct save *save, const void *bytes, size_t size)
     const char *from = bytes;
     while (save->fd >= 0 && size > 0) {
         ssize_t written = write(save->fd, from, size);
-        if (written < 0 && errno != EINTR) {
+        if (written < 0 && errno != EINTR)
             return failed("write");
-        }
         if (written > 0) {
             from += written;
             size -= (size_t)written;
@@ -137,18 +132,14 @@ static int close_file(struct save *save)
 
 static int commit(struct save *save)
 {
-    if (sync_file(save) != 0) {
+    if (sync_file(save) != 0)
         return failed("fsync");
-    }
-    if (close_file(save) != 0) {
+    if (close_file(save) != 0)
         return failed("close");
-    }
-    if (save->temporary == NULL) {
+    if (save->temporary == NULL)
         return 0;
-    }
-    if (rename(save->temporary, save->path) != 0) {
+    if (rename(save->temporary, save->path) != 0)
         return failed("rename");
-    }
     free(save->temporary);
     save->temporary = NULL;
     sync_directory(save->path);
@@ -157,9 +148,8 @@ static int commit(struct save *save)
 
 int save_commit(struct save *save)
 {
-    if (save->fd < 0) {
+    if (save->fd < 0)
         return 0;
-    }
     int outcome = commit(save);
     save_discard(save);
     return outcome;
@@ -168,12 +158,10 @@ int save_commit(struct save *save)
 void save_discard(struct save *save)
 {
     int error = errno;
-    if (save->fd >= 0) {
+    if (save->fd >= 0)
         close_file(save);
-    }
-    if (save->temporary != NULL) {
+    if (save->temporary != NULL)
         unlink(save->temporary);
-    }
     free(save->temporary);
     free(save->path);
     *save = (struct save)SAVE_NONE;

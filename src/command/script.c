@@ -13,9 +13,8 @@ static size_t expand(const char *text, const char *number, char *out)
         bool is_percent = text[0] == '%' && text[1] == '%';
         const char *piece = is_number ? number : text;
         size_t length = is_number ? strlen(number) : 1;
-        if (out != NULL) {
+        if (out != NULL)
             memcpy(out + size, piece, length);
-        }
         size += length;
         text += is_number || is_percent ? 2 : 1;
     }
@@ -39,9 +38,8 @@ size_t line_ends_expand(struct line_ends *state, const char *bytes, size_t size,
 {
     char *to = out;
     for (size_t i = 0; i < size; i++) {
-        if (bytes[i] == '\n' && !state->after_return) {
+        if (bytes[i] == '\n' && !state->after_return)
             *to++ = '\r';
-        }
         *to++ = bytes[i];
         state->after_return = bytes[i] == '\r';
     }
@@ -57,16 +55,14 @@ static void until_next_line(struct until *until)
 
 static void until_byte(struct until *until, char byte)
 {
-    if (until->differs) {
+    if (until->differs)
         return;
-    }
-    if (!until->returned && until->text[until->matched] != '\0' && until->text[until->matched] == byte) {
+    if (!until->returned && until->text[until->matched] != '\0' && until->text[until->matched] == byte)
         until->matched++;
-    } else if (byte == '\r' && !until->returned && until->text[until->matched] == '\0') {
+    else if (byte == '\r' && !until->returned && until->text[until->matched] == '\0')
         until->returned = true;
-    } else {
+    else
         until->differs = true;
-    }
 }
 
 bool until_feed(struct until *until, const char *bytes, size_t size)

@@ -17,9 +17,8 @@ static int complain_no_service(const struct arguments *arguments, const char *na
         nearest_consider(&nearest, service->handler->name);
         snprintf(names + length, sizeof names - length, "%s%s", length ? ", " : "", service->handler->name);
     }
-    if (!name) {
+    if (!name)
         return complain(arguments->subcommand, "which service? One of %s", names);
-    }
     if (nearest.name) {
         return complain(arguments->subcommand, "there is no service %s; did you mean %s?", name,
                         nearest.name);
@@ -30,11 +29,9 @@ static int complain_no_service(const struct arguments *arguments, const char *na
 static const struct option_group *group_of(const struct subcommand *subcommand, const struct option *wanted)
 {
     for (const struct option_group *const *group = subcommand->groups; *group; group++) {
-        for (const struct option *option = (*group)->options; option->name; option++) {
-            if (option == wanted) {
+        for (const struct option *option = (*group)->options; option->name; option++)
+            if (option == wanted)
                 return *group;
-            }
-        }
     }
     return NULL;
 }
@@ -70,12 +67,10 @@ static int set_up(const struct arguments *arguments, parley_server *server)
 {
     int status = parley_set(server, "signals", "on");
 
-    if (status == 0) {
+    if (status == 0)
         status = parley_set(server, "log", "text");
-    }
-    if (status) {
+    if (status)
         return complain_failure(arguments->subcommand, status);
-    }
     status = arguments_apply(arguments, server);
     if (status == 0) {
         status = parley_check(server);
@@ -113,18 +108,16 @@ static int run_server(const struct arguments *arguments, parley_server *server)
 {
     int status = set_up(arguments, server);
 
-    if (status == 0) {
+    if (status == 0)
         status = listen_on(arguments, server);
-    }
     if (status == 0) {
         hold_signals_back();
         status = announce_listeners(arguments, server);
     }
     if (status == 0) {
         status = parley_run(server);
-        if (status < 0) {
+        if (status < 0)
             complain_failure(arguments->subcommand, status);
-        }
         status = parley_exit_code(status);
     }
     return status;
@@ -146,17 +139,14 @@ int serve_run(const struct arguments *arguments)
     parley_server *server;
     int status;
 
-    if (!service) {
+    if (!service)
         return complain_no_service(arguments, name);
-    }
     status = check_options(arguments, service);
-    if (status) {
+    if (status)
         return status;
-    }
     server = parley_server_new(service->handler);
-    if (!server) {
+    if (!server)
         return complain(arguments->subcommand, "no memory for the server");
-    }
     ignore_broken_pipes();
     parley_server_set_user(server, &settings);
     status = run_server(arguments, server);

@@ -23,15 +23,12 @@ static int check(const struct conversation *conversation)
 {
     const struct arguments *arguments = conversation->arguments;
     if (!arguments_given(arguments, "send") &&
-        (arguments_given(arguments, "every") || arguments_given(arguments, "count"))) {
+        (arguments_given(arguments, "every") || arguments_given(arguments, "count")))
         return complain_about(conversation, "--every and --count repeat a message; give it with --send TEXT");
-    }
-    if (arguments_count(arguments, "count", 1) == 0) {
+    if (arguments_count(arguments, "count", 1) == 0)
         return complain_about(conversation, "--count 0 would send nothing; leave --send out");
-    }
-    if (conversation->speech.framed && conversation->speech.crlf) {
+    if (conversation->speech.framed && conversation->speech.crlf)
         return complain_about(conversation, "-C ends lines, and --framing ends messages; give one of them");
-    }
     return 0;
 }
 
@@ -47,15 +44,12 @@ int speech_open(struct conversation *conversation)
     speech->crlf = arguments_given(arguments, "crlf");
     speech->framed = framing != NULL && strcmp(framing, "raw") != 0;
     int outcome = check(conversation);
-    if (outcome != 0 || !is_read(speech)) {
+    if (outcome != 0 || !is_read(speech))
         return outcome;
-    }
-    if (parley_watch(conversation->server, STDIN_FILENO, speech_readable) != PARLEY_OK) {
+    if (parley_watch(conversation->server, STDIN_FILENO, speech_readable) != PARLEY_OK)
         return complain_failure(arguments->subcommand, PARLEY_USAGE);
-    }
-    if (terminal_is_possible()) {
+    if (terminal_is_possible())
         speech->terminal = terminal_open(prompt != NULL ? prompt : "");
-    }
     return 0;
 }
 
@@ -89,9 +83,8 @@ static void send_text(struct conversation *conversation, const char *bytes, size
         bytes += piece;
         size -= piece;
     }
-    if (size > 0) {
+    if (size > 0)
         send_bytes(conversation, bytes, size);
-    }
 }
 
 /* Keeps the beginning of a line until its end comes. */
@@ -121,57 +114,50 @@ static void send_lines(struct conversation *conversation, const char *bytes, siz
     const char *end;
     while (size > 0 && !conversation->leaving && (end = memchr(bytes, '\n', size)) != NULL) {
         size_t length = (size_t)(end - bytes);
-        if (speech->line_size == 0) {
+        if (speech->line_size == 0)
             send_bytes(conversation, bytes, length);
-        } else if (keep(conversation, bytes, length)) {
+        else if (keep(conversation, bytes, length))
             send_bytes(conversation, speech->line, speech->line_size);
-        }
         speech->line_size = 0;
         bytes = end + 1;
         size -= length + 1;
     }
-    if (size > 0 && !conversation->leaving) {
+    if (size > 0 && !conversation->leaving)
         keep(conversation, bytes, size);
-    }
 }
 
 void speech_send(struct conversation *conversation, const char *bytes, size_t size)
 {
-    if (conversation->speech.framed) {
+    if (conversation->speech.framed)
         send_bytes(conversation, bytes, size);
-    } else {
+    else
         send_text(conversation, bytes, size);
-    }
 }
 
 static void say(struct conversation *conversation, const char *bytes, size_t size)
 {
-    if (conversation->speech.framed) {
+    if (conversation->speech.framed)
         send_lines(conversation, bytes, size);
-    } else {
+    else
         send_text(conversation, bytes, size);
-    }
 }
 
 /* The end of a finished speech: SHUT_WR, and the answers are still read. */
 void speech_end(struct conversation *conversation)
 {
     int64_t quit = arguments_time(conversation->arguments, "quit-after", -1);
-    if (conversation->leaving) {
+    if (conversation->leaving)
         return;
-    }
     if (quit == 0 || conversation->peer_ended) {
         conversation_leave(conversation);
         return;
     }
-    if (quit > 0) {
+    if (quit > 0)
         conversation_schedule(conversation, DUE_QUIT, quit);
-    }
-    if (is_read(&conversation->speech) || conversation->hearing.until.text == NULL) {
+    if (is_read(&conversation->speech) || conversation->hearing.until.text == NULL)
         parley_half_close(conversation->conn);
-    } else {
+    else
         conversation_schedule(conversation, DUE_END, SILENCE);
-    }
 }
 
 void speech_start(struct conversation *conversation)
@@ -190,23 +176,20 @@ void speech_start(struct conversation *conversation)
 void speech_stop(struct conversation *conversation)
 {
     struct speech *speech = &conversation->speech;
-    if (is_read(speech)) {
+    if (is_read(speech))
         parley_watch_pause(conversation->server, STDIN_FILENO, true);
-    }
     terminal_stop(speech->terminal);
 }
 
 void speech_continue(struct conversation *conversation)
 {
     struct speech *speech = &conversation->speech;
-    if (conversation->leaving || speech->ended) {
+    if (conversation->leaving || speech->ended)
         return;
-    }
-    if (is_read(speech)) {
+    if (is_read(speech))
         parley_watch_pause(conversation->server, STDIN_FILENO, false);
-    } else if (speech->every == 0) {
+    else if (speech->every == 0)
         recite_many(conversation);
-    }
 }
 
 static void input_ended(struct conversation *conversation)
@@ -228,13 +211,11 @@ static void read_terminal(struct conversation *conversation)
     enum terminal_event event;
     do {
         event = terminal_key(conversation->speech.terminal, &line, &size);
-        if (event == TERMINAL_LINE) {
+        if (event == TERMINAL_LINE)
             say(conversation, line, size);
-        }
     } while (event != TERMINAL_END && !conversation->leaving && terminal_has_key());
-    if (event == TERMINAL_END) {
+    if (event == TERMINAL_END)
         input_ended(conversation);
-    }
 }
 
 static void read_pipe(struct conversation *conversation)
@@ -259,15 +240,12 @@ void speech_readable(parley_server *server, int descriptor)
         parley_watch_pause(server, descriptor, true);
         return;
     }
-    if (speech->terminal != NULL) {
+    if (speech->terminal != NULL)
         read_terminal(conversation);
-    } else {
+    else
         read_pipe(conversation);
-    }
-    if (conversation->peer_ended && !conversation->leaving) {
+    if (conversation->peer_ended && !conversation->leaving)
         conversation_schedule(conversation, DUE_GRACE, GRACE);
-    }
-    if (!conversation->leaving && parley_queued(conversation->conn) > INPUT_MARK) {
+    if (!conversation->leaving && parley_queued(conversation->conn) > INPUT_MARK)
         parley_watch_pause(server, descriptor, true);
-    }
 }

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "command/command.h"
+#include "command/suggest.h"
 #include "service/service.h"
 
 static const struct option listen_options[] = {
@@ -132,10 +133,19 @@ const struct subcommand subcommands[] = {
 
 const struct subcommand *subcommand_named(const char *name)
 {
-    for (const struct subcommand *subcommand = subcommands; subcommand->name; subcommand++) {
-        if (strcmp(subcommand->name, name) == 0) {
+    for (const struct subcommand *subcommand = subcommands; subcommand->name; subcommand++)
+        if (strcmp(subcommand->name, name) == 0)
             return subcommand;
-        }
-    }
     return NULL;
+}
+
+int complain_no_subcommand(const struct subcommand *asked, const char *name)
+{
+    struct nearest nearest = {.word = name};
+
+    for (const struct subcommand *subcommand = subcommands; subcommand->name; subcommand++)
+        nearest_consider(&nearest, subcommand->name);
+    if (nearest.name)
+        return complain(asked, "there is no subcommand %s; did you mean parley %s?", name, nearest.name);
+    return complain(asked, "there is no subcommand %s; parley help lists them", name);
 }

@@ -39,9 +39,8 @@ static volatile sig_atomic_t is_changed;
 
 static void crashed(int number)
 {
-    if (is_changed) {
+    if (is_changed)
         tcsetattr(STDIN_FILENO, TCSANOW, &original);
-    }
     raise(number);
 }
 
@@ -50,9 +49,8 @@ static void guard_against_crashes(void)
     static const int crashes[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
     struct sigaction action = {.sa_handler = crashed, .sa_flags = (int)SA_RESETHAND | SA_NODEFER};
     sigemptyset(&action.sa_mask);
-    for (size_t i = 0; i < sizeof crashes / sizeof crashes[0]; i++) {
+    for (size_t i = 0; i < sizeof crashes / sizeof crashes[0]; i++)
         sigaction(crashes[i], &action, NULL);
-    }
 }
 
 bool terminal_is_possible(void)
@@ -127,16 +125,14 @@ static void end_line(struct terminal *terminal)
 
 void terminal_close(struct terminal *terminal)
 {
-    if (terminal == NULL) {
+    if (terminal == NULL)
         return;
-    }
     terminal_stop(terminal);
     end_line(terminal);
     fflush(stdout);
     el_end(terminal->edit);
-    if (terminal->history != NULL) {
+    if (terminal->history != NULL)
         history_end(terminal->history);
-    }
     tcsetattr(STDIN_FILENO, TCSADRAIN, &original);
     free(terminal->kept);
     free(terminal->line);
@@ -183,17 +179,15 @@ static void erase_line(struct terminal *terminal)
                    width_of(info->buffer, (size_t)(info->cursor - info->buffer));
     size_t rows = width / terminal_columns();
     putc('\r', stdout);
-    if (rows > 0) {
+    if (rows > 0)
         fprintf(stdout, "\033[%zuA", rows);
-    }
     fputs("\033[J", stdout);
 }
 
 void terminal_start(struct terminal *terminal)
 {
-    if (terminal == NULL || terminal->active) {
+    if (terminal == NULL || terminal->active)
         return;
-    }
     end_line(terminal);
     terminal->active = true;
     is_changed = 1;
@@ -218,9 +212,8 @@ static void keep_typed(struct terminal *terminal)
 
 void terminal_stop(struct terminal *terminal)
 {
-    if (terminal == NULL || !terminal->active) {
+    if (terminal == NULL || !terminal->active)
         return;
-    }
     keep_typed(terminal);
     erase_line(terminal);
     if (terminal->partial_size > 0) {
@@ -241,12 +234,10 @@ static enum terminal_event take_line(struct terminal *terminal, const char *text
     HistEvent event;
     free(terminal->line);
     terminal->line = strndup(text, size);
-    if (terminal->line == NULL) {
+    if (terminal->line == NULL)
         return TERMINAL_END;
-    }
-    if (size > 1 && terminal->history != NULL) {
+    if (size > 1 && terminal->history != NULL)
         history(terminal->history, &event, H_ENTER, terminal->line);
-    }
     terminal->partial_size = 0;
     compose_prompt(terminal);
     el_set(terminal->edit, EL_UNBUFFERED, 0);
@@ -274,9 +265,8 @@ enum terminal_event terminal_key(struct terminal *terminal, const char **line, s
     }
     /* At ^D on an empty line libedit leaves that character; -1 is a failed read and an empty line alike. */
     bool end = text != NULL && count == 1 && text[0] == END_OF_INPUT;
-    if (end) {
+    if (end)
         el_deletestr(terminal->edit, 1);
-    }
     return end || (count < 0 && has_hung_up()) ? TERMINAL_END : TERMINAL_MORE;
 }
 
@@ -305,9 +295,8 @@ void terminal_show(struct terminal *terminal, const char *text, size_t size)
 {
     const char *last = memrchr(text, '\n', size);
     size_t whole = last != NULL ? (size_t)(last - text) + 1 : 0;
-    if (size == 0) {
+    if (size == 0)
         return;
-    }
     if (!terminal->active) {
         put(text, size);
         fflush(stdout);

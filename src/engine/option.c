@@ -104,8 +104,8 @@ static int in_range(const struct setting *setting, const char *value, uint64_t n
 {
     if (number <= setting->most)
         return 0;
-    return fail(PARLEY_USAGE, "%s '%s' is too large: at most %llu", setting->name, value,
-                (unsigned long long)setting->most);
+    return fail(PARLEY_USAGE, "%s '%s' is too large: at most %llu%s", setting->name, value,
+                (unsigned long long)setting->most, setting->kind == SECONDS ? " s" : "");
 }
 
 static int set_number(const struct setting *setting, const char *value, void *place)

@@ -13,9 +13,8 @@ static void draw_pattern(void)
     char *next = pattern;
 
     for (int line = 0; line < REPEATS * CHARACTERS; line++) {
-        for (int column = 0; column < WIDTH; column++) {
+        for (int column = 0; column < WIDTH; column++)
             *next++ = (char)(' ' + (line + column) % CHARACTERS);
-        }
         *next++ = '\r';
         *next++ = '\n';
     }

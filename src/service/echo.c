@@ -6,9 +6,8 @@ static void echo_received(parley_conn *conn, const void *bytes, size_t size)
 
     parley_log_message(conn, "message", bytes, size);
     parley_send(conn, bytes, size);
-    if (settings->once) {
+    if (settings->once)
         parley_finish(conn);
-    }
 }
 
 const parley_handler echo_handler = PARLEY_HANDLER(.name = "echo", .received = echo_received);

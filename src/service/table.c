@@ -14,11 +14,9 @@ const struct service services[] = {
 
 const struct service *service_named(const char *name)
 {
-    for (const struct service *service = services; service->handler; service++) {
-        if (strcmp(service->handler->name, name) == 0) {
+    for (const struct service *service = services; service->handler; service++)
+        if (strcmp(service->handler->name, name) == 0)
             return service;
-        }
-    }
     return NULL;
 }
 

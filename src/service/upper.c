@@ -18,11 +18,10 @@ static bool match(struct upper *upper, char byte)
         upper->matched = 0;
         return complete;
     }
-    if (upper->matched < WORD_AND_RETURN && byte == word[upper->matched]) {
+    if (upper->matched < WORD_AND_RETURN && byte == word[upper->matched])
         upper->matched++;
-    } else {
+    else
         upper->matched = ANOTHER_LINE;
-    }
     return false;
 }
 
@@ -48,14 +47,12 @@ static void answer_message(parley_conn *conn, const void *bytes, size_t size, ch
     struct upper *upper = parley_state(conn);
     bool over;
 
-    if (settings->framed) {
+    if (settings->framed)
         upper->matched = 0;
-    }
     size = upper_convert(upper, bytes, size, answer, &over);
     parley_send(conn, answer, size);
-    if (over) {
+    if (over)
         parley_finish(conn);
-    }
 }
 
 /* A message is answered by one call, since the call adds the framing. */
@@ -70,9 +67,8 @@ static void upper_received(parley_conn *conn, const void *bytes, size_t size)
         return;
     }
     answer_message(conn, bytes, size, answer);
-    if (answer != small) {
+    if (answer != small)
         free(answer);
-    }
 }
 
 const parley_handler upper_handler =
