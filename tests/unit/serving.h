@@ -85,7 +85,7 @@ int client_try(void);
 void client_say(int fd, const void *bytes, size_t size);
 /* Reads exactly these bytes. */
 void client_hear(int fd, const void *bytes, size_t size);
-/* Reads to the end: 0 after FIN, or the errno value of the failure; `*size` bytes came before, if not NULL. */
+/* Reads to the end: 0 after FIN, or the errno value of the failure; `*size` bytes came before. */
 int client_hear_end(int fd, size_t *size);
 void client_finish(int fd); /* SHUT_WR */
 /* Children of this process have copies of its clients' descriptors, so a close(2) alone ends nothing. */

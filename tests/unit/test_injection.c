@@ -51,7 +51,8 @@ static void accept_may_fail(void **state)
     in_models(PLAIN, accept_in);
 }
 
-/* FAULTS A5: the listener is broken, so the server says so and ends. A client that stays cannot prevent it. */
+/* FAULTS A5: the listener is broken, so the server says so and ends. A client that stays cannot prevent
+ * it. */
 static void broken_in(const char *model)
 {
     static const int errors[] = {EBADF, EINVAL, ENOTSOCK};
@@ -124,7 +125,9 @@ static void fail_one(enum call call, int error, bool survives)
     }
     client_say(fd, "a", 1);
     client_hear(fd, "a", 1);
-    /* Twice: an answer tried at once is tried again when it is the queue's turn, whatever the first try said. */
+    /* Those before are gone, and cannot take the failure for theirs. Twice: an answer tried at once is tried
+     * again when it is the queue's turn, whatever the first try said. */
+    UNTIL(witness->at_once == (lucky >= 0) + 1);
     plan(call, error, 0, 2);
     (void)send(fd, "bcd", 3, MSG_NOSIGNAL);
     if (survives) {
