@@ -83,8 +83,9 @@ static const struct option talk_model_options[] = {
      .setting = "model",
      .choices = "iterative+select iterative+poll iterative+epoll iterative+uring prethread select poll epoll "
                 "uring prethread+select prethread+poll prethread+epoll prethread+uring",
-     .reason = "a conversation waits for standard input and the socket together, in one loop: say iterative "
-               "or prethread, with select, poll, epoll or uring",
+     .reason =
+         "a conversation waits for standard input and the socket together, in one loop: choose iterative "
+         "or prethread, with select, poll, epoll or uring",
      .help = "the design, PLACEMENT+POLLER or a half: iterative or prethread with select, poll, epoll or "
              "uring; by default iterative+epoll"},
     {0},
