@@ -115,6 +115,19 @@ static void arm_receive(parley_conn *conn)
         arm_multishot(conn, entry);
 }
 
+/* A poll that asks for nothing still tells of errors: a connection that does not read learns of a reset. It
+ * stays armed when reading goes on. */
+static void arm_guard(parley_conn *conn)
+{
+    struct io_uring_sqe *entry = entry_for(conn);
+    if (!entry)
+        return;
+    io_uring_prep_poll_add(entry, conn->fd, 0);
+    holds(conn, entry, URING_GUARD, URING_GUARDING);
+    if (sys.note)
+        sys.note("it does not read: only a reset is told", "io_uring: queue poll on %d", conn->fd);
+}
+
 static void cancel(parley_conn *conn, enum uring_kind target, enum uring_kind kind, unsigned bit)
 {
     struct io_uring_sqe *entry = entry_for(conn);
@@ -124,20 +137,29 @@ static void cancel(parley_conn *conn, enum uring_kind target, enum uring_kind ki
     holds(conn, entry, kind, bit);
     if (sys.note)
         sys.note("the kernel gives it back undone", "io_uring: cancel %s on %d",
-                 target == URING_SEND ? "send" : "recv", conn->fd);
+                 target == URING_SEND ? "send" : target == URING_RECEIVE ? "recv" : "poll", conn->fd);
+}
+
+/* Whether the operation is held, and not yet asked back. */
+static bool is_out(const parley_conn *conn, unsigned bit, unsigned cancelling)
+{
+    return (conn->polled & (bit | cancelling | URING_SHUT)) == bit;
 }
 
 static void cancel_receive(parley_conn *conn)
 {
-    if ((conn->polled & (URING_RECEIVING | URING_CANCELLING_RECEIVE | URING_SHUT)) == URING_RECEIVING)
-        cancel(conn, conn->polled & URING_POLLING ? URING_POLL : URING_RECEIVE, URING_CANCEL_RECEIVE,
-               URING_CANCELLING_RECEIVE);
+    enum uring_kind kind = conn->polled & URING_POLLING ? URING_POLL : URING_RECEIVE;
+    if (is_out(conn, URING_RECEIVING, URING_CANCELLING_RECEIVE))
+        cancel(conn, kind, URING_CANCEL_RECEIVE, URING_CANCELLING_RECEIVE);
 }
 
-static void cancel_send(parley_conn *conn)
+static void cancel_all(parley_conn *conn)
 {
-    if ((conn->polled & (URING_SENDING | URING_CANCELLING_SEND | URING_SHUT)) == URING_SENDING)
+    cancel_receive(conn);
+    if (is_out(conn, URING_SENDING, URING_CANCELLING_SEND))
         cancel(conn, URING_SEND, URING_CANCEL_SEND, URING_CANCELLING_SEND);
+    if (is_out(conn, URING_GUARDING, URING_CANCELLING_GUARD))
+        cancel(conn, URING_GUARD, URING_CANCEL_GUARD, URING_CANCELLING_GUARD);
 }
 
 /* ---- sending ---- */
@@ -170,25 +192,23 @@ static void queue_send(parley_conn *conn, bool full)
                  "io_uring: queue send on %d of %zu bytes", conn->fd, queue_size(&conn->queue));
 }
 
-static ssize_t send_some(const parley_conn *conn)
+void uring_starve(parley_conn *conn)
 {
-    struct iovec vectors[URING_VECTORS];
-    size_t count = queue_vectors(&conn->queue, vectors, URING_VECTORS);
-    struct msghdr message = {.msg_iov = vectors, .msg_iovlen = count};
-    if (count == 1)
-        return sys.send(conn->fd, vectors->iov_base, vectors->iov_len, MSG_DONTWAIT | MSG_NOSIGNAL);
-    return sys.sendmsg(conn->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    conn->blocked = conn->starved = true;
+    loop_touch(conn->loop, conn);
 }
 
 /* Sends until the queue is empty or the kernel takes no more: true, wait for room. */
 static bool send_directly(parley_conn *conn)
 {
-    while (conn_has_output(conn)) {
-        ssize_t taken = send_some(conn);
+    while (conn_has_output(conn) && !conn->blocked) {
+        ssize_t taken = conn_offer(conn, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (taken >= 0)
             conn_sent(conn, (size_t)taken);
-        else if (errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM)
+        else if (errno == EAGAIN)
             return true;
+        else if (errno == ENOBUFS || errno == ENOMEM)
+            uring_starve(conn);
         else if (errno != EINTR)
             conn_failed(conn, "send", errno);
     }
@@ -205,20 +225,27 @@ static void send_queued(struct uring *uring, parley_conn *conn)
 
 /* ---- the verbs ---- */
 
+static void update_input(parley_conn *conn)
+{
+    bool wanted = conn_wants_input(conn);
+    bool other_way = (conn->polled & (URING_BULK | URING_POLLING)) == URING_BULK;
+    if (conn->polled & URING_RECEIVING && (!wanted || other_way))
+        cancel_receive(conn);
+    else if (wanted && !(conn->polled & (URING_RECEIVING | URING_CANCELLING_RECEIVE)))
+        arm_receive(conn);
+    else if (!wanted && !conn->finishing && !conn->hung_up &&
+             !(conn->polled & (URING_SENDING | URING_GUARDING)))
+        arm_guard(conn);
+}
+
 static void update_uring(struct loop *loop, parley_conn *conn)
 {
-    if (conn->dead) {
-        cancel_receive(conn);
-        cancel_send(conn);
-        return;
-    }
-    if (conn_has_output(conn) && !(conn->polled & URING_SENDING))
+    if (conn_has_output(conn) && !conn->blocked && !(conn->polled & URING_SENDING))
         send_queued(loop->poller_state, conn);
-    bool other_way = (conn->polled & (URING_BULK | URING_POLLING)) == URING_BULK;
-    if (!conn_wants_input(conn) || (conn->polled & URING_RECEIVING && other_way))
-        cancel_receive(conn);
-    else if (!(conn->polled & (URING_RECEIVING | URING_CANCELLING_RECEIVE)))
-        arm_receive(conn);
+    if (conn->dead)
+        cancel_all(conn);
+    else
+        update_input(conn);
 }
 
 /* Even a turn that does not wait enters the kernel: with DEFER_TASKRUN nothing completes outside. */

@@ -17,8 +17,10 @@ enum uring_kind {
     URING_RECEIVE,
     URING_POLL, /* the same wish of a connection with large messages */
     URING_SEND,
+    URING_GUARD,          /* a poll for errors alone, of a connection that does not read */
     URING_CANCEL_RECEIVE, /* of a connection */
     URING_CANCEL_SEND,
+    URING_CANCEL_GUARD,
     URING_KINDS = 15 /* the mask */
 };
 
@@ -27,11 +29,13 @@ enum {
     URING_RECEIVING = 1,
     URING_POLLING = 2, /* ... by a poll */
     URING_SENDING = 4,
-    URING_CANCELLING_RECEIVE = 8,
-    URING_CANCELLING_SEND = 16,
-    URING_SHUT = 32,       /* a cancel missed its operation: the socket was shut down to end it */
-    URING_BULK = 64,       /* a large message came: to be polled, and received directly */
-    URING_SMALL_ONE = 128, /* counts small receives in a row since then, up from this bit */
+    URING_GUARDING = 8,
+    URING_CANCELLING_RECEIVE = 16,
+    URING_CANCELLING_SEND = 32,
+    URING_CANCELLING_GUARD = 64,
+    URING_SHUT = 128,      /* a cancel missed its operation: the socket was shut down to end it */
+    URING_BULK = 256,      /* a large message came: to be polled, and received directly */
+    URING_SMALL_ONE = 512, /* counts small receives in a row since then, up from this bit */
     URING_SMALL_ENOUGH = 8 * URING_SMALL_ONE
 };
 
@@ -119,5 +123,7 @@ void uring_report(struct loop *loop, int count);
 
 /* The kernel no longer holds the operations in `bit` (one of conn->polled). */
 void uring_released(parley_conn *conn, unsigned bit);
+/* The kernel is short of memory to send: the engine's timer tries again. */
+void uring_starve(parley_conn *conn);
 
 #endif

@@ -2,8 +2,10 @@
 #include "engine/error.h"
 #include "engine/escape.h"
 #include "engine/sys.h"
+#include "poller/ready.h"
 #include "poller/uring.h"
 #include <errno.h>
+#include <poll.h>
 #include <stdint.h>
 
 /* Receive buffers one connection may fill at once: the others wait so long at most. */
@@ -120,6 +122,19 @@ static void polled(struct loop *loop, parley_conn *conn, int result)
         conn_failed(conn, "poll", -result);
 }
 
+/* HUP alone says that both sides have finished: nothing more will come of a guard. */
+static void guarded(parley_conn *conn, int result)
+{
+    uring_released(conn, URING_GUARDING);
+    if (result < 0)
+        return;
+    if (sys.note)
+        note_outcome(conn, "poll", 1, "the connection has broken down, or is over");
+    conn->hung_up = true;
+    if (result & POLLERR && !conn->dead && !conn_wants_input(conn))
+        ready_error(conn);
+}
+
 /* ---- sending, cancelling ---- */
 
 static void sent(parley_conn *conn, int result)
@@ -129,6 +144,8 @@ static void sent(parley_conn *conn, int result)
     uring_released(conn, URING_SENDING);
     if (result > 0)
         conn_sent(conn, (size_t)result);
+    else if (result == -ENOBUFS || result == -ENOMEM)
+        uring_starve(conn);
     else if (result < 0 && !is_passing(result))
         conn_failed(conn, "send", -result);
 }
@@ -155,8 +172,10 @@ static void report_one(struct loop *loop, uint64_t tag, int result, unsigned fla
     case URING_RECEIVE: received(loop, subject, result, flags); break;
     case URING_POLL: polled(loop, subject, result); break;
     case URING_SEND: sent(subject, result); break;
+    case URING_GUARD: guarded(subject, result); break;
     case URING_CANCEL_RECEIVE: cancelled(subject, URING_CANCELLING_RECEIVE, URING_RECEIVING, result); break;
     case URING_CANCEL_SEND: cancelled(subject, URING_CANCELLING_SEND, URING_SENDING, result); break;
+    case URING_CANCEL_GUARD: cancelled(subject, URING_CANCELLING_GUARD, URING_GUARDING, result); break;
     default: break;
     }
 }
