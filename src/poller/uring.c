@@ -137,7 +137,10 @@ static void cancel(parley_conn *conn, enum uring_kind target, enum uring_kind ki
     holds(conn, entry, kind, bit);
     if (sys.note)
         sys.note("the kernel gives it back undone", "io_uring: cancel %s on %d",
-                 target == URING_SEND ? "send" : target == URING_RECEIVE ? "recv" : "poll", conn->fd);
+                 target == URING_SEND      ? "send"
+                 : target == URING_RECEIVE ? "recv"
+                                           : "poll",
+                 conn->fd);
 }
 
 /* Whether the operation is held, and not yet asked back. */
