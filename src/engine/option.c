@@ -83,11 +83,25 @@ static int set_switch(const char *name, const char *value, bool *place)
     return status;
 }
 
-static int set_family(const char *value, int *place)
+static int set_family(const char *value, struct options *options)
 {
     static const char *const words[] = {"any", "4", "6", NULL};
     static const int meanings[] = {AF_UNSPEC, AF_INET, AF_INET6};
-    return one_of("family", value, words, meanings, place);
+    int status = one_of("family", value, words, meanings, &options->family);
+    if (status == 0)
+        options->socket.only_ipv6 = options->family == AF_INET6;
+    return status;
+}
+
+static int set_framing(const char *value, struct options *options)
+{
+    struct framing framing;
+    int status = framing_parse(&framing, value);
+    if (status < 0)
+        return status;
+    options->framing = framing;
+    options->framing_given = true;
+    return 0;
 }
 
 static int set_log(const char *value, enum log_format *place)
@@ -152,9 +166,9 @@ static int apply(const struct setting *setting, const char *value, struct option
     void *place = (char *)options + setting->place;
     switch (setting->kind) {
     case MODEL: return model_parse(place, value);
-    case FRAMING: options->framing_given = true; return framing_parse(place, value);
+    case FRAMING: return set_framing(value, options);
     case SWITCH: return set_switch(setting->name, value, place);
-    case FAMILY: options->socket.only_ipv6 = strcmp(value, "6") == 0; return set_family(value, place);
+    case FAMILY: return set_family(value, options);
     case LOG: return set_log(value, place);
     case TEXT: return set_text(setting, value, place);
     case TIME:
