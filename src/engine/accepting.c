@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 /* ms */
-enum { FIRST_BACK_OFF = 10, MOST_BACK_OFF = 1000, LOOK_AGAIN = 100 };
+enum { FIRST_BACK_OFF = 10, MOST_BACK_OFF = 1000, LOOK_AGAIN = 100, GIVE_WAY = 1 };
+/* Clients between two looks at what the other workers have taken. */
+enum { LOOK_AFTER = 32 };
 
 /* Given up when accept says EMFILE, so that the client at the head of the queue can be told by a close. */
 static int open_reserve(void)
@@ -166,6 +168,20 @@ static bool is_short_of_descriptors(struct loop *loop, struct listener *listener
     return true;
 }
 
+/* Whether this worker has taken far more clients than another. The kernel wakes whom it likes: who is ahead
+ * gives way for a moment, and no longer, since the others may be busy. Looked at now and then only. */
+static bool is_ahead(const struct loop *loop)
+{
+    atomic_uint *taken = loop->server->shared->taken;
+    unsigned mine = atomic_fetch_add(&taken[loop->worker->index], 1) + 1, least = mine;
+    if (mine % LOOK_AFTER != 0)
+        return false;
+    for (unsigned i = 0; i < loop->server->worker_total; i++)
+        if (atomic_load(&taken[i]) < least)
+            least = atomic_load(&taken[i]);
+    return mine > least + least / 4 + LOOK_AFTER;
+}
+
 void loop_accepted(struct loop *loop, struct listener *listener, int fd, const struct sockaddr *peer)
 {
     int most = loop->poller->descriptors;
@@ -180,6 +196,8 @@ void loop_accepted(struct loop *loop, struct listener *listener, int fd, const s
     } else {
         listener->refusals = 0;
         loop_adopt(loop, fd, peer, false);
+        if (listener->shared && is_ahead(loop))
+            timer_arm(&loop->timers, &listener->again, loop->now + GIVE_WAY);
     }
     accepting_update(loop); /* the last place may be taken: not one client more in this turn */
 }

@@ -18,7 +18,7 @@ struct setting {
 
 static const struct setting settings[] = {
     {"model", MODEL, PLACE(model), 0},
-    {"workers", COUNT, PLACE(workers), 256},
+    {"workers", COUNT, PLACE(workers), MOST_WORKERS},
     {"reuseport", SWITCH, PLACE(socket.reuseport), 0},
     {"backlog", COUNT, PLACE(socket.backlog), INT32_MAX},
     {"nodelay", SWITCH, PLACE(socket.nodelay), 0},

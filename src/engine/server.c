@@ -142,7 +142,7 @@ unsigned server_workers(const parley_server *server)
     if (sched_getaffinity(0, sizeof processors, &processors) < 0)
         return 1;
     unsigned count = (unsigned)CPU_COUNT(&processors);
-    return count < 256 ? count : 256;
+    return count < MOST_WORKERS ? count : MOST_WORKERS;
 }
 
 static int refuse_model(const parley_server *server, const char *why)

@@ -35,9 +35,12 @@ struct bound {
     int *copies;  /* reuseport: further sockets, worker 1 and up */
 };
 
+enum { MOST_WORKERS = 256 };
+
 /* What all workers see, processes too: one shared page. */
 struct shared {
-    atomic_bool stopping; /* parley_stop(), from any process */
+    atomic_bool stopping;            /* parley_stop(), from any process */
+    atomic_uint taken[MOST_WORKERS]; /* clients taken by each worker that serves the listeners */
     struct log_counts log;
     atomic_int failed; /* a parley_status, with its sentence: */
     char failure[512];

@@ -15,7 +15,7 @@
 /* The loop this thread runs: what a forked child has to leave behind. */
 static _Thread_local struct loop *this_loop;
 
-enum { THREAD_STACK = 256 << 10, MOST_WORKERS = 1 << 20 };
+enum { THREAD_STACK = 256 << 10, MOST_INDEXES = 1 << 20 };
 
 /* ---- running ---- */
 
@@ -100,7 +100,7 @@ static unsigned next_index(struct parley_server *server, bool own_client)
 {
     unsigned index = own_client ? server->next_index : 0;
     do {
-        if (own_client && (++index >= MOST_WORKERS || index < server->worker_total))
+        if (own_client && (++index >= MOST_INDEXES || index < server->worker_total))
             index = server->worker_total;
         else if (!own_client && is_taken(server, index))
             index++;
@@ -123,7 +123,7 @@ static struct worker *worker_new(struct parley_server *server, int fd, const str
     atomic_store(&worker->cancel, -1);
     worker->started_at = sys.now();
     worker->index = next_index(server, fd >= 0);
-    worker->generation = (uint32_t)(server->born++ / MOST_WORKERS % GENERATIONS) + 1;
+    worker->generation = (uint32_t)(server->born++ / MOST_INDEXES % GENERATIONS) + 1;
     if (peer)
         memcpy(&worker->peer.storage, peer, sizeof worker->peer.storage);
     worker->next = server->workers;
