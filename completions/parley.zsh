@@ -58,7 +58,7 @@ _parley() {
             '--print-port[prints the port of each listening socket on stdout, a line each]' \
             '--ready-fd=[writes each listening address to descriptor N, a line each, and closes it]:N: ' \
             '--prompt=[shows TEXT before each line that is typed at a terminal]:TEXT: ' \
-            '--until=[leaves when a line of the answer is TEXT; the exit code is 3 if none was. After the last --send the end is said (half-close) once the peer has been silent for 1s]:TEXT: ' \
+            '--until=[leaves when a line of the answer is TEXT; the exit code is 3 if none was]:TEXT: ' \
             '--framing=[each line of the input is a message, and each message is shown as a line\: "line", "u16be", "u32be max=1MiB", "varint", "fixed=64", "delim=\\r\\n"]:FRAMING: ' \
             '(-C --crlf)'{-C,--crlf}'[ends each line sent with CR LF]' \
             '(-N --half-close)'{-N,--half-close}'[says the end when the input ends, and goes on reading; always so]' \
@@ -96,11 +96,11 @@ _parley() {
             '--bind=[the local address, and port if named, to connect from]:ADDRESS: ' \
             '--source-port=[the local port to connect from]:PORT: ' \
             '(-z --probe)'{-z,--probe}'[connects to each port named (22, 20-25), prints those that are open, and sends nothing]' \
-            '--send=[sends TEXT instead of reading the input; %d in it is the message'\''s number, %% a percent sign]:TEXT: ' \
+            '--send=[sends TEXT instead of reading the input, then says the end (half-close); with --until not before the peer has been silent for 1s. %d in it is the message'\''s number, %% a percent sign]:TEXT: ' \
             '--every=[sends it again each TIME]:TIME: ' \
             '--count=[how often; with --every and no count, until the peer ends]:N: ' \
             '--prompt=[shows TEXT before each line that is typed at a terminal]:TEXT: ' \
-            '--until=[leaves when a line of the answer is TEXT; the exit code is 3 if none was. After the last --send the end is said (half-close) once the peer has been silent for 1s]:TEXT: ' \
+            '--until=[leaves when a line of the answer is TEXT; the exit code is 3 if none was]:TEXT: ' \
             '--framing=[each line of the input is a message, and each message is shown as a line\: "line", "u16be", "u32be max=1MiB", "varint", "fixed=64", "delim=\\r\\n"]:FRAMING: ' \
             '(-C --crlf)'{-C,--crlf}'[ends each line sent with CR LF]' \
             '(-N --half-close)'{-N,--half-close}'[says the end when the input ends, and goes on reading; always so]' \

@@ -34,7 +34,8 @@ const struct option_group dial_group = {.title = "Connecting", .options = dial_o
 static const struct option send_options[] = {
     {.name = "send",
      .argument = "TEXT",
-     .help = "sends TEXT instead of reading the input; %d in it is the message's number, %% a percent sign"},
+     .help = "sends TEXT instead of reading the input, then says the end (half-close); with --until not "
+             "before the peer has been silent for 1s. %d in it is the message's number, %% a percent sign"},
     {.name = "every", .argument = "TIME", .kind = OPTION_TIME, .help = "sends it again each TIME"},
     {.name = "count",
      .argument = "N",
@@ -48,9 +49,7 @@ static const struct option talk_options[] = {
     {.name = "prompt", .argument = "TEXT", .help = "shows TEXT before each line that is typed at a terminal"},
     {.name = "until",
      .argument = "TEXT",
-     .help = "leaves when a line of the answer is TEXT; the exit code is 3 if none was. After the last "
-             "--send the "
-             "end is said (half-close) once the peer has been silent for 1s"},
+     .help = "leaves when a line of the answer is TEXT; the exit code is 3 if none was"},
     {.name = "framing",
      .argument = "FRAMING",
      .setting = "framing",

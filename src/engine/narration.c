@@ -13,7 +13,7 @@
 #include "engine/stderr.h"
 
 /* A line holds the longest of all its parts. */
-enum { COLUMN = 64, HEAD_SIZE = 512, LINE_SIZE = 1024, PREVIEW = 32, DESCRIPTORS = 4096 };
+enum { COLUMN = 72, HEAD_SIZE = 512, LINE_SIZE = 1024, PREVIEW = 32, DESCRIPTORS = 4096 };
 
 struct sys plain_sys;
 static const char *dim = "", *plain = "";
