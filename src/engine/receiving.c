@@ -48,8 +48,8 @@ void conn_received(parley_conn *conn, const void *bytes, size_t size)
         feed(conn, bytes, size);
     conn->loop->receiving = NULL;
     conn_answer(conn);
-    if (!conn_wants_input(conn))
-        loop_touch(conn->loop, conn); /* reading has to pause */
+    if (conn->held_back || !conn_wants_input(conn))
+        loop_touch(conn->loop, conn); /* messages are kept, or reading has to pause */
 }
 
 static void say_ended(parley_conn *conn)
