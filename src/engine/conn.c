@@ -228,7 +228,7 @@ void conn_settle(parley_conn *conn)
     conn_release(conn);
     if (conn->drained_owed && queue_size(&conn->queue) == 0) {
         conn->drained_owed = false;
-        if (handler_of(conn)->drained && !conn->finishing)
+        if (handler_of(conn)->drained && !conn->finishing && !conn->dead)
             handler_of(conn)->drained(conn);
     }
     if (conn->half_closing && conn->eof && !conn->ended_owed)
