@@ -114,7 +114,7 @@ static void update_poll(struct loop *loop, parley_conn *conn)
         ready_send(conn);
     struct pollfd *entry = &state->fds[conn->polled - 1];
     entry->events =
-        (short)((conn_wants_input(conn) ? POLLIN | POLLRDHUP : 0) | (conn->blocked ? POLLOUT : 0));
+        (short)((conn_wants_input(conn) ? POLLIN | POLLRDHUP : 0) | (conn_awaits_room(conn) ? POLLOUT : 0));
     /* Asked for nothing, poll still says HUP, over and over: a negative descriptor is passed over. */
     entry->fd = entry->events || !conn->hung_up ? conn->fd : -conn->fd - 1;
 }

@@ -105,7 +105,7 @@ static void update_select(struct loop *loop, parley_conn *conn)
         FD_SET(conn->fd, &state->wanted_in);
     else
         FD_CLR(conn->fd, &state->wanted_in);
-    if (conn->blocked)
+    if (conn_awaits_room(conn))
         FD_SET(conn->fd, &state->wanted_out);
     else
         FD_CLR(conn->fd, &state->wanted_out);
