@@ -93,14 +93,14 @@ static void look_lingering(parley_conn *conn)
 void conn_look(parley_conn *conn)
 {
     struct limit limit = earliest(conn);
-    if (conn->starved) {
+    if (limit.due <= conn->loop->now && conn->lingering) {
+        look_lingering(conn);
+    } else if (limit.due <= conn->loop->now) {
+        conn_die(conn, limit.reason);
+    } else if (conn->starved) {
         conn->starved = conn->blocked = false;
         loop_touch(conn->loop, conn);
-    } else if (limit.due > conn->loop->now) {
-        conn_arm(conn);
-    } else if (conn->lingering) {
-        look_lingering(conn);
     } else {
-        conn_die(conn, limit.reason);
+        conn_arm(conn);
     }
 }
