@@ -48,13 +48,13 @@ void conn_arm(parley_conn *conn)
 
 /* ---- lingering ---- */
 
-/* Bytes in the kernel's send queue, the FIN counted as one. */
+/* Bytes in the kernel's send queue. It counts the FIN, once said, as one more: that one is not waited for. */
 static uint32_t unacknowledged(const parley_conn *conn)
 {
     int bytes = 0;
     if (conn->peer.family == AF_UNIX || ioctl(conn->fd, SIOCOUTQ, &bytes) < 0)
         return 0;
-    return bytes > 1 ? (uint32_t)bytes : 0;
+    return bytes > conn->shut ? (uint32_t)bytes - conn->shut : 0;
 }
 
 bool conn_has_unsent(const parley_conn *conn)
