@@ -285,7 +285,8 @@ PARLEY_API void parley_log_message(parley_conn *conn, const char *what, const vo
 /* As parley_send(), parley_finish() and parley_abort(), through the bounded mailbox of the
  * connection's worker. The bytes are copied. PARLEY_STALE when the connection has gone or lives in
  * another process, PARLEY_FULL when the mailbox is, PARLEY_USAGE when the model's poller is blocking
- * (a blocked recv cannot be told). That the call succeeds promises queueing, not delivery. */
+ * (a blocked recv cannot be told). That the call succeeds promises queueing, not delivery: a connection that
+ * ends before its worker reads the letter takes it along. */
 PARLEY_API int parley_server_send(parley_server *server, parley_id id, const void *bytes, size_t size);
 PARLEY_API int parley_server_finish(parley_server *server, parley_id id);
 PARLEY_API int parley_server_abort(parley_server *server, parley_id id);

@@ -88,16 +88,11 @@ void accepting_close(struct loop *loop)
     let_go(loop);
 }
 
-static bool hands_over(const struct loop *loop)
-{
-    return loop->server->options.model.placement->per_client && loop->worker->fd < 0;
-}
-
 /* Places left. An acceptor counts the workers it has started; when the last place is taken it looks again
  * after a while, since a worker that ends does not tell it. */
 static bool has_room(struct loop *loop)
 {
-    if (!hands_over(loop))
+    if (!loop->hands_over)
         return loop->limit == 0 || loop->count < loop->limit;
     unsigned most = loop->server->options.connections;
     if (most == 0 || atomic_load(&loop->server->clients) < most)
@@ -143,18 +138,22 @@ static void refuse(struct loop *loop, const struct sockaddr *peer, int fd, const
              "turned away: %s", why);
 }
 
+static void back_off(struct loop *loop, struct listener *listener);
+
+/* No process or thread to be had: this client is let go, and the next ones wait a while. */
 static void hand_over(struct loop *loop, struct listener *listener, int fd, const struct sockaddr *peer)
 {
-    if (loop->server->options.model.placement->hand_over(loop->server, fd, peer) == 0) {
+    const struct placement *placement = loop->server->options.model.placement;
+    if (placement->hand_over(loop->server, fd, peer) == 0) {
         listener->refusals = 0;
         return;
     }
-    int error = errno;
+    const char *call = placement->processes ? "fork" : "pthread_create";
+    log_line(&loop->log, LOG_FAULT, listener->address, "%s: %s: a client is turned away", call,
+             reason_of(call, errno));
     sys.close(fd);
-    loop_accept_failed(loop, listener, error);
+    back_off(loop, listener);
 }
-
-static void back_off(struct loop *loop, struct listener *listener);
 
 /* The reserve was given up to accept this client: if there still is none to spare, it is told by a close,
  * which is more than an accept that never comes. */
@@ -191,7 +190,7 @@ void loop_accepted(struct loop *loop, struct listener *listener, int fd, const s
         return;
     } else if (most > 0 && fd >= most) {
         refuse(loop, peer, fd, "its descriptor is beyond what select can watch (FD_SETSIZE, 1024)");
-    } else if (hands_over(loop)) {
+    } else if (loop->hands_over) {
         hand_over(loop, listener, fd, peer);
     } else {
         listener->refusals = 0;

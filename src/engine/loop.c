@@ -176,7 +176,10 @@ int loop_open(struct loop *loop, struct worker *worker)
                           .reserve = -1,
                           .cancel = -1,
                           .buffer_size = receive_size(&server->options)};
-    loop->limit = least(least(model->placement->limit, model->poller->capacity), server->options.connections);
+    loop->hands_over = model->placement->per_client && worker->fd < 0;
+    loop->limit = worker->fd >= 0 ? 1
+                                  : least(least(model->placement->limit, model->poller->capacity),
+                                          server->options.connections);
     loop->holds_listeners = worker->fd < 0;
     log_open(&loop->log, server->options.log, server->options.verbosity);
     log_share(&loop->log, &server->shared->log);

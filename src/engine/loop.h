@@ -74,6 +74,7 @@ struct loop {
     struct dialling *dials; /* their threads */
     parley_conn *receiving; /* whose `received` runs: its answers are sent when it returns */
     bool reporting;         /* inside poller->report() */
+    bool hands_over;        /* gives each client to a worker of its own: accepts them one at a time */
     bool holds_listeners;   /* counted in server->accepting */
     bool draining;
     bool failed; /* the listeners cannot be used any more */

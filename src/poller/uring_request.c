@@ -107,7 +107,7 @@ static struct uring_request *request_new(struct uring *uring, int fd)
 
 static unsigned accepts_for(const struct loop *loop, const struct listener *listener)
 {
-    return listener->shared || loop->limit > 0 || sys.note ? 1 : MOST_ACCEPTS;
+    return listener->shared || loop->limit > 0 || loop->hands_over || sys.note ? 1 : MOST_ACCEPTS;
 }
 
 void uring_listen(struct loop *loop, struct listener *listener)

@@ -124,8 +124,9 @@ int uring_open(struct uring *uring, const struct uring_sizes *sizes)
 
 void uring_close(struct uring *uring)
 {
+    atomic_fetch_add(&rings_opened_and_closed,
+                     1); /* before: another thread may be given the same pages at once */
     io_uring_queue_exit(&uring->ring);
-    atomic_fetch_add(&rings_opened_and_closed, 1);
     if (uring->memory)
         munmap(uring->memory, memory_size(uring));
     if (uring->buffer_ring)
