@@ -1,0 +1,129 @@
+/* Worlds of many seeds. As a test: `test_sim`. By hand: `test_sim SEED`, which replays one and tells it all;
+ * `test_sim --seeds N --from S [--poller NAME]`. */
+#include "sim.h"
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { SEEDS_AS_TEST = 2000, LIMIT_OF_A_SEED = 60 };
+
+/* ---- a crash tells its seed ---- */
+
+void __sanitizer_set_death_callback(void (*callback)(void)) __attribute__((weak));
+
+static void tell_death(void)
+{
+    sim_tell_trace();
+    fprintf(stderr, "seed %llu: died\n", (unsigned long long)world.seed);
+}
+
+static void died(int number)
+{
+    tell_death();
+    signal(number, SIG_DFL); /* NOLINT: the default is all that is wanted */
+    raise(number);
+}
+
+static void tell_deaths(void)
+{
+    static const int numbers[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGALRM};
+    if (__sanitizer_set_death_callback)
+        __sanitizer_set_death_callback(tell_death);
+    for (size_t i = __sanitizer_set_death_callback ? 4 : 0; i < sizeof numbers / sizeof *numbers; i++) {
+        struct sigaction action = {.sa_handler = died, .sa_flags = SA_RESETHAND};
+        sigaction(numbers[i], &action, NULL);
+    }
+}
+
+static bool seed_holds(uint64_t seed)
+{
+    alarm(LIMIT_OF_A_SEED);
+    bool held = sim_run(seed);
+    alarm(0);
+    return held;
+}
+
+static unsigned long failures_of(uint64_t from, uint64_t count)
+{
+    unsigned long failures = 0;
+    for (uint64_t seed = from; seed < from + count; seed++)
+        failures += !seed_holds(seed);
+    return failures;
+}
+
+/* ---- as a test ---- */
+
+static void many_worlds(const char *poller)
+{
+    sim_only = poller;
+    assert_int_equal(failures_of(1, SEEDS_AS_TEST / 4), 0);
+    sim_only = NULL;
+}
+
+static void completions(void **state)
+{
+    (void)state;
+    many_worlds("sim");
+}
+
+static void edges(void **state)
+{
+    (void)state;
+    many_worlds("epoll");
+}
+
+static void levels_polled(void **state)
+{
+    (void)state;
+    many_worlds("poll");
+}
+
+static void levels_selected(void **state)
+{
+    (void)state;
+    many_worlds("select");
+}
+
+static int run_as_test(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(completions),
+        cmocka_unit_test(edges),
+        cmocka_unit_test(levels_polled),
+        cmocka_unit_test(levels_selected),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+/* ---- by hand ---- */
+
+static int run_by_hand(int count, char **words)
+{
+    uint64_t from = 1, seeds = 0;
+    for (int i = 1; i < count; i++) {
+        if (strcmp(words[i], "--seeds") == 0 && i + 1 < count)
+            seeds = strtoull(words[++i], NULL, 10);
+        else if (strcmp(words[i], "--from") == 0 && i + 1 < count)
+            from = strtoull(words[++i], NULL, 10);
+        else if (strcmp(words[i], "--poller") == 0 && i + 1 < count)
+            sim_only = words[++i];
+        else
+            from = strtoull(words[i], NULL, 10);
+    }
+    sim_verbose = seeds == 0;
+    unsigned long failures = failures_of(from, seeds ? seeds : 1);
+    printf("%llu seeds from %llu on: %lu failed\n", (unsigned long long)(seeds ? seeds : 1),
+           (unsigned long long)from, failures);
+    return failures > 0;
+}
+
+int main(int count, char **words)
+{
+    tell_deaths();
+    return count > 1 ? run_by_hand(count, words) : run_as_test();
+}
