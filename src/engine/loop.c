@@ -185,10 +185,10 @@ int loop_open(struct loop *loop, struct worker *worker)
     log_share(&loop->log, &server->shared->log);
     loop->mailbox.eventfd = -1;
     loop->memory = sys.malloc(loop->buffer_size + PAGE);
-    loop->buffer = loop->memory; /* on a page's edge, copies of large messages cost a tenth less */
-    loop->buffer += (PAGE - (uintptr_t)loop->memory % PAGE) % PAGE;
     if (!loop->memory || timers_reserve(&loop->timers, 1 + server->bound_count) < 0)
         return fail(PARLEY_RESOURCE, "no memory for a loop");
+    loop->buffer = loop->memory; /* on a page's edge, copies of large messages cost a tenth less */
+    loop->buffer += (PAGE - (uintptr_t)loop->memory % PAGE) % PAGE;
     int status = loop->poller->open(loop);
     if (status < 0)
         return status;
