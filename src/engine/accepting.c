@@ -9,9 +9,7 @@
 #include <unistd.h>
 
 /* ms */
-enum { FIRST_BACK_OFF = 10, MOST_BACK_OFF = 1000, LOOK_AGAIN = 100, GIVE_WAY = 1 };
-/* Clients between two looks at what the other workers have taken. */
-enum { LOOK_AFTER = 32 };
+enum { FIRST_BACK_OFF = 10, MOST_BACK_OFF = 1000, LOOK_AGAIN = 100 };
 
 /* Given up when accept says EMFILE, so that the client at the head of the queue can be told by a close. */
 static int open_reserve(void)
@@ -110,7 +108,8 @@ void accepting_update(struct loop *loop)
     bool room = has_room(loop);
     for (size_t i = 0; i < loop->listener_count; i++) {
         struct listener *listener = &loop->listeners[i];
-        bool wanted = room && !loop->draining && !loop->failed && listener->again.place == 0;
+        bool wanted = room && !loop->draining && !loop->failed && listener->again.place == 0 &&
+                      !sharing_gives_way(loop, listener);
         if (wanted == listener->wanted)
             continue;
         listener->wanted = wanted;
@@ -167,20 +166,6 @@ static bool is_short_of_descriptors(struct loop *loop, struct listener *listener
     return true;
 }
 
-/* Whether this worker has taken far more clients than another. The kernel wakes whom it likes: who is ahead
- * gives way for a moment, and no longer, since the others may be busy. Looked at now and then only. */
-static bool is_ahead(const struct loop *loop)
-{
-    atomic_uint *taken = loop->server->shared->taken;
-    unsigned mine = atomic_fetch_add(&taken[loop->worker->index], 1) + 1, least = mine;
-    if (mine % LOOK_AFTER != 0)
-        return false;
-    for (unsigned i = 0; i < loop->server->worker_total; i++)
-        if (atomic_load(&taken[i]) < least)
-            least = atomic_load(&taken[i]);
-    return mine > least + least / 4 + LOOK_AFTER;
-}
-
 void loop_accepted(struct loop *loop, struct listener *listener, int fd, const struct sockaddr *peer)
 {
     int most = loop->poller->descriptors;
@@ -195,8 +180,7 @@ void loop_accepted(struct loop *loop, struct listener *listener, int fd, const s
     } else {
         listener->refusals = 0;
         loop_adopt(loop, fd, peer, false);
-        if (listener->shared && is_ahead(loop))
-            timer_arm(&loop->timers, &listener->again, loop->now + GIVE_WAY);
+        sharing_took(loop, listener);
     }
     accepting_update(loop); /* the last place may be taken: not one client more in this turn */
 }

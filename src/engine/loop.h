@@ -27,6 +27,8 @@ struct listener {
     unsigned burst, full_bursts; /* how many came at once of late: the readiness pollers' */
     unsigned refusals;           /* accept failures in a row, for the back-off */
     struct timer again;          /* when to accept again after a failure */
+    bool gives_way;              /* sharing.c: lets other workers go first, */
+    unsigned others;             /* while what they have taken is more than this */
     struct loop *loop;
     char address[ADDRESS_TEXT];
 };
@@ -128,6 +130,10 @@ void accepting_close(struct loop *loop);
 void accepting_update(struct loop *loop);
 /* A descriptor or a process has become free: no need to wait for the end of a back-off. */
 void accepting_hurry(struct loop *loop);
+
+/* sharing.c: this worker took a client; whether it lets the others go first for now. */
+void sharing_took(struct loop *loop, struct listener *listener);
+bool sharing_gives_way(struct loop *loop, struct listener *listener);
 
 /* watching.c: descriptors beside the connections; the memory of a watch is its owner's. */
 int loop_watch(struct loop *loop, struct watch *watch);
