@@ -269,9 +269,8 @@ bool traffic_open(struct traffic *traffic)
     traffic->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (traffic->epoll < 0 || !allocate(traffic))
         return false;
-    for (unsigned i = 0; traffic->mode != TRAFFIC_CHURN && i < traffic->count; i++) {
+    for (unsigned i = 0; traffic->mode != TRAFFIC_CHURN && i < traffic->count; i++)
         if (!open_lasting(traffic, &traffic->connections[i]))
             return false;
-    }
     return true;
 }

@@ -52,8 +52,7 @@ int main(int count, char **words)
 {
     struct request request = {.text = count > 2 ? words[2] : "helloworld", .arrived = print};
     int status = ask(count > 1 ? words[1] : "127.0.0.1:3000", &request);
-    if (status < 0) {
+    if (status < 0)
         fprintf(stderr, "callback_client: %s\n", parley_error());
-    }
     return parley_exit_code(status);
 }

@@ -31,14 +31,12 @@ int main(int count, char **words)
     if (server == NULL || (status = parley_set(server, "log", "text")) != PARLEY_OK ||
         (status = parley_set(server, "signals", "on")) != PARLEY_OK || /* ^C stops it in good order */
         (status = parley_set(server, "idle", "30s")) != PARLEY_OK ||   /* a silent client is not kept */
-        (status = parley_listen(server, count > 1 ? words[1] : "8900")) != PARLEY_OK) {
+        (status = parley_listen(server, count > 1 ? words[1] : "8900")) != PARLEY_OK)
         return give_up(server, status);
-    }
     printf("greeting on %s\n", parley_listener_address(server, 0));
     fflush(stdout);
-    if ((status = parley_run(server)) < 0) {
+    if ((status = parley_run(server)) < 0)
         return give_up(server, status);
-    }
     parley_server_free(server);
     return parley_exit_code(status);
 }

@@ -26,9 +26,8 @@ static ssize_t receive_message(parley_stream *stream, char *reply)
 {
     unsigned char head[4];
 
-    if (parley_stream_read_all(stream, head, sizeof head) != sizeof head) {
+    if (parley_stream_read_all(stream, head, sizeof head) != sizeof head)
         return -1;
-    }
     uint32_t size = (uint32_t)head[0] << 24 | (uint32_t)head[1] << 16 | (uint32_t)head[2] << 8 | head[3];
     return size <= LONGEST && parley_stream_read_all(stream, reply, size) == (ssize_t)size ? (ssize_t)size
                                                                                            : -1;
@@ -45,9 +44,8 @@ int main(int count, char **words)
         code = size < 0;
         printf("%.*s\n", size > 0 ? (int)size : 0, reply);
     }
-    if (code != 0) {
+    if (code != 0)
         fprintf(stderr, "reqrep_client: no reply: %s\n", parley_error());
-    }
     parley_stream_hang_up(stream);
     return code;
 }

@@ -17,13 +17,12 @@ static void received(parley_conn *conn, const void *bytes, size_t size)
     struct session *session = parley_state(conn); /* ours, zeroed when the connection began */
 
     session->requests++;
-    if (size >= 5 && memcmp(bytes, "echo ", 5) == 0) {
+    if (size >= 5 && memcmp(bytes, "echo ", 5) == 0)
         parley_send(conn, (const char *)bytes + 5, size - 5);
-    } else if (size == 5 && memcmp(bytes, "count", 5) == 0) {
+    else if (size == 5 && memcmp(bytes, "count", 5) == 0)
         parley_sendf(conn, "%u", session->requests);
-    } else {
+    else
         parley_sendf(conn, "unknown request of %zu bytes; there are: echo TEXT, count", size);
-    }
 }
 
 int main(int count, char **words)

@@ -20,9 +20,8 @@ static void received(parley_conn *conn, const void *bytes, size_t size)
         answer[i] = line[i] >= 'a' && line[i] <= 'z' ? (char)(line[i] - 'a' + 'A') : line[i];
     }
     parley_send(conn, answer, size);
-    if (size == 3 && memcmp(line, "end", 3) == 0) {
+    if (size == 3 && memcmp(line, "end", 3) == 0)
         parley_finish(conn); /* the answer is still sent */
-    }
 }
 
 int main(int count, char **words)

@@ -62,11 +62,10 @@ int main(int argc, char **argv)
         return 1;
     for (;;) {
         int count = epoll_wait(epoll, events, BATCH, -1);
-        for (int i = 0; i < count; i++) {
+        for (int i = 0; i < count; i++)
             if (events[i].data.ptr)
                 serve(events[i].data.ptr, events[i].events);
             else
                 accept_all(epoll, listener);
-        }
     }
 }

@@ -13,9 +13,8 @@ static pid_t explain_fork(void)
 
     narration_begin(&narration, "fork");
     narration_call(&narration, "()");
-    if (pid >= 0) {
+    if (pid >= 0)
         descriptors_copied(pid == 0);
-    }
     if (pid == 0) {
         narration_mean(&narration,
                        "the same call returns here too: in the child, a copy of the whole process");
@@ -36,11 +35,10 @@ static int explain_pthread_create(pthread_t *thread, const pthread_attr_t *attri
 
     narration_begin(&narration, "pthread_create");
     narration_call(&narration, "()");
-    if (error == 0) {
+    if (error == 0)
         narration_mean(&narration, "one more flow of control through the same memory and descriptors");
-    } else {
+    else
         narration.error = error;
-    }
     narration_say(&narration, error == 0 ? 0 : -1);
     errno = saved;
     return error;
@@ -78,9 +76,8 @@ static void explain_note(const char *meaning, const char *format, ...)
 
 void explain_start(void)
 {
-    if (sys.note != NULL) {
+    if (sys.note != NULL)
         return;
-    }
     plain_sys = sys;
     narration_open();
     explain_sockets(&sys);

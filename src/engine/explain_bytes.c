@@ -53,11 +53,10 @@ static ssize_t explain_recv(int fd, void *bytes, size_t size, int flags)
     } else {
         narration_call(&narration, "buffer, %zu)", size);
     }
-    if (received >= 0) {
+    if (received >= 0)
         mean_received(&narration, received, size);
-    } else if (slept && narration.error == EAGAIN) {
+    else if (slept && narration.error == EAGAIN)
         narration_mean(&narration, "slept as long as SO_RCVTIMEO allows, and nothing arrived");
-    }
     narration_say(&narration, received);
     return received;
 }
@@ -107,9 +106,8 @@ static size_t size_of(const struct msghdr *message)
 {
     size_t size = 0;
 
-    for (size_t i = 0; i < message->msg_iovlen; i++) {
+    for (size_t i = 0; i < message->msg_iovlen; i++)
         size += message->msg_iov[i].iov_len;
-    }
     return size;
 }
 
@@ -123,12 +121,10 @@ static ssize_t explain_sendmsg(int fd, const struct msghdr *message, int flags)
     sent = plain_sys.sendmsg(fd, message, flags);
     narration_begin(&narration, "sendmsg");
     narration_call(&narration, "(%d, ", fd);
-    if (pieces > 0) {
+    if (pieces > 0)
         narration_bytes(&narration, message->msg_iov[0].iov_base, message->msg_iov[0].iov_len);
-    }
-    if (pieces > 1) {
+    if (pieces > 1)
         narration_call(&narration, " and %zu more", pieces - 1);
-    }
     narration_call(&narration, ", %zu)", size);
     say_sent(&narration, sent, size);
     return sent;
@@ -149,9 +145,8 @@ static int explain_shutdown(int fd, int how)
 
     narration_begin(&narration, "shutdown");
     narration_call(&narration, "(%d, %s)", fd, how >= 0 && how <= 2 ? names[how] : "?");
-    if (result == 0 && how >= 0 && how <= 2) {
+    if (result == 0 && how >= 0 && how <= 2)
         narration_mean(&narration, "%s", meanings[how]);
-    }
     narration_say(&narration, result);
     return result;
 }
@@ -172,12 +167,10 @@ static const char *meaning_of_break(int fd)
     int unread = 0;
 
     if (plain_sys.getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &length) == 0 && linger.l_onoff &&
-        linger.l_linger == 0) {
+        linger.l_linger == 0)
         return "RST instead of FIN: breaks off, and throws away what was not sent";
-    }
-    if (ioctl(fd, SIOCINQ, &unread) == 0 && unread > 0) {
+    if (ioctl(fd, SIOCINQ, &unread) == 0 && unread > 0)
         return "RST instead of FIN, for unread bytes wait here: the peer may lose our last ones";
-    }
     return NULL;
 }
 
@@ -187,9 +180,8 @@ static const char *meaning_of_end(int fd)
     struct tcp_info info = {0};
     socklen_t length = sizeof info;
 
-    if (plain_sys.getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) != 0) {
+    if (plain_sys.getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) != 0)
         return "the peer will read end of file";
-    }
     switch (info.tcpi_state) {
     case TCP_ESTABLISHED: return "FIN goes out: we have finished, and what the peer still sends nobody reads";
     case TCP_CLOSE_WAIT: return "FIN goes out: the peer had finished before, so this ends the connection";
@@ -218,11 +210,9 @@ static const char *meaning_of_other(int fd)
 
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     if (readlink(path, target, sizeof target - 1) > 0) {
-        for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-            if (strcmp(target, kinds[i].target) == 0) {
+        for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+            if (strcmp(target, kinds[i].target) == 0)
                 return inherited ? "the parent's, copied by fork: of no use here" : kinds[i].meaning;
-            }
-        }
     }
     return target[0] == '/' ? NULL : "not a socket; its number is free again";
 }
@@ -232,17 +222,15 @@ static const char *meaning_of_close(int fd)
     const char *breaks;
     bool listens;
 
-    if (number_option(fd, SO_TYPE, -1) < 0) {
+    if (number_option(fd, SO_TYPE, -1) < 0)
         return meaning_of_other(fd);
-    }
     listens = number_option(fd, SO_ACCEPTCONN, 0) == 1;
     if (descriptor_is_copy(fd, listens)) {
         return listens ? "this process's copy; it listens until the last copy is closed"
                        : "the parent's copy alone; the child has one, so no FIN goes out";
     }
-    if (listens) {
+    if (listens)
         return "listens no more: clients still in its queue are reset";
-    }
     breaks = meaning_of_break(fd);
     return breaks != NULL ? breaks : meaning_of_end(fd);
 }
@@ -253,14 +241,12 @@ static int explain_close(int fd)
     const char *meaning = meaning_of_close(fd); /* afterwards nobody can tell */
     int result = plain_sys.close(fd);
 
-    if (meaning == NULL) {
+    if (meaning == NULL)
         return result;
-    }
     narration_begin(&narration, "close");
     narration_call(&narration, "(%d)", fd);
-    if (result == 0) {
+    if (result == 0)
         narration_mean(&narration, "%s", meaning);
-    }
     narration_say(&narration, result);
     return result;
 }

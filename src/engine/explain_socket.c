@@ -42,9 +42,8 @@ static const char *own_address(int fd, char text[ADDRESS_TEXT])
     struct sockaddr_storage address;
     socklen_t length = sizeof address;
 
-    if (getsockname(fd, (struct sockaddr *)&address, &length) < 0) {
+    if (getsockname(fd, (struct sockaddr *)&address, &length) < 0)
         return "?";
-    }
     return address_text((struct sockaddr *)&address, length, text);
 }
 
@@ -56,9 +55,8 @@ static int explain_bind(int fd, const struct sockaddr *address, socklen_t length
 
     narration_begin(&narration, "bind");
     narration_call(&narration, "(%d, %s)", fd, address_text(address, length, text));
-    if (result == 0) {
+    if (result == 0)
         narration_mean(&narration, "the endpoint now has the address %s", own_address(fd, text));
-    }
     narration_say(&narration, result);
     return result;
 }
@@ -98,9 +96,8 @@ static const char *peer_address(int fd, char text[ADDRESS_TEXT])
     struct sockaddr_storage address;
     socklen_t length = sizeof address;
 
-    if (getpeername(fd, (struct sockaddr *)&address, &length) < 0) {
+    if (getpeername(fd, (struct sockaddr *)&address, &length) < 0)
         return "which has gone already";
-    }
     return address_text((struct sockaddr *)&address, length, text);
 }
 
@@ -131,9 +128,8 @@ static int explain_connect(int fd, const struct sockaddr *address, socklen_t len
 
     narration_begin(&narration, "connect");
     narration_call(&narration, "(%d, %s)", fd, address_text(address, length, text));
-    if (result == 0) {
+    if (result == 0)
         narration_mean(&narration, "the handshake is done, from our port at %s", own_address(fd, text));
-    }
     narration_say(&narration, result);
     return result;
 }
@@ -170,11 +166,9 @@ static const struct option_name {
 
 static struct option_name option_name(int level, int name)
 {
-    for (size_t i = 0; i < sizeof option_names / sizeof option_names[0]; i++) {
-        if (option_names[i].level == level && option_names[i].name == name) {
+    for (size_t i = 0; i < sizeof option_names / sizeof option_names[0]; i++)
+        if (option_names[i].level == level && option_names[i].name == name)
             return option_names[i];
-        }
-    }
     return (struct option_name){level, name, "another option", ""};
 }
 
@@ -210,9 +204,8 @@ static int explain_setsockopt(int fd, int level, int name, const void *value, so
     narration_call(&narration, "(%d, %s, ", fd, option.text);
     call_value(&narration, level, name, value, length);
     narration_call(&narration, ")");
-    if (result == 0) {
+    if (result == 0)
         narration_mean(&narration, "%s", option.meaning);
-    }
     narration_say(&narration, result);
     return result;
 }
@@ -239,11 +232,10 @@ static int explain_getsockopt(int fd, int level, int name, void *value, socklen_
 
     narration_begin(&narration, "getsockopt");
     narration_call(&narration, "(%d, %s", fd, option.text);
-    if (result == 0 && level == SOL_SOCKET && name == SO_ERROR && *length == sizeof(int)) {
+    if (result == 0 && level == SOL_SOCKET && name == SO_ERROR && *length == sizeof(int))
         tell_outcome(&narration, value);
-    } else if (result == 0) {
+    else if (result == 0)
         narration_mean(&narration, "%s", option.meaning);
-    }
     narration_call(&narration, ")");
     narration_say(&narration, result);
     return result;

@@ -10,11 +10,10 @@ enum { SHOWN = 6, WATCHED = 4096 };
 /* " 2000 ms" or " for ever" */
 static void call_timeout(struct narration *narration, int timeout)
 {
-    if (timeout < 0) {
+    if (timeout < 0)
         narration_call(narration, ", for ever)");
-    } else {
+    else
         narration_call(narration, ", %d ms)", timeout);
-    }
 }
 
 static void say_sleep(const char *call, int fd, int timeout)
@@ -22,16 +21,14 @@ static void say_sleep(const char *call, int fd, int timeout)
     struct narration narration;
 
     narration_begin(&narration, call);
-    if (fd >= 0) {
+    if (fd >= 0)
         narration_call(&narration, "(%d)", fd);
-    } else {
+    else
         narration_call(&narration, "()");
-    }
-    if (timeout < 0) {
+    if (timeout < 0)
         narration_mean(&narration, "sleeps until one of its descriptors is ready");
-    } else {
+    else
         narration_mean(&narration, "sleeps until one of its descriptors is ready, %d ms at most", timeout);
-    }
     narration_say_sleep(&narration);
 }
 
@@ -52,9 +49,8 @@ static void remember(int epoll, int fd, const struct epoll_event *event)
 {
     uint64_t hash = hash_of(epoll, event);
 
-    if (fd <= UINT16_MAX) {
+    if (fd <= UINT16_MAX)
         atomic_store(&watched[hash % WATCHED], (hash & ~(uint64_t)UINT16_MAX) | (uint64_t)fd);
-    }
 }
 
 static int recall(int epoll, const struct epoll_event *event)
@@ -117,9 +113,8 @@ static int explain_epoll_ctl(int epoll, int operation, int fd, struct epoll_even
         call_epoll_events(&narration, event->events);
     }
     narration_call(&narration, ")");
-    if (result == 0) {
+    if (result == 0)
         narration_mean(&narration, "%s", meanings[known]);
-    }
     narration_say(&narration, result);
     return result;
 }
@@ -127,9 +122,8 @@ static int explain_epoll_ctl(int epoll, int operation, int fd, struct epoll_even
 /* " 5 input output" */
 static void mean_ready(struct narration *narration, int fd, bool in, bool out, bool end)
 {
-    if (fd >= 0) {
+    if (fd >= 0)
         narration_mean(narration, " %d", fd);
-    }
     narration_mean(narration, " (%s%s%s%s%s)", in ? "input" : "", in && (out || end) ? ", " : "",
                    out ? "room for output" : "", out && end ? ", " : "", end ? "its end" : "");
 }
@@ -145,25 +139,22 @@ static int explain_epoll_wait(int epoll, struct epoll_event *events, int max, in
     struct narration narration;
     int count;
 
-    if (timeout != 0 && plain_sys.poll(&itself, 1, 0) == 0) {
+    if (timeout != 0 && plain_sys.poll(&itself, 1, 0) == 0)
         say_sleep("epoll_wait", epoll, timeout);
-    }
     count = plain_sys.epoll_wait(epoll, events, max, timeout);
     narration_begin(&narration, "epoll_wait");
     narration_call(&narration, "(%d, events, %d", epoll, max);
     call_timeout(&narration, timeout);
-    if (count == 0) {
+    if (count == 0)
         mean_timeout(&narration);
-    }
     for (int i = 0; i < count && i < SHOWN; i++) {
         uint32_t ready = events[i].events;
         narration_mean(&narration, i == 0 ? "ready:" : ",");
         mean_ready(&narration, recall(epoll, &events[i]), ready & EPOLLIN, ready & EPOLLOUT,
                    ready & (EPOLLHUP | EPOLLRDHUP | EPOLLERR));
     }
-    if (count > 0) {
+    if (count > 0)
         narration_mean(&narration, "%s; the kernel names the ready alone", count > SHOWN ? ", …" : "");
-    }
     narration_say(&narration, count);
     return count;
 }
@@ -206,20 +197,17 @@ static int explain_poll(struct pollfd *fds, nfds_t count, int timeout)
     struct narration narration;
     int ready = timeout != 0 ? plain_sys.poll(fds, count, 0) : 0;
 
-    if (timeout != 0 && ready == 0) {
+    if (timeout != 0 && ready == 0)
         say_sleep("poll", -1, timeout);
-    }
-    if (ready == 0) {
+    if (ready == 0)
         ready = plain_sys.poll(fds, count, timeout);
-    }
     narration_begin(&narration, "poll");
     call_polled(&narration, fds, count);
     call_timeout(&narration, timeout);
-    if (ready > 0) {
+    if (ready > 0)
         mean_polled(&narration, fds, count);
-    } else if (ready == 0) {
+    else if (ready == 0)
         mean_timeout(&narration);
-    }
     narration_say(&narration, ready);
     return ready;
 }
@@ -228,9 +216,8 @@ static int explain_poll(struct pollfd *fds, nfds_t count, int timeout)
 
 static int first_of(const fd_set *set, int from, int count)
 {
-    while (set != NULL && from < count && !FD_ISSET(from, set)) {
+    while (set != NULL && from < count && !FD_ISSET(from, set))
         from++;
-    }
     return set != NULL && from < count ? from : -1;
 }
 
@@ -291,18 +278,16 @@ static int explain_select(int count, fd_set *in, fd_set *out, fd_set *except, st
     narration_begin(&arguments, "");
     call_set(&arguments, in, count);
     call_set(&arguments, out, count);
-    if (ms != 0 && select_would_sleep(count, in, out)) {
+    if (ms != 0 && select_would_sleep(count, in, out))
         say_sleep("select", -1, ms);
-    }
     ready = plain_sys.select(count, in, out, except, timeout);
     narration_begin(&narration, "select");
     narration_call(&narration, "(%d%s", count, arguments.call);
     call_timeout(&narration, ms);
-    if (ready > 0) {
+    if (ready > 0)
         mean_selected(&narration, in, out, count);
-    } else if (ready == 0) {
+    else if (ready == 0)
         mean_timeout(&narration);
-    }
     narration_say(&narration, ready);
     return ready;
 }

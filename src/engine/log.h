@@ -58,9 +58,9 @@ bool log_wants(const struct log *log, enum log_event event);
 /* `who` is an address, or NULL for the server itself. Text: "2026-11-21 02:30:00.123Z 127.0.0.1:40000
  * connected"; JSON:
  * {"time":"2026-11-21T02:30:00.123Z","event":"opened","peer":"127.0.0.1:40000","pid":12,
- * "thread":13,"text":"connected"}, with "suppressed" and "lost" where there are any. The time is UTC in both. In the text everything that
- * could break the line or steer a terminal is escaped; the backslash is not, so a sentence that quotes stays
- * as it was. */
+ * "thread":13,"text":"connected"}, with "suppressed" and "lost" where there are any. The time is UTC in both.
+ * In the text everything that could break the line or steer a terminal is escaped; the backslash is not, so a
+ * sentence that quotes stays as it was. */
 void log_line(struct log *log, enum log_event event, const char *who, const char *format, ...)
     PARLEY_PRINTF(4, 5);
 void log_vline(struct log *log, enum log_event event, const char *who, const char *format, va_list arguments)

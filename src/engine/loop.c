@@ -50,12 +50,11 @@ static void settle(struct loop *loop)
 static void cut_all(struct loop *loop)
 {
     uint32_t place = 0;
-    for (parley_conn *conn; (conn = slots_next(&loop->slots, &place));) {
+    for (parley_conn *conn; (conn = slots_next(&loop->slots, &place));)
         if (conn->finishing && !conn_has_unsent(conn))
             conn_over(conn);
         else
             conn_die(conn, PARLEY_CUT);
-    }
 }
 
 static void loop_drain(struct loop *loop)

@@ -52,11 +52,9 @@ static const struct {
 
 static const char *meaning_of(const char *call, int error)
 {
-    for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
-        if (errors[i].error == error && strncmp(call, errors[i].call, strlen(errors[i].call)) == 0) {
+    for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++)
+        if (errors[i].error == error && strncmp(call, errors[i].call, strlen(errors[i].call)) == 0)
             return errors[i].meaning;
-        }
-    }
     return NULL;
 }
 
@@ -78,9 +76,8 @@ static int spaces_after(const char *text)
 {
     int columns = 0;
 
-    for (; *text != '\0'; text++) {
+    for (; *text != '\0'; text++)
         columns += (*text & 0xc0) != 0x80; /* a character of UTF-8 begins */
-    }
     return columns < COLUMN ? COLUMN - columns : 0;
 }
 
@@ -97,11 +94,10 @@ void narration_write(const char *call, const char *meaning)
 
     if (is_hushed)
         return;
-    if (pid == thread) {
+    if (pid == thread)
         snprintf(head, sizeof head, "[pid %d] %s", pid, call);
-    } else {
+    else
         snprintf(head, sizeof head, "[pid %d thread %d] %s", pid, thread, call);
-    }
     if (meaning[0] == '\0') {
         size = snprintf(line, sizeof line, "%s\n", head);
     } else {
@@ -151,13 +147,11 @@ void narration_mean_error(struct narration *narration, const char *call, int err
     const char *meaning = meaning_of(call, error);
     char *text = narration->meaning;
 
-    if (meaning == NULL) {
+    if (meaning == NULL)
         meaning = strerrordesc_np(error);
-    }
     snprintf(text, sizeof narration->meaning, "%s", meaning != NULL ? meaning : "an error without a name");
-    if (text[0] >= 'A' && text[0] <= 'Z' && text[1] >= 'a') {
+    if (text[0] >= 'A' && text[0] <= 'Z' && text[1] >= 'a')
         text[0] = (char)(text[0] - 'A' + 'a');
-    }
 }
 
 void narration_bytes(struct narration *narration, const void *bytes, size_t size)
@@ -173,14 +167,12 @@ void narration_say(struct narration *narration, long result)
 {
     const char *name = strerrorname_np(narration->error);
 
-    if (result >= 0) {
+    if (result >= 0)
         narration_call(narration, " = %ld", result);
-    } else {
+    else
         narration_call(narration, " = -1 %s", name != NULL ? name : "?");
-    }
-    if (result < 0 && narration->meaning[0] == '\0') {
+    if (result < 0 && narration->meaning[0] == '\0')
         narration_mean_error(narration, narration->name, narration->error);
-    }
     narration_write(narration->call, narration->meaning);
     errno = narration->error;
 }
@@ -209,9 +201,8 @@ static atomic_bool is_child;
 
 void descriptor_made(int fd)
 {
-    if (fd >= 0 && fd < DESCRIPTORS) {
+    if (fd >= 0 && fd < DESCRIPTORS)
         atomic_store(&made_at[fd], atomic_load(&forks));
-    }
 }
 
 void descriptors_copied(bool in_child)

@@ -33,17 +33,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *text = malloc(size + 1);
     int status;
 
-    if (text == NULL) {
+    if (text == NULL)
         return 0;
-    }
     memcpy(text, data, size);
     text[size] = '\0';
     status = endpoint_parse(&endpoint, text);
-    if (status == 0) {
+    if (status == 0)
         check(&endpoint, text);
-    } else {
+    else
         assert(status == PARLEY_USAGE && strchr(parley_error(), '\n') == NULL);
-    }
     free(text);
     return 0;
 }

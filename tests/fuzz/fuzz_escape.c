@@ -14,9 +14,8 @@ static void check_harmless(const char *text, size_t length)
     for (size_t step; length > 0; bytes += step, length -= step) {
         step = utf8_length(bytes, length, &character);
         if (step == 0 || character < 0x20 || (character >= 0x7f && character < 0xa0) ||
-            (character >= 0x202a && character <= 0x202e)) {
+            (character >= 0x202a && character <= 0x202e))
             abort();
-        }
     }
 }
 
@@ -27,15 +26,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *text = malloc(room), *cut = malloc(small + 1);
     size_t length = log_escape(text, room, data, size), cut_length, taken;
 
-    if (length != strlen(text) || length >= room) {
+    if (length != strlen(text) || length >= room)
         abort();
-    }
     check_harmless(text, length);
     cut_length = escape_bytes(cut, small, data, size, "\\", &taken);
     if (taken > size || cut_length > length || (small > 0 && cut_length >= small) ||
-        memcmp(cut, text, cut_length) != 0) {
+        memcmp(cut, text, cut_length) != 0)
         abort();
-    }
     check_harmless(cut, cut_length);
     free(text);
     free(cut);

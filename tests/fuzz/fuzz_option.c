@@ -31,9 +31,8 @@ static int split(char *text, char *words[MOST_WORDS])
 {
     int count = 0;
 
-    while (text && count < MOST_WORDS) {
+    while (text && count < MOST_WORDS)
         words[count++] = strsep(&text, "\n");
-    }
     return count;
 }
 
@@ -42,9 +41,8 @@ static void check_addresses(const struct arguments *arguments)
     char **addresses = arguments_addresses(arguments, 0);
     char *address = arguments_address(arguments);
 
-    for (char **each = addresses; each && *each; each++) {
+    for (char **each = addresses; each && *each; each++)
         assert(strlen(*each) > 0 || arguments->operand_count + arguments->given_count > 0);
-    }
     addresses_free(addresses);
     free(address);
 }
@@ -57,11 +55,10 @@ static void check(const struct arguments *arguments, int words)
         const struct given *given = &arguments->given[i];
 
         assert(given->value && arguments_given(arguments, given->option->name));
-        if (given->option->kind == OPTION_TIME) {
+        if (given->option->kind == OPTION_TIME)
             assert(arguments_time(arguments, given->option->name, -1) >= 0);
-        } else if (given->option->kind == OPTION_COUNT) {
+        else if (given->option->kind == OPTION_COUNT)
             assert(arguments_count(arguments, given->option->name, -1) >= 0);
-        }
     }
     check_addresses(arguments);
 }
@@ -74,14 +71,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *text = size > 0 ? strndup((const char *)data + 1, size - 1) : NULL;
     int count;
 
-    if (!text) {
+    if (!text)
         return 0;
-    }
     count = split(text, words);
     dup2(nowhere, STDERR_FILENO);
-    if (arguments_parse(&arguments, subcommand_named(names[data[0] % 4]), count, words) == 0) {
+    if (arguments_parse(&arguments, subcommand_named(names[data[0] % 4]), count, words) == 0)
         check(&arguments, count);
-    }
     dup2(kept_stderr, STDERR_FILENO);
     arguments_free(&arguments);
     free(text);

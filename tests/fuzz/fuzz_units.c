@@ -9,9 +9,8 @@
 
 static void check(int status, bool unchanged)
 {
-    if (status != 0 && (status != PARLEY_USAGE || !unchanged || parley_error()[0] == '\0')) {
+    if (status != 0 && (status != PARLEY_USAGE || !unchanged || parley_error()[0] == '\0'))
         abort();
-    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -27,9 +26,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check(parse_time(text, &ms), ms == -1);
     check(parse_size(text, &bytes), bytes == mark);
     check(parse_count(text, &count), count == mark);
-    if (ms < -1 || ms > INT64_MAX / 2) {
+    if (ms < -1 || ms > INT64_MAX / 2)
         abort();
-    }
     free(text);
     return 0;
 }

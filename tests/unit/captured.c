@@ -26,9 +26,8 @@ void read_captured(const struct captured *captured, char *text, size_t size)
     size_t used = 0;
     ssize_t got;
 
-    while (used < size - 1 && (got = read(captured->reader, text + used, size - 1 - used)) > 0) {
+    while (used < size - 1 && (got = read(captured->reader, text + used, size - 1 - used)) > 0)
         used += (size_t)got;
-    }
     text[used] = '\0';
 }
 
@@ -36,7 +35,6 @@ void release_stderr(struct captured *captured)
 {
     dup2(captured->saved, STDERR_FILENO);
     close(captured->saved);
-    if (captured->reader >= 0) {
+    if (captured->reader >= 0)
         close(captured->reader);
-    }
 }

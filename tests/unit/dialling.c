@@ -72,9 +72,8 @@ static void listen_in(void *context, const char *sentence)
     snprintf(heard + used, sizeof heard - used, "%s\n", sentence);
     if (strncmp(sentence, "trying ", 7) == 0) {
         tries++;
-        if (on_try != NULL) {
+        if (on_try != NULL)
             on_try(tries);
-        }
     }
 }
 
@@ -122,9 +121,8 @@ static const char *reached_text(void)
 
 void check_connected(int fd, const char *peer)
 {
-    if (fd < 0) {
+    if (fd < 0)
         fail_msg("%s", parley_error());
-    }
     assert_string_equal(reached_text(), peer);
     assert_int_equal(fcntl(fd, F_GETFL) & O_NONBLOCK, 0);
     assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);

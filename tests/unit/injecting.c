@@ -66,9 +66,8 @@ static bool fails(enum call call)
 {
     atomic_fetch_add(&plans->of[call].calls, 1);
     if (atomic_load(&plans->of[call].times) <= 0 || atomic_fetch_sub(&plans->of[call].skip, 1) > 0 ||
-        atomic_fetch_sub(&plans->of[call].times, 1) <= 0) {
+        atomic_fetch_sub(&plans->of[call].times, 1) <= 0)
         return false;
-    }
     atomic_fetch_add(&plans->of[call].failures, 1);
     errno = atomic_load(&plans->of[call].error);
     return true;
@@ -90,17 +89,15 @@ static void new_edge(int fd)
     int before = errno;
     struct epoll_event event = {.events = atomic_load(&edges[fd].events), .data.u64 = edges[fd].data};
 
-    if (event.events & EPOLLET) {
+    if (event.events & EPOLLET)
         epoll_ctl(atomic_load(&edges[fd].epoll), EPOLL_CTL_MOD, fd, &event);
-    }
     errno = before;
 }
 
 static int planned_epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event)
 {
-    if (operation == EPOLL_CTL_ADD && fails(CALL_EPOLL_CTL)) {
+    if (operation == EPOLL_CTL_ADD && fails(CALL_EPOLL_CTL))
         return -1;
-    }
     if (operation == EPOLL_CTL_ADD && fd < DESCRIPTORS) {
         atomic_store(&edges[fd].epoll, epoll);
         atomic_store(&edges[fd].events, event->events);
@@ -112,9 +109,8 @@ static int planned_epoll_ctl(int epoll, int operation, int fd, struct epoll_even
 /* The next owner of the number may not be epoll's. */
 static int planned_close(int fd)
 {
-    if (fd >= 0 && fd < DESCRIPTORS) {
+    if (fd >= 0 && fd < DESCRIPTORS)
         atomic_store(&edges[fd].events, 0);
-    }
     return real.close(fd);
 }
 
@@ -122,9 +118,8 @@ static int planned_close(int fd)
 
 static bool refuses(int fd)
 {
-    if (!atomic_load(&plans->refuse) || atomic_fetch_add(&plans->turn, 1) % 2 == 0) {
+    if (!atomic_load(&plans->refuse) || atomic_fetch_add(&plans->turn, 1) % 2 == 0)
         return false;
-    }
     new_edge(fd);
     errno = EAGAIN;
     return true;
@@ -132,39 +127,34 @@ static bool refuses(int fd)
 
 static size_t allowed(int fd, size_t size)
 {
-    if (!atomic_load(&plans->single)) {
+    if (!atomic_load(&plans->single))
         return size;
-    }
     new_edge(fd);
     return 1;
 }
 
 static ssize_t planned_recv(int fd, void *bytes, size_t size, int flags)
 {
-    if (fails(CALL_RECV) || refuses(fd)) {
+    if (fails(CALL_RECV) || refuses(fd))
         return -1;
-    }
     return real.recv(fd, bytes, allowed(fd, size), flags);
 }
 
 static ssize_t planned_send(int fd, const void *bytes, size_t size, int flags)
 {
-    if (fails(CALL_SEND) || refuses(fd)) {
+    if (fails(CALL_SEND) || refuses(fd))
         return -1;
-    }
     return real.send(fd, bytes, allowed(fd, size), flags);
 }
 
 static ssize_t planned_sendmsg(int fd, const struct msghdr *message, int flags)
 {
-    if (fails(CALL_SEND) || refuses(fd)) {
+    if (fails(CALL_SEND) || refuses(fd))
         return -1;
-    }
     if (atomic_load(&plans->single) && message->msg_iovlen > 0) {
         size_t first = 0;
-        while (first + 1 < message->msg_iovlen && message->msg_iov[first].iov_len == 0) {
+        while (first + 1 < message->msg_iovlen && message->msg_iov[first].iov_len == 0)
             first++;
-        }
         return real.send(fd, message->msg_iov[first].iov_base, allowed(fd, 1), flags);
     }
     return real.sendmsg(fd, message, flags);
@@ -310,9 +300,8 @@ static bool is_served(void)
 
     while (n >= 0 && got < sizeof heard) {
         n = recv(fd, heard + got, sizeof heard - got, 0);
-        if (n == 0 || (n < 0 && errno != EINTR)) {
+        if (n == 0 || (n < 0 && errno != EINTR))
             break;
-        }
         got += n > 0 ? (size_t)n : 0;
         n = 0;
     }

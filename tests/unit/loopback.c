@@ -43,9 +43,8 @@ int loopback_listen(const char *host, int *port, int backlog)
 
     assert_true(fd >= 0);
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-    if (address.storage.ss_family == AF_INET6) {
+    if (address.storage.ss_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof yes);
-    }
     status = bind(fd, (struct sockaddr *)&address.storage, address.length);
     assert_int_equal(status, 0);
     status = listen(fd, backlog);
@@ -81,9 +80,8 @@ struct black_hole black_hole_open(const char *host, int *port)
 
 void black_hole_close(struct black_hole *hole)
 {
-    for (size_t i = 0; i < sizeof hole->clients / sizeof *hole->clients; i++) {
+    for (size_t i = 0; i < sizeof hole->clients / sizeof *hole->clients; i++)
         close(hole->clients[i]);
-    }
     close(hole->listener);
 }
 
@@ -104,9 +102,8 @@ struct endpoint endpoint_of(const char *format, ...)
 
 void check_failure(int status, parley_status expected, const char *sentence)
 {
-    if (status != (int)expected || strstr(parley_error(), sentence) == NULL) {
+    if (status != (int)expected || strstr(parley_error(), sentence) == NULL)
         fail_msg("%d: %s", status, parley_error());
-    }
 }
 
 int listen_on(const char *text, int family, const struct socket_options *options)
@@ -126,9 +123,8 @@ static size_t entries(const char *directory)
     DIR *stream = opendir(directory);
     size_t count = 0;
 
-    while (readdir(stream) != NULL) {
+    while (readdir(stream) != NULL)
         count++;
-    }
     closedir(stream);
     return count - 2; /* "." and ".." */
 }
@@ -169,9 +165,8 @@ size_t extra_threads(void)
 bool threads_gone(void)
 {
     for (int i = 0; i < 500; i++) {
-        if (extra_threads() == 0) {
+        if (extra_threads() == 0)
             return true;
-        }
         usleep(10000);
     }
     return false;

@@ -29,9 +29,8 @@ void names_release(void)
 static void wait_for_release(void)
 {
     pthread_mutex_lock(&lock);
-    while (holding) {
+    while (holding)
         pthread_cond_wait(&changed, &lock);
-    }
     pthread_mutex_unlock(&lock);
 }
 
@@ -49,21 +48,18 @@ static void add(const char *number, const char *port, const struct addrinfo *hin
 {
     struct addrinfo **end = found;
 
-    while (*end != NULL) {
+    while (*end != NULL)
         end = &(*end)->ai_next;
-    }
-    if (real(number, port, hints, end) != 0) {
+    if (real(number, port, hints, end) != 0)
         *end = NULL;
-    }
 }
 
 static int answer(const char *const *numbers, const char *port, const struct addrinfo *hints,
                   struct addrinfo **found)
 {
     *found = NULL;
-    for (; *numbers != NULL; numbers++) {
+    for (; *numbers != NULL; numbers++)
         add(*numbers, port, hints, found);
-    }
     return *found != NULL ? 0 : EAI_ADDRFAMILY;
 }
 
@@ -87,27 +83,21 @@ int getaddrinfo(const char *host, const char *port, const struct addrinfo *hints
     static const char *const four[] = {"127.0.0.1", NULL};
     static const char *const both[] = {"::1", "127.0.0.1", NULL};
 
-    if (host == NULL || strstr(host, ".test") == NULL) {
+    if (host == NULL || strstr(host, ".test") == NULL)
         return real(host, port, hints, found);
-    }
     if (strcmp(host, "hang.test") == 0) {
         wait_for_release();
         return answer(four, port, hints, found);
     }
-    if (strcmp(host, "mixed.test") == 0) {
+    if (strcmp(host, "mixed.test") == 0)
         return answer(mixed, port, hints, found);
-    }
-    if (strcmp(host, "both.test") == 0) {
+    if (strcmp(host, "both.test") == 0)
         return answer(both, port, hints, found);
-    }
-    if (strcmp(host, "four.test") == 0) {
+    if (strcmp(host, "four.test") == 0)
         return answer(four, port, hints, found);
-    }
-    if (strcmp(host, "many.test") == 0) {
+    if (strcmp(host, "many.test") == 0)
         return answer_many(port, hints, found);
-    }
-    if (strcmp(host, "again.test") == 0) {
+    if (strcmp(host, "again.test") == 0)
         return EAI_AGAIN;
-    }
     return strcmp(host, "broken.test") == 0 ? EAI_FAIL : EAI_NONAME;
 }

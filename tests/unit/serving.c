@@ -25,9 +25,8 @@ static void check_phase(parley_conn *conn)
 {
     const struct seen *seen = parley_state(conn);
 
-    if (seen->phase != 1) {
+    if (seen->phase != 1)
         atomic_fetch_add(&witness->misuse, 1);
-    }
 }
 
 void saw_opened(parley_conn *conn)
@@ -35,13 +34,11 @@ void saw_opened(parley_conn *conn)
     struct seen *seen = parley_state(conn);
     int now = atomic_fetch_add(&witness->at_once, 1) + 1;
 
-    if (seen->phase != 0) {
+    if (seen->phase != 0)
         atomic_fetch_add(&witness->misuse, 1);
-    }
     seen->phase = 1;
-    if (now > atomic_load(&witness->most_at_once)) {
+    if (now > atomic_load(&witness->most_at_once))
         atomic_store(&witness->most_at_once, now);
-    }
     atomic_fetch_add(&witness->opened, 1);
 }
 
@@ -50,9 +47,8 @@ void saw_received(parley_conn *conn, size_t size)
     const struct seen *seen = parley_state(conn);
 
     check_phase(conn);
-    if (seen->paused) {
+    if (seen->paused)
         atomic_fetch_add(&witness->misuse, 1);
-    }
     atomic_fetch_add(&witness->bytes, size);
     atomic_fetch_add(&witness->received, 1);
 }
@@ -115,9 +111,8 @@ static void *run(void *context)
 
 static void expect(int status)
 {
-    if (status < 0) {
+    if (status < 0)
         fail_msg("%s: %s", model_now, parley_error());
-    }
 }
 
 void server_make(const parley_handler *handler, const char *model, const char *const *options)
@@ -126,9 +121,8 @@ void server_make(const parley_handler *handler, const char *model, const char *c
     assert_non_null(server);
     expect(parley_set(server, "model", model));
     expect(parley_set(server, "workers", "2"));
-    for (; options != NULL && options[0] != NULL; options += 2) {
+    for (; options != NULL && options[0] != NULL; options += 2)
         expect(parley_set(server, options[0], options[1]));
-    }
 }
 
 void server_make_listening(const parley_handler *handler, const char *model, const char *const *options)
@@ -152,9 +146,8 @@ void server_start(const parley_handler *handler, const char *model, const char *
 
 int server_wait(void)
 {
-    if (is_running) {
+    if (is_running)
         pthread_join(thread, NULL);
-    }
     is_running = false;
     parley_server_free(server);
     server = NULL;
@@ -169,7 +162,7 @@ int server_stop(void)
 
 /* ---- models --------------------------------------------------------------------------------- */
 
-#define WITH_EACH_POLLER(placement)                                                                    \
+#define WITH_EACH_POLLER(placement)                                                                          \
     placement "+blocking", placement "+select", placement "+poll", placement "+epoll", placement "+uring"
 
 const char *const models[MODELS] = {WITH_EACH_POLLER("iterative"), WITH_EACH_POLLER("fork"),
@@ -199,24 +192,22 @@ static bool has_one_of(const char *model, const char *halves)
     bool has = halves == NULL;
 
     snprintf(list, sizeof list, "%s", halves != NULL ? halves : "");
-    for (char *half; !has && (half = strsep(&rest, " ")) != NULL;) {
+    for (char *half; !has && (half = strsep(&rest, " ")) != NULL;)
         has = model_has(model, half);
-    }
     return has;
 }
 
 void in_models(const char *halves, void (*test)(const char *model))
 {
     for (size_t i = 0; i < MODELS; i++) {
-        if (!has_one_of(models[i], halves)) {
+        if (!has_one_of(models[i], halves))
             continue;
-        }
         model_now = models[i];
         memset(witness, 0, sizeof *witness);
         test(model_now);
         assert_int_equal(atomic_load(&witness->misuse), 0);
-        assert_int_equal(atomic_load(&witness->closed), atomic_load(&witness->opened) +
-                                                            atomic_load(&witness->reasons[PARLEY_UNREACHED]));
+        assert_int_equal(atomic_load(&witness->closed),
+                         atomic_load(&witness->opened) + atomic_load(&witness->reasons[PARLEY_UNREACHED]));
     }
 }
 
@@ -228,9 +219,8 @@ static bool connects(int fd, const struct sockaddr_in *address)
     struct pollfd wait = {.fd = fd, .events = POLLOUT};
     socklen_t size = sizeof errno;
 
-    if (connect(fd, (const struct sockaddr *)address, sizeof *address) == 0) {
+    if (connect(fd, (const struct sockaddr *)address, sizeof *address) == 0)
         return true;
-    }
     while (errno == EINTR) {
         if (poll(&wait, 1, PATIENCE) > 0) {
             getsockopt(fd, SOL_SOCKET, SO_ERROR, &errno, &size);
@@ -264,9 +254,8 @@ int client_open(void)
 {
     int fd = client_try();
 
-    if (fd < 0) {
+    if (fd < 0)
         fail_msg("%s: connect: %s", model_now, strerror(errno));
-    }
     return fd;
 }
 
@@ -275,9 +264,8 @@ static bool say(int fd, const void *bytes, size_t size)
 {
     for (size_t sent = 0; sent < size;) {
         ssize_t n = send(fd, (const char *)bytes + sent, size - sent, MSG_NOSIGNAL);
-        if (n < 0 && errno != EINTR) {
+        if (n < 0 && errno != EINTR)
             return false;
-        }
         sent += n > 0 ? (size_t)n : 0;
     }
     return true;
@@ -285,9 +273,8 @@ static bool say(int fd, const void *bytes, size_t size)
 
 void client_say(int fd, const void *bytes, size_t size)
 {
-    if (!say(fd, bytes, size)) {
+    if (!say(fd, bytes, size))
         fail_msg("%s: send: %s", model_now, strerror(errno));
-    }
 }
 
 /* A server of this process gets SIGCHLD, which may end any call here. */
@@ -295,9 +282,8 @@ static ssize_t hear_some(int fd, void *bytes, size_t size)
 {
     ssize_t n;
 
-    while ((n = recv(fd, bytes, size, 0)) < 0 && errno == EINTR) {
+    while ((n = recv(fd, bytes, size, 0)) < 0 && errno == EINTR)
         continue;
-    }
     return n;
 }
 
@@ -307,9 +293,8 @@ void client_hear(int fd, const void *bytes, size_t size)
     size_t got = 0;
     ssize_t n = 1;
 
-    while (got < size && (n = hear_some(fd, heard + got, size - got)) > 0) {
+    while (got < size && (n = hear_some(fd, heard + got, size - got)) > 0)
         got += (size_t)n;
-    }
     bool right = got == size && memcmp(heard, bytes, size) == 0;
     free(heard);
     if (!right) {
@@ -324,12 +309,10 @@ int client_hear_end(int fd, size_t *size)
     ssize_t n;
     size_t total = 0;
 
-    while ((n = hear_some(fd, bytes, sizeof bytes)) > 0) {
+    while ((n = hear_some(fd, bytes, sizeof bytes)) > 0)
         total += (size_t)n;
-    }
-    if (size != NULL) {
+    if (size != NULL)
         *size = total;
-    }
     return n < 0 ? errno : 0;
 }
 
@@ -371,9 +354,8 @@ void client_echo_bulk(int fd, size_t size)
     struct bulk bulk = {fd, malloc(size), size};
     pthread_t writer;
 
-    for (size_t i = 0; i < size; i++) {
+    for (size_t i = 0; i < size; i++)
         bulk.bytes[i] = (unsigned char)(i * 31 + i / 251);
-    }
     pthread_create(&writer, NULL, say_bulk, &bulk);
     client_hear(fd, bulk.bytes, size);
     pthread_join(writer, NULL);
@@ -417,9 +399,8 @@ int serving_begin(void **state)
 int serving_end(void **state)
 {
     (void)state;
-    if (server == NULL) {
+    if (server == NULL)
         return 0;
-    }
     print_error("in model %s\n", model_now);
     server_stop();
     return 0;

@@ -15,10 +15,10 @@ enum { PATIENCE = 8000, REASONS = PARLEY_UNREACHED + 1 };
 struct witness {
     atomic_int opened, received, ended, drained, timed, closed;
     atomic_int reasons[REASONS];
-    atomic_int misuse;     /* a callback before `opened`, after `closed`, or while paused */
+    atomic_int misuse; /* a callback before `opened`, after `closed`, or while paused */
     atomic_int at_once, most_at_once;
     atomic_ullong bytes;
-    atomic_ullong number;  /* of a test's own, as are: */
+    atomic_ullong number; /* of a test's own, as are: */
     atomic_int flag, other;
 };
 extern struct witness *witness;
@@ -35,8 +35,8 @@ void saw_drained(parley_conn *conn);
 void saw_timed(parley_conn *conn);
 void saw_closed(parley_conn *conn, parley_reason reason);
 
-#define WITNESS(...)                                                                                   \
-    PARLEY_HANDLER(.name = "test", .state_size = sizeof(struct seen), .opened = saw_opened,             \
+#define WITNESS(...)                                                                                         \
+    PARLEY_HANDLER(.name = "test", .state_size = sizeof(struct seen), .opened = saw_opened,                  \
                    .closed = saw_closed, __VA_ARGS__)
 
 /* An echo that is witnessed. */
@@ -90,7 +90,7 @@ int client_hear_end(int fd, size_t *size);
 void client_finish(int fd); /* SHUT_WR */
 /* Children of this process have copies of its clients' descriptors, so a close(2) alone ends nothing. */
 void client_leave(int fd);
-void client_reset(int fd);  /* RST */
+void client_reset(int fd); /* RST */
 /* Sends `size` bytes of a pattern from another thread, reads as many back, and compares. */
 void client_echo_bulk(int fd, size_t size);
 /* A whole short life against an echo. */
@@ -99,14 +99,14 @@ void client_is_served(void);
 /* ---- waiting ---- */
 
 /* Waits for a condition, and fails the test after PATIENCE ms. */
-#define UNTIL(condition)                                                                               \
-    do {                                                                                               \
-        struct timespec nap_ = {.tv_nsec = 1000000};                                                   \
-        int left_ = PATIENCE;                                                                          \
-        while (!(condition) && left_-- > 0)                                                            \
-            nanosleep(&nap_, NULL);                                                                    \
-        if (left_ <= 0)                                                                                \
-            fail_msg("still not: %s", #condition);                                                     \
+#define UNTIL(condition)                                                                                     \
+    do {                                                                                                     \
+        struct timespec nap_ = {.tv_nsec = 1000000};                                                         \
+        int left_ = PATIENCE;                                                                                \
+        while (!(condition) && left_-- > 0)                                                                  \
+            nanosleep(&nap_, NULL);                                                                          \
+        if (left_ <= 0)                                                                                      \
+            fail_msg("still not: %s", #condition);                                                           \
     } while (0)
 
 /* Fixtures: the group's own, and each test's. */

@@ -16,9 +16,8 @@ static void check_inet(const char *text, const char *host, const char *port)
 {
     struct endpoint endpoint;
 
-    if (endpoint_parse(&endpoint, text) != 0) {
+    if (endpoint_parse(&endpoint, text) != 0)
         fail_msg("%s: %s", text, parley_error());
-    }
     assert_int_equal(endpoint.kind, ENDPOINT_INET);
     assert_string_equal(endpoint.host, host);
     assert_string_equal(endpoint.port, port);
@@ -83,12 +82,10 @@ static void check_refused(const char *text, const char *because)
 {
     struct endpoint endpoint;
 
-    if (endpoint_parse(&endpoint, text) != PARLEY_USAGE) {
+    if (endpoint_parse(&endpoint, text) != PARLEY_USAGE)
         fail_msg("%s: taken as host %s, port %s", text, endpoint.host, endpoint.port);
-    }
-    if (strstr(parley_error(), because) == NULL) {
+    if (strstr(parley_error(), because) == NULL)
         fail_msg("%s: refused with: %s", text, parley_error());
-    }
     assert_null(strchr(parley_error(), '\n'));
 }
 
@@ -165,9 +162,8 @@ static void refuses_long_names(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
-        for (size_t j = 0; j < lengths[i]; j++) {
+        for (size_t j = 0; j < lengths[i]; j++)
             text[j] = j % 2 == 0 ? 'a' : '.';
-        }
         text[lengths[i] - 1] = 'a';
         memcpy(text + lengths[i], ":80", 4);
         check_refused(text, "at most 253 bytes");
@@ -184,9 +180,8 @@ static void takes_the_longest_name(void **state)
     char text[300];
 
     (void)state;
-    for (size_t i = 0; i < 253; i++) {
+    for (size_t i = 0; i < 253; i++)
         text[i] = i % 2 == 0 ? 'a' : '.';
-    }
     memcpy(text + 253, ":80", 4);
     assert_int_equal(endpoint_parse(&endpoint, text), 0);
     assert_int_equal(strlen(endpoint.host), 253);

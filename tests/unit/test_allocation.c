@@ -1,5 +1,5 @@
-/* FAULTS C1: the Nth allocation fails, once and from then on, through the whole life of a server. No crash, no
- * hang; leaks are the sanitizer's to find, and descriptors the group's. */
+/* FAULTS C1: the Nth allocation fails, once and from then on, through the whole life of a server. No crash,
+ * no hang; leaks are the sanitizer's to find, and descriptors the group's. */
 #include <errno.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -46,23 +46,19 @@ static void visit(void)
     int fd = client_try();
     struct pollfd wait = {.fd = fd, .events = POLLIN};
 
-    if (fd < 0) {
+    if (fd < 0)
         return; /* it has given up already */
-    }
     (void)send(fd, "begun", 5, MSG_NOSIGNAL);
     sched_yield();
     (void)send(fd, " and ended\n", 11, MSG_NOSIGNAL);
     shutdown(fd, SHUT_WR);
     for (int patience = PATIENCE / QUIET; n > 0 && !atomic_load(&is_over); patience--) {
-        if (patience == 0) {
+        if (patience == 0)
             fail_msg("%s: no answer and no end", model_now);
-        }
-        if (patience == PATIENCE / QUIET - SHORTAGE) {
+        if (patience == PATIENCE / QUIET - SHORTAGE)
             plan(CALL_ALLOCATE, 0, 0, 0); /* who is not accepted for want of memory is, once there is some */
-        }
-        if (poll(&wait, 1, QUIET) > 0) {
+        if (poll(&wait, 1, QUIET) > 0)
             n = recv(fd, heard, sizeof heard, 0);
-        }
     }
     client_leave(fd);
 }
@@ -74,9 +70,9 @@ static void line_received(parley_conn *conn, const void *bytes, size_t size)
     parley_set_timer(conn, 1000);
 }
 
-static const parley_handler lines = PARLEY_HANDLER(
-    .name = "lines", .framing = "line", .state_size = sizeof(struct seen), .opened = saw_opened,
-    .received = line_received, .timed = saw_timed, .closed = saw_closed);
+static const parley_handler lines =
+    PARLEY_HANDLER(.name = "lines", .framing = "line", .state_size = sizeof(struct seen),
+                   .opened = saw_opened, .received = line_received, .timed = saw_timed, .closed = saw_closed);
 
 static int make(const char *model, const char *dialled)
 {
@@ -85,9 +81,8 @@ static int make(const char *model, const char *dialled)
     parley_set(tortured, "workers", "2");
     parley_set(tortured, "drain", "1s");
     parley_set(tortured, "reuseport", "on");
-    if (status == 0 && dialled != NULL) {
+    if (status == 0 && dialled != NULL)
         return parley_dial(tortured, dialled);
-    }
     if (status == 0) {
         status = parley_listen(tortured, "127.0.0.1:0");
         port = parley_listener_port(tortured, 0);
@@ -101,9 +96,8 @@ static void serve(void)
 
     atomic_store(&is_over, false);
     pthread_create(&thread, NULL, run, NULL);
-    for (int i = 0; i < 2 && !atomic_load(&is_over); i++) {
+    for (int i = 0; i < 2 && !atomic_load(&is_over); i++)
         visit();
-    }
     parley_stop(tortured);
     pthread_join(thread, NULL);
 }
@@ -117,12 +111,10 @@ static void reach(int listener)
     atomic_store(&is_over, false);
     pthread_create(&thread, NULL, run, NULL);
     for (int patience = PATIENCE / QUIET; !atomic_load(&is_over); patience--) {
-        if (patience == 0) {
+        if (patience == 0)
             fail_msg("%s: the dial has no end", model_now);
-        }
-        if (poll(&wait, 1, QUIET) > 0) {
+        if (poll(&wait, 1, QUIET) > 0)
             client_leave(accept(listener, NULL, NULL));
-        }
     }
     pthread_join(thread, NULL);
 }
@@ -132,15 +124,14 @@ static int live(const char *model, const char *dialled, int listener)
 {
     outcome = 0;
     tortured = parley_server_new(&lines);
-    if (tortured == NULL) {
+    if (tortured == NULL)
         check_outcome(PARLEY_RESOURCE);
-    } else if (make(model, dialled) < 0) {
+    else if (make(model, dialled) < 0)
         check_outcome(PARLEY_RESOURCE);
-    } else if (dialled == NULL) {
+    else if (dialled == NULL)
         serve();
-    } else {
+    else
         reach(listener);
-    }
     parley_server_free(tortured);
     assert_true(outcome >= 0 || sentence[0] != '\0');
     return calls_of(CALL_ALLOCATE);

@@ -57,9 +57,8 @@ static void talking_in(const char *model)
         struct timespec nap = {.tv_nsec = 10000000};
         char byte;
         nanosleep(&nap, NULL);
-        if (send(fd, "x", 1, MSG_NOSIGNAL) != 1 || recv(fd, &byte, 1, 0) < 0) {
+        if (send(fd, "x", 1, MSG_NOSIGNAL) != 1 || recv(fd, &byte, 1, 0) < 0)
             break;
-        }
         assert_true(i < 10000);
     }
     UNTIL(witness->closed == 1);
@@ -146,9 +145,8 @@ static void drain_idle_in(const char *model)
     int fds[4];
     int count = model_has(model, "iterative") || model_has(model, "blocking") ? 1 : 4;
     server_start(&witnessed_echo, model, NULL);
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < count; i++)
         fds[i] = client_open();
-    }
     UNTIL(witness->opened == count);
     assert_int_equal(server_stop(), 0);
     for (int i = 0; i < count; i++) {
@@ -214,14 +212,10 @@ static void callbacks_are_optional(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SERVER_TEST(idle_connections_end),
-        SERVER_TEST(life_has_an_end),
-        SERVER_TEST(talking_is_not_idle),
-        SERVER_TEST(a_peer_that_never_reads_is_cut),
-        SERVER_TEST(the_drain_deadline_cuts),
-        SERVER_TEST(a_stop_loses_nothing),
-        SERVER_TEST(a_stop_ends_idle_connections),
-        SERVER_TEST(lingering_has_an_end),
+        SERVER_TEST(idle_connections_end),         SERVER_TEST(life_has_an_end),
+        SERVER_TEST(talking_is_not_idle),          SERVER_TEST(a_peer_that_never_reads_is_cut),
+        SERVER_TEST(the_drain_deadline_cuts),      SERVER_TEST(a_stop_loses_nothing),
+        SERVER_TEST(a_stop_ends_idle_connections), SERVER_TEST(lingering_has_an_end),
         SERVER_TEST(callbacks_are_optional),
     };
 

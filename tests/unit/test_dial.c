@@ -120,9 +120,8 @@ static int interrupted_connect(int fd, const struct sockaddr *address, socklen_t
 {
     int status = real.connect(fd, address, length);
 
-    if (status != 0 && errno == EINPROGRESS) {
+    if (status != 0 && errno == EINPROGRESS)
         errno = EINTR;
-    }
     return status;
 }
 
@@ -201,9 +200,8 @@ static void check_bound(const char *target, const char *local, const char *expec
 
     options.bind = local;
     fd = dial_text(target, &options);
-    if (fd < 0) {
+    if (fd < 0)
         fail_msg("%s", parley_error());
-    }
     getsockname(fd, (struct sockaddr *)&name, &length);
     address_text((struct sockaddr *)&name, length, text);
     assert_int_equal(strncmp(text, expected, strlen(expected)), 0);

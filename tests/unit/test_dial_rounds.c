@@ -62,9 +62,8 @@ static int late_listener;
 
 static void listen_at_the_third(int number)
 {
-    if (number == 3) {
+    if (number == 3)
         late_listener = loopback_listen("127.0.0.1", &late_port, 5);
-    }
 }
 
 static void a_later_round_may_succeed(void **state)
@@ -123,9 +122,8 @@ static int connects;
 
 static int make_room_at_the_fifth(int fd, const struct sockaddr *address, socklen_t length)
 {
-    if (++connects == 5) {
+    if (++connects == 5)
         close(accept(crowded_listener, NULL, NULL));
-    }
     return real.connect(fd, address, length);
 }
 

@@ -148,9 +148,8 @@ static void random_differs(void **state)
     int same = 0;
 
     (void)state;
-    for (int i = 0; i < 100; i++) {
+    for (int i = 0; i < 100; i++)
         same += sys.random() == first;
-    }
     assert_true(same < 3);
 }
 

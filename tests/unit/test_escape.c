@@ -81,9 +81,8 @@ static void nothing_is_cut_in_two(void **state)
         size_t taken, expected = 0;
         size_t length = escape_bytes(text, room, bytes, sizeof bytes - 1, "\\", &taken);
 
-        for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
             expected = ends[i] < room ? ends[i] : expected;
-        }
         assert_int_equal(length, expected);
         assert_int_equal(text[length], '\0');
         assert_int_equal(taken == sizeof bytes - 1, length == 11);
@@ -131,13 +130,11 @@ static void random_bytes_come_back(void **state)
         char text[129];
         size_t size = (size_t)rand() % sizeof bytes;
 
-        for (size_t i = 0; i < size; i++) {
+        for (size_t i = 0; i < size; i++)
             bytes[i] = (unsigned char)(rand() % 2 ? rand() : 0x80 + rand() % 0x60);
-        }
         log_escape(text, sizeof text, bytes, size);
-        for (const char *at = text; *at != '\0'; at++) {
+        for (const char *at = text; *at != '\0'; at++)
             assert_true((unsigned char)*at >= 0x20 && *at != 0x7f);
-        }
         assert_int_equal(unescape(back, text), size);
         assert_memory_equal(back, bytes, size);
     }

@@ -53,9 +53,8 @@ static void assert_said(const char *call, const char *meaning)
     read_said();
     snprintf(head, sizeof head, "[pid %d] ", getpid());
     if (strncmp(said, head, strlen(head)) != 0 || strstr(said, call) == NULL ||
-        strstr(said, meaning) == NULL || strchr(said, '\n') != said + strlen(said) - 1) {
+        strstr(said, meaning) == NULL || strchr(said, '\n') != said + strlen(said) - 1)
         fail_msg("not \"%s\" with \"%s\": %s", call, meaning, said);
-    }
 }
 
 struct pair {
@@ -160,9 +159,8 @@ static void the_outcome_of_a_connect_has_its_name(void **state)
     writable.fd = fd;
     poll(&writable, 1, 1000);
     assert_int_equal(sys.getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length), 0);
-    if (error == ECONNREFUSED) {
+    if (error == ECONNREFUSED)
         assert_said(", SO_ERROR, ECONNREFUSED) = 0", "connection refused: ");
-    }
     close(fd);
 }
 

@@ -46,9 +46,10 @@ static void resume_sometimes(parley_conn *conn)
     flow->seen.paused = false;
 }
 
-static const parley_handler pausing = PARLEY_HANDLER(
-    .name = "pausing", .state_size = sizeof(struct flow), .framing = "line", .opened = saw_opened,
-    .received = pausing_received, .timed = resume_sometimes, .closed = saw_closed);
+static const parley_handler pausing =
+    PARLEY_HANDLER(.name = "pausing", .state_size = sizeof(struct flow), .framing = "line",
+                   .opened = saw_opened, .received = pausing_received, .timed = resume_sometimes,
+                   .closed = saw_closed);
 
 /* All lines come at once, so those not taken yet are kept; and the end comes after the last of them. */
 static void pause_in(const char *model)
@@ -93,9 +94,9 @@ static void let_go(parley_conn *conn)
     parley_resume(conn);
 }
 
-static const parley_handler holding = PARLEY_HANDLER(
-    .name = "holding", .state_size = sizeof(struct flow), .opened = hold_opened, .received = echo_received,
-    .timed = let_go, .closed = saw_closed);
+static const parley_handler holding =
+    PARLEY_HANDLER(.name = "holding", .state_size = sizeof(struct flow), .opened = hold_opened,
+                   .received = echo_received, .timed = let_go, .closed = saw_closed);
 
 static void hold_in(const char *model)
 {
@@ -127,9 +128,9 @@ static void pause_after_first(parley_conn *conn, const void *bytes, size_t size)
     }
 }
 
-static const parley_handler pausing_raw = PARLEY_HANDLER(
-    .name = "pausing raw", .state_size = sizeof(struct flow), .opened = saw_opened,
-    .received = pause_after_first, .timed = let_go, .closed = saw_closed);
+static const parley_handler pausing_raw =
+    PARLEY_HANDLER(.name = "pausing raw", .state_size = sizeof(struct flow), .opened = saw_opened,
+                   .received = pause_after_first, .timed = let_go, .closed = saw_closed);
 
 static void pause_raw_in(const char *model)
 {
@@ -156,15 +157,13 @@ static void produce(parley_conn *conn)
     static char piece[PIECE];
     struct flow *flow = parley_state(conn);
 
-    if (parley_queued(conn) != 0) {
+    if (parley_queued(conn) != 0)
         atomic_fetch_add(&witness->misuse, 1);
-    }
     memset(piece, 'a' + flow->stage % 26, sizeof piece);
-    if (flow->stage++ < PIECES) {
+    if (flow->stage++ < PIECES)
         parley_send(conn, piece, sizeof piece);
-    } else {
+    else
         parley_finish(conn);
-    }
 }
 
 static void produce_opened(parley_conn *conn)
@@ -179,9 +178,9 @@ static void produce_drained(parley_conn *conn)
     produce(conn);
 }
 
-static const parley_handler producer = PARLEY_HANDLER(
-    .name = "producer", .state_size = sizeof(struct flow), .opened = produce_opened, .drained = produce_drained,
-    .closed = saw_closed);
+static const parley_handler producer =
+    PARLEY_HANDLER(.name = "producer", .state_size = sizeof(struct flow), .opened = produce_opened,
+                   .drained = produce_drained, .closed = saw_closed);
 
 static void drained_in(const char *model)
 {
@@ -214,9 +213,8 @@ static void watched_echo(parley_conn *conn, const void *bytes, size_t size)
     saw_received(conn, size);
     parley_send(conn, bytes, size);
     size_t queued = parley_queued(conn);
-    if (queued > atomic_load(&witness->number)) {
+    if (queued > atomic_load(&witness->number))
         atomic_store(&witness->number, queued);
-    }
 }
 
 static const parley_handler watched = WITNESS(.received = watched_echo);
@@ -249,22 +247,20 @@ static void flood(parley_conn *conn, const void *bytes, size_t size)
 
     (void)bytes;
     saw_received(conn, size);
-    for (int i = 0; i < 1000 && status == 0; i++) {
+    for (int i = 0; i < 1000 && status == 0; i++)
         status = parley_send(conn, much, sizeof much);
-    }
-    if (status != PARLEY_FULL || strstr(parley_error(), "queue-max") == NULL) {
+    if (status != PARLEY_FULL || strstr(parley_error(), "queue-max") == NULL)
         atomic_fetch_add(&witness->misuse, 1);
-    }
-    if (parley_send(conn, much, 1) != PARLEY_STALE) {
+    if (parley_send(conn, much, 1) != PARLEY_STALE)
         atomic_fetch_add(&witness->misuse, 1);
-    }
 }
 
 static const parley_handler flooder = WITNESS(.received = flood);
 
 static void overflow_in(const char *model)
 {
-    server_start(&flooder, model, OPTIONS("queue-max", "1MiB", "high-water", "64KiB", "send-buffer", "16KiB"));
+    server_start(&flooder, model,
+                 OPTIONS("queue-max", "1MiB", "high-water", "64KiB", "send-buffer", "16KiB"));
     int fd = client_open();
     client_say(fd, "go", 2);
     UNTIL(witness->closed == 1);
@@ -306,9 +302,9 @@ static void tick_opened(parley_conn *conn)
     parley_set_timer(conn, 5);
 }
 
-static const parley_handler ticking = PARLEY_HANDLER(
-    .name = "ticking", .state_size = sizeof(struct flow), .opened = tick_opened, .received = echo_received,
-    .timed = tick, .closed = saw_closed);
+static const parley_handler ticking =
+    PARLEY_HANDLER(.name = "ticking", .state_size = sizeof(struct flow), .opened = tick_opened,
+                   .received = echo_received, .timed = tick, .closed = saw_closed);
 
 static void timers_in(const char *model)
 {

@@ -51,9 +51,8 @@ static struct framing parsed(const char *words)
 {
     struct framing framing;
 
-    if (framing_parse(&framing, words) != 0) {
+    if (framing_parse(&framing, words) != 0)
         fail_msg("%s: %s", words, parley_error());
-    }
     return framing;
 }
 
@@ -98,18 +97,16 @@ static enum verdict refer_length(const struct framing *framing, const unsigned c
     unsigned __int128 value = 0;
 
     if (framing->kind != FRAMING_VARINT) {
-        for (size_t i = 0; i < width && i < size; i++) {
+        for (size_t i = 0; i < width && i < size; i++)
             value = value * 256 + bytes[i];
-        }
         *prefix = width;
         *length = (uint64_t)value;
         return size < width ? MORE : MESSAGE;
     }
     for (size_t i = 0; i < size && i < 10; i++) {
         value += (unsigned __int128)(bytes[i] % 128) << (7 * i);
-        if (value > UINT64_MAX || (i == 9 && bytes[i] >= 128)) {
+        if (value > UINT64_MAX || (i == 9 && bytes[i] >= 128))
             return BROKEN;
-        }
         if (bytes[i] < 128) {
             *prefix = i + 1;
             *length = (uint64_t)value;
@@ -140,17 +137,15 @@ static enum verdict refer(const struct framing *framing, const unsigned char *by
     enum verdict verdict;
 
     *offset = 0;
-    if (framing->kind == FRAMING_LINE || framing->kind == FRAMING_DELIMITER) {
+    if (framing->kind == FRAMING_LINE || framing->kind == FRAMING_DELIMITER)
         return refer_delimited(framing, bytes, size, payload, whole);
-    }
     if (framing->kind == FRAMING_FIXED) {
         *payload = *whole = framing->max;
         return size < framing->max ? MORE : MESSAGE;
     }
     verdict = refer_length(framing, bytes, size, offset, &length);
-    if (verdict != MESSAGE || length > framing->max) {
+    if (verdict != MESSAGE || length > framing->max)
         return verdict == MORE ? MORE : BROKEN;
-    }
     *payload = (size_t)length;
     *whole = *offset + *payload;
     return size < *whole ? MORE : MESSAGE;
@@ -186,12 +181,10 @@ static void feed(const struct framing *framing, struct fed *fed, const unsigned 
 {
     unsigned char *piece = size > 0 ? malloc(size) : NULL;
 
-    if (size > 0) {
+    if (size > 0)
         memcpy(piece, bytes, size);
-    }
-    if (fed->status == 0) {
+    if (fed->status == 0)
         fed->status = frame_feed(framing, &fed->partial, piece, size, hear, &fed->heard);
-    }
     free(piece);
 }
 
@@ -213,16 +206,14 @@ static size_t append_message(const struct framing *framing, unsigned char *strea
 {
     struct frame_envelope envelope;
 
-    if (frame_wrap(framing, payload, size, &envelope) != 0) {
+    if (frame_wrap(framing, payload, size, &envelope) != 0)
         return used;
-    }
     memcpy(stream + used, envelope.prefix, envelope.prefix_size);
     used += envelope.prefix_size;
     memcpy(stream + used, payload, size);
     used += size;
-    if (envelope.suffix_size > 0) {
+    if (envelope.suffix_size > 0)
         memcpy(stream + used, envelope.suffix, envelope.suffix_size);
-    }
     return used + envelope.suffix_size;
 }
 
@@ -273,9 +264,8 @@ static void what_is_sent_arrives_split_at_every_byte(void **state)
             assert_same(&fed.heard, &sent);
         }
         begin(&fed);
-        for (size_t at = 0; at < size; at++) {
+        for (size_t at = 0; at < size; at++)
             feed(&framing, &fed, stream + at, 1);
-        }
         assert_same(&fed.heard, &sent);
     }
 }
@@ -286,9 +276,8 @@ static size_t random_stream(unsigned char *stream, size_t most)
     static const unsigned char alphabet[] = {'a', 'b', '\n', '\r', 0, 0, 1, 2, 5, 0x80, 0xff};
     size_t size = (size_t)rand() % most;
 
-    for (size_t i = 0; i < size; i++) {
+    for (size_t i = 0; i < size; i++)
         stream[i] = rand() % 3 == 0 ? 'a' : alphabet[(size_t)rand() % sizeof alphabet];
-    }
     return size;
 }
 
@@ -299,9 +288,8 @@ static void feed_in_random_pieces(const struct framing *framing, struct fed *fed
         step = 1 + (size_t)rand() % 20;
         step = step < size - at ? step : size - at;
         feed(framing, fed, stream + at, step);
-        while (fed->heard.refuse_after > 0 && fed->status == 0 && rand() % 2) {
+        while (fed->heard.refuse_after > 0 && fed->status == 0 && rand() % 2)
             feed(framing, fed, stream, 0);
-        }
     }
 }
 
@@ -412,9 +400,8 @@ static void claimed_lengths_are_checked_and_allocate_nothing(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         size_t kept;
         int status = feed_hex(rows[i].words, rows[i].hex, &kept);
-        if (status != rows[i].status) {
+        if (status != rows[i].status)
             fail_msg("%s %s: %d", rows[i].words, rows[i].hex, status);
-        }
         assert_true(kept <= 10);
     }
     assert_true(largest <= 128);
@@ -464,9 +451,8 @@ static void bytes_one_by_one_cost_few_allocations(void **state)
 
     (void)state;
     heard = (struct heard){.size = 0};
-    for (int i = 0; i < 32768; i++) {
+    for (int i = 0; i < 32768; i++)
         assert_int_equal(frame_feed(&framing, &partial, "x", 1, hear, &heard), 0);
-    }
     assert_int_equal(frame_feed(&framing, &partial, "\n", 1, hear, &heard), 0);
     assert_int_equal(heard.count, 1);
     assert_true(allocations <= 20);
@@ -569,13 +555,11 @@ static void a_failed_allocation_loses_no_memory(void **state)
 
             allocations = 0;
             heard = (struct heard){.size = 0};
-            for (size_t at = 0; at < sizeof piece && status == 0; at++) {
+            for (size_t at = 0; at < sizeof piece && status == 0; at++)
                 status = frame_feed(&framing, &partial, piece + at, 1, hear, &heard);
-            }
             frame_free(&partial);
-            if (status == PARLEY_RESOURCE) {
+            if (status == PARLEY_RESOURCE)
                 needed = failing + 1;
-            }
         }
         failing = 0;
     }
@@ -608,9 +592,8 @@ static void what_cannot_be_told_apart_is_not_sent(void **state)
         const struct framing framing = parsed(rows[i].words);
         struct frame_envelope envelope;
         int status = frame_wrap(&framing, rows[i].payload, strlen(rows[i].payload), &envelope);
-        if (status != rows[i].status) {
+        if (status != rows[i].status)
             fail_msg("%s \"%s\": %d", rows[i].words, rows[i].payload, status);
-        }
     }
 }
 
@@ -665,9 +648,8 @@ static void other_words_are_refused_with_a_reason(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
         struct framing framing;
-        if (framing_parse(&framing, refused[i]) != PARLEY_USAGE) {
+        if (framing_parse(&framing, refused[i]) != PARLEY_USAGE)
             fail_msg("\"%s\" was taken", refused[i]);
-        }
         assert_int_equal(strncmp(parley_error(), "framing ", 8), 0);
     }
 }

@@ -26,18 +26,16 @@ static bool is_plain(const char *model)
 /* FAULTS A1, A2, A3: three failures in a row, and the next client is served. */
 static void accept_in(const char *model)
 {
-    static const int errors[] = {ECONNABORTED, EPROTO, ENETDOWN, EHOSTUNREACH, EINTR, EMFILE,
-                                 ENFILE,       ENOMEM, ENOBUFS,  EPERM};
+    static const int errors[] = {ECONNABORTED, EPROTO, ENETDOWN, EHOSTUNREACH, EINTR,
+                                 EMFILE,       ENFILE, ENOMEM,   ENOBUFS,      EPERM};
 
-    if (!is_plain(model)) {
+    if (!is_plain(model))
         return;
-    }
     server_start(&witnessed_echo, model, NULL);
     for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
         plan(CALL_ACCEPT, errors[i], 0, 3);
-        for (int tries = 0; failures_of(CALL_ACCEPT) < 3 && tries < 50; tries++) {
+        for (int tries = 0; failures_of(CALL_ACCEPT) < 3 && tries < 50; tries++)
             client_is_served_at_last();
-        }
         assert_int_equal(failures_of(CALL_ACCEPT), 3);
         plan_nothing();
         client_is_served();
@@ -76,9 +74,8 @@ static void broken_in(const char *model)
         assert_true(server_wait() < 0);
         client_leave(late);
         assert_non_null(strstr(server_sentence, "accept 127.0.0.1:"));
-        if (fd >= 0) {
+        if (fd >= 0)
             client_leave(fd);
-        }
         plan_nothing();
     }
 }
@@ -92,9 +89,8 @@ static void a_broken_listener_ends_the_server(void **state)
 /* FAULTS A9. */
 static void tune_in(const char *model)
 {
-    if (!is_plain(model)) {
+    if (!is_plain(model))
         return;
-    }
     server_start(&witnessed_echo, model, OPTIONS("keepalive", "30"));
     for (int i = 0; i < 3; i++) {
         plan(CALL_SETSOCKOPT, ENOPROTOOPT, i, 1);
@@ -153,12 +149,10 @@ static void passing_in(const char *model)
     static const int errors[] = {EINTR, ENOBUFS, ENOMEM};
 
     server_start(&witnessed_echo, model, OPTIONS("write-timeout", "5s"));
-    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
+    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
         fail_one(CALL_SEND, errors[i], true);
-    }
-    if (is_plain(model)) {
+    if (is_plain(model))
         fail_one(CALL_RECV, EINTR, true);
-    }
     assert_int_equal(server_stop(), 0);
     assert_int_equal(witness->reasons[PARLEY_FAILED] + witness->reasons[PARLEY_STALLED], 0);
 }
@@ -174,8 +168,8 @@ static void lost_in(const char *model)
     static const struct {
         int error;
         parley_reason reason;
-    } ends[] = {{EPIPE, PARLEY_RESET},     {ECONNRESET, PARLEY_RESET}, {ETIMEDOUT, PARLEY_RESET},
-                {EHOSTUNREACH, PARLEY_RESET}, {EIO, PARLEY_FAILED},    {ENOTCONN, PARLEY_RESET}};
+    } ends[] = {{EPIPE, PARLEY_RESET},        {ECONNRESET, PARLEY_RESET}, {ETIMEDOUT, PARLEY_RESET},
+                {EHOSTUNREACH, PARLEY_RESET}, {EIO, PARLEY_FAILED},       {ENOTCONN, PARLEY_RESET}};
 
     server_start(&witnessed_echo, model, NULL);
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {

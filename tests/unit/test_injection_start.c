@@ -23,9 +23,8 @@ static void does_not_start(const char *model, enum call call, int error, const c
     plan(call, error, 0, ALWAYS);
     server_run();
     assert_true(server_wait() < 0);
-    if (strstr(server_sentence, sentence) == NULL) {
+    if (strstr(server_sentence, sentence) == NULL)
         fail_msg("%s: %s", model, server_sentence);
-    }
     plan_nothing();
 }
 
@@ -35,14 +34,12 @@ static void start_in(const char *model)
         does_not_start(model, CALL_EPOLL_CREATE, EMFILE, "epoll_create1");
         does_not_start(model, CALL_EPOLL_CTL, ENOMEM, "epoll cannot watch");
     }
-    if (!model_has(model, "blocking")) {
+    if (!model_has(model, "blocking"))
         does_not_start(model, CALL_EVENTFD, EMFILE, "eventfd");
-    }
-    if (!model_has(model, "prefork")) {
+    if (!model_has(model, "prefork"))
         does_not_start(model, CALL_THREAD, EAGAIN, "pthread_create");
-    } else {
+    else
         does_not_start(model, CALL_FORK, EAGAIN, "fork");
-    }
 }
 
 static void a_server_that_cannot_start_says_why(void **state)
@@ -169,9 +166,8 @@ static void refuse_listening(enum call call, int error, const char *sentence)
     int status = parley_listen(server, "127.0.0.1:0");
     plan_nothing();
     assert_true(status < 0);
-    if (strstr(parley_error(), sentence) == NULL || strstr(parley_error(), "127.0.0.1:0") == NULL) {
+    if (strstr(parley_error(), sentence) == NULL || strstr(parley_error(), "127.0.0.1:0") == NULL)
         fail_msg("%s", parley_error());
-    }
     parley_server_free(server);
     server = NULL;
 }
@@ -195,19 +191,16 @@ static void beyond_in(const char *model)
     int taken[FD_SETSIZE];
     int count = 0;
 
-    for (int fd = 0; fd < FD_SETSIZE && count < FD_SETSIZE; count++) {
+    for (int fd = 0; fd < FD_SETSIZE && count < FD_SETSIZE; count++)
         taken[count] = fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
-    }
     server_make_listening(&witnessed_echo, model, NULL);
     server_run();
     int status = server_wait();
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < count; i++)
         close(taken[i]);
-    }
     assert_true(status < 0);
-    if (strstr(server_sentence, "FD_SETSIZE") == NULL) {
+    if (strstr(server_sentence, "FD_SETSIZE") == NULL)
         fail_msg("%s: %s", model, server_sentence);
-    }
 }
 
 static void select_refuses_what_it_cannot_watch(void **state)

@@ -17,15 +17,14 @@ enum { CLIENTS = 4, WRITERS = 3, LETTERS = 300 };
 static void remember_id(parley_conn *conn)
 {
     saw_opened(conn);
-    if (parley_id_of(conn) == 0) {
+    if (parley_id_of(conn) == 0)
         atomic_fetch_add(&witness->misuse, 1);
-    }
     atomic_store(&witness->number, parley_id_of(conn));
 }
 
-static const parley_handler named = PARLEY_HANDLER(.name = "named", .state_size = sizeof(struct seen),
-                                                   .opened = remember_id, .received = echo_received,
-                                                   .closed = saw_closed);
+static const parley_handler named =
+    PARLEY_HANDLER(.name = "named", .state_size = sizeof(struct seen), .opened = remember_id,
+                   .received = echo_received, .closed = saw_closed);
 
 static parley_id next_id(void)
 {
@@ -40,9 +39,8 @@ static bool can_be_told(const char *model)
 
 static void letters_in(const char *model)
 {
-    if (!can_be_told(model)) {
+    if (!can_be_told(model))
         return;
-    }
     server_start(&named, model, NULL);
     int fd = client_open();
     parley_id id = next_id();
@@ -73,9 +71,8 @@ static void other_threads_may_speak(void **state)
 /* An id of a connection that has gone never reaches the next one, in the same slot or not. */
 static void stale_in(const char *model)
 {
-    if (!can_be_told(model)) {
+    if (!can_be_told(model))
         return;
-    }
     server_start(&named, model, NULL);
     client_leave(client_open());
     UNTIL(witness->closed == 1);
@@ -107,18 +104,16 @@ static void stale_ids_reach_nobody(void **state)
 
 static void unreachable_in(const char *model)
 {
-    if (can_be_told(model)) {
+    if (can_be_told(model))
         return;
-    }
     server_start(&named, model, NULL);
     int fd = client_open();
     parley_id id = next_id();
     int status = parley_server_send(server, id, "x", 1);
-    if (model_forks(model)) {
+    if (model_forks(model))
         check_failure(status, PARLEY_STALE, "another process");
-    } else {
+    else
         check_failure(status, PARLEY_USAGE, "blocked in recv");
-    }
     client_leave(fd);
     assert_int_equal(server_stop(), 0);
 }
@@ -141,13 +136,11 @@ static void *write_letters(void *context)
 {
     const struct writer *writer = context;
 
-    for (int i = 0; i < LETTERS;) {
-        if (parley_server_send(server, writer->ids[i % CLIENTS], &writer->letter, 1) == 0) {
+    for (int i = 0; i < LETTERS;)
+        if (parley_server_send(server, writer->ids[i % CLIENTS], &writer->letter, 1) == 0)
             i++;
-        } else {
+        else
             sched_yield();
-        }
-    }
     return NULL;
 }
 
@@ -162,12 +155,10 @@ static void check_share(int fd)
         assert_true(n > 0);
         got += (size_t)n;
     }
-    for (size_t i = 0; i < got; i++) {
+    for (size_t i = 0; i < got; i++)
         counts[heard[i] - 'a']++;
-    }
-    for (int i = 0; i < WRITERS; i++) {
+    for (int i = 0; i < WRITERS; i++)
         assert_int_equal(counts[i], LETTERS / CLIENTS);
-    }
 }
 
 static void crowd_in(const char *model)
@@ -176,9 +167,8 @@ static void crowd_in(const char *model)
     parley_id ids[CLIENTS];
     int fds[CLIENTS];
 
-    if (!can_be_told(model) || model_has(model, "iterative")) {
+    if (!can_be_told(model) || model_has(model, "iterative"))
         return;
-    }
     server_start(&named, model, NULL);
     for (int i = 0; i < CLIENTS; i++) {
         fds[i] = client_open();
@@ -193,9 +183,8 @@ static void crowd_in(const char *model)
         check_share(fds[i]);
         client_leave(fds[i]);
     }
-    for (int i = 0; i < WRITERS; i++) {
+    for (int i = 0; i < WRITERS; i++)
         pthread_join(writers[i].thread, NULL);
-    }
     UNTIL(witness->closed == 2 * CLIENTS);
     assert_int_equal(server_stop(), 0);
 }
@@ -224,9 +213,8 @@ static void stop_in(const char *model)
 {
     pthread_t writer;
 
-    if (!can_be_told(model)) {
+    if (!can_be_told(model))
         return;
-    }
     server_start(&named, model, OPTIONS("drain", "50ms", "linger", "20ms"));
     int fd = client_open();
     parley_id id = next_id();
@@ -252,8 +240,8 @@ static void speaking_into_a_stop_is_safe(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SERVER_TEST(other_threads_may_speak),    SERVER_TEST(stale_ids_reach_nobody),
-        SERVER_TEST(some_models_cannot_be_told), SERVER_TEST(many_threads_may_speak),
+        SERVER_TEST(other_threads_may_speak),      SERVER_TEST(stale_ids_reach_nobody),
+        SERVER_TEST(some_models_cannot_be_told),   SERVER_TEST(many_threads_may_speak),
         SERVER_TEST(speaking_into_a_stop_is_safe),
     };
 

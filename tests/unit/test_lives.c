@@ -27,14 +27,11 @@ static void check_state(parley_conn *conn)
 
     saw_opened(conn);
     if ((uintptr_t)large % alignof(max_align_t) != 0 || parley_user(conn) != witness ||
-        parley_server_of(conn) != server || parley_is_dialled(conn)) {
+        parley_server_of(conn) != server || parley_is_dialled(conn))
         atomic_fetch_add(&witness->misuse, 1);
-    }
-    for (size_t i = 0; i < sizeof large->bytes; i++) {
-        if (large->bytes[i] != 0) {
+    for (size_t i = 0; i < sizeof large->bytes; i++)
+        if (large->bytes[i] != 0)
             atomic_fetch_add(&witness->misuse, 1);
-        }
-    }
     memset(large->bytes, 0xff, sizeof large->bytes);
 }
 
@@ -46,12 +43,12 @@ static void fill(parley_conn *conn, const void *bytes, size_t size)
     echo_received(conn, bytes, size);
 }
 
-static const parley_handler plain = PARLEY_HANDLER(.name = "plain", .state_size = sizeof(struct large),
-                                                   .opened = check_state, .received = fill,
-                                                   .closed = saw_closed);
-static const parley_handler timed = PARLEY_HANDLER(.name = "timed", .state_size = sizeof(struct large),
-                                                   .opened = check_state, .received = fill,
-                                                   .timed = saw_timed, .closed = saw_closed);
+static const parley_handler plain =
+    PARLEY_HANDLER(.name = "plain", .state_size = sizeof(struct large), .opened = check_state,
+                   .received = fill, .closed = saw_closed);
+static const parley_handler timed =
+    PARLEY_HANDLER(.name = "timed", .state_size = sizeof(struct large), .opened = check_state,
+                   .received = fill, .timed = saw_timed, .closed = saw_closed);
 
 static void state_in(const char *model)
 {
@@ -61,9 +58,8 @@ static void state_in(const char *model)
         server_make_listening(handlers[i], model, NULL);
         parley_server_set_user(server, witness);
         server_run();
-        for (int j = 0; j < 4; j++) {
+        for (int j = 0; j < 4; j++)
             client_is_served();
-        }
         assert_int_equal(server_stop(), 0);
     }
     assert_int_equal(witness->closed, 8);
@@ -152,9 +148,8 @@ static void restart_in(const char *model)
     for (int i = 0; i < 2; i++) {
         server_make(&witnessed_echo, model, NULL);
         snprintf(address, sizeof address, "127.0.0.1:%d", first);
-        if (parley_listen(server, address) != 0) {
+        if (parley_listen(server, address) != 0)
             fail_msg("%s: %s", model, parley_error());
-        }
         assert_int_equal(parley_listener_port(server, 0), first);
         server_run();
         client_is_served();
@@ -173,7 +168,8 @@ static void listen_in(const char *model)
     char path[64];
 
     snprintf(path, sizeof path, "unix:/tmp/parley-lives-%d", (int)getpid());
-    server_make_listening(&witnessed_echo, model, OPTIONS("reuseport", model_has(model, "prefork") ? "on" : "off"));
+    server_make_listening(&witnessed_echo, model,
+                          OPTIONS("reuseport", model_has(model, "prefork") ? "on" : "off"));
     assert_int_equal(parley_listen(server, "[::1]:0"), 0);
     assert_int_equal(parley_listen(server, path), 0);
     assert_int_equal(parley_listeners(server), 3);
@@ -184,9 +180,8 @@ static void listen_in(const char *model)
     for (int i = 0; i < 3; i++) {
         parley_stream *stream = parley_stream_dial(parley_listener_address(server, (size_t)i), PATIENCE);
         char heard[5];
-        if (stream == NULL) {
+        if (stream == NULL)
             fail_msg("%s: %s", model, parley_error());
-        }
         assert_int_equal(parley_stream_set_timeout(stream, PATIENCE), 0);
         assert_int_equal(parley_stream_write(stream, "hello", 5), 0);
         assert_int_equal(parley_stream_read_all(stream, heard, 5), 5);
@@ -236,9 +231,9 @@ static void wrong_handlers_make_no_server(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SERVER_TEST(state_is_zeroed_and_aligned),  SERVER_TEST(iterative_serves_one),
-        SERVER_TEST(connections_are_limited),      SERVER_TEST(restarts_on_its_port),
-        SERVER_TEST(listens_on_several_addresses), SERVER_TEST(stops_at_any_time),
+        SERVER_TEST(state_is_zeroed_and_aligned),   SERVER_TEST(iterative_serves_one),
+        SERVER_TEST(connections_are_limited),       SERVER_TEST(restarts_on_its_port),
+        SERVER_TEST(listens_on_several_addresses),  SERVER_TEST(stops_at_any_time),
         SERVER_TEST(wrong_handlers_make_no_server),
     };
 

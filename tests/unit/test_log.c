@@ -58,9 +58,8 @@ static size_t lines_of(const char *text)
 {
     size_t lines = 0;
 
-    for (; *text != '\0'; text++) {
+    for (; *text != '\0'; text++)
         lines += *text == '\n';
-    }
     return lines;
 }
 
@@ -172,9 +171,8 @@ static void failures_are_told_once_a_second(void **state)
     (void)state;
     for (int verbosity = 0; verbosity <= 2; verbosity++) {
         log_open(&log, LOG_TEXT, verbosity);
-        for (int i = 0; i < 13; i++) {
+        for (int i = 0; i < 13; i++)
             log_line(&log, LOG_CONN, "peer", "reset");
-        }
         log_line(&log, LOG_ACCEPT, NULL, "another class");
         assert_int_equal(lines_of(read_said()), 2);
         clock_ms += 1000;
@@ -205,9 +203,8 @@ static void comings_are_told_a_hundred_times_a_second(void **state)
     log_flush(&log);
     assert_string_equal(read_said(), "");
     log_open(&log, LOG_TEXT, 2);
-    for (int i = 0; i < 250; i++) {
+    for (int i = 0; i < 250; i++)
         log_line(&log, LOG_OPENED, "peer", "connected");
-    }
     assert_int_equal(lines_of(read_said()), 250);
 }
 
@@ -216,18 +213,15 @@ static void comings_are_told_a_hundred_times_a_second(void **state)
 /* A strict reader of one flat object; NULL where it is not JSON. */
 static const char *skip_string(const char *at)
 {
-    if (*at++ != '"') {
+    if (*at++ != '"')
         return NULL;
-    }
     while (*at != '"') {
         uint32_t character;
         size_t length = utf8_length((const unsigned char *)at, strlen(at), &character);
-        if (length == 0 || character < 0x20) {
+        if (length == 0 || character < 0x20)
             return NULL;
-        }
-        if (*at == '\\' && strchr("\"\\/bfnrt", at[1]) == NULL) {
+        if (*at == '\\' && strchr("\"\\/bfnrt", at[1]) == NULL)
             return NULL;
-        }
         at += *at == '\\' ? 2 : length;
     }
     return at + 1;
@@ -248,9 +242,8 @@ static void assert_json(const char *line)
         at = at != NULL && (*at == '{' || *at == ',') ? skip_string(at + 1) : NULL;
         at = at != NULL && *at == ':' ? skip_value(at + 1) : NULL;
     } while (at != NULL && *at == ',');
-    if (at == NULL || strncmp(at, "}\n", 2) != 0) {
+    if (at == NULL || strncmp(at, "}\n", 2) != 0)
         fail_msg("not JSON: %s", line);
-    }
 }
 
 static void json_has_its_fields(void **state)
@@ -292,9 +285,8 @@ static void any_bytes_make_valid_json(void **state)
         size_t size = (size_t)rand() % sizeof bytes;
         int low = rand() % 256, span = 1 + rand() % 256;
 
-        for (size_t i = 0; i < size; i++) {
+        for (size_t i = 0; i < size; i++)
             bytes[i] = (char)(low + rand() % span);
-        }
         bytes[size > 0 ? size - 1 : 0] = '\0';
         log_message(&log, bytes, bytes, bytes, size);
         assert_json(read_said());
@@ -314,9 +306,8 @@ static void a_full_pipe_costs_lines_not_time(void **state)
     (void)state;
     log_open(&log, LOG_TEXT, 2);
     alarm(10); /* a blocked write would never come back */
-    for (int i = 0; i < 5000; i++) {
+    for (int i = 0; i < 5000; i++)
         log_line(&log, LOG_OPENED, "peer", "connected, with some text to fill the pipe sooner");
-    }
     alarm(0);
     lost = log.own.lost;
     assert_true(lost > 1000);
@@ -358,9 +349,8 @@ static void a_stopped_terminal_costs_lines_not_time(void **state)
     assert_true(line >= 0 && dup2(line, STDERR_FILENO) == STDERR_FILENO);
     log_open(&log, LOG_TEXT, 2);
     alarm(10);
-    for (int i = 0; i < 5000; i++) {
+    for (int i = 0; i < 5000; i++)
         log_line(&log, LOG_OPENED, "peer", "connected, with some text to fill the terminal sooner");
-    }
     alarm(0);
     assert_true(log.own.lost > 1000);
     close(line);

@@ -42,9 +42,8 @@ static int post(enum letter_kind kind, const void *bytes, size_t size)
     struct letter *letter = letter_new(kind, bytes, size);
     int status = mailbox_post(&mailbox, letter);
 
-    if (status < 0) {
+    if (status < 0)
         sys.free(letter);
-    }
     return status;
 }
 
@@ -82,9 +81,8 @@ static void keeps_the_order_and_the_bytes(void **state)
 static void is_bounded_in_letters(void **state)
 {
     (void)state;
-    for (int i = 0; i < MAILBOX_ROOM; i++) {
+    for (int i = 0; i < MAILBOX_ROOM; i++)
         assert_int_equal(post(LETTER_FINISH, NULL, 0), 0);
-    }
     check_failure(post(LETTER_FINISH, NULL, 0), PARLEY_FULL, "mailbox is full");
     /* A dial's outcome has nobody to try again. */
     assert_int_equal(post(LETTER_DIALLED, "x", 1), 0);
@@ -98,9 +96,8 @@ static void is_bounded_in_bytes(void **state)
     int posted = 0;
 
     (void)state;
-    while (post(LETTER_SEND, bytes, sizeof bytes) == 0) {
+    while (post(LETTER_SEND, bytes, sizeof bytes) == 0)
         posted++;
-    }
     assert_int_equal(posted, MAILBOX_BYTES / (int)sizeof bytes);
     check_failure(post(LETTER_SEND, bytes, 1), PARLEY_FULL, "mailbox is full");
     free_all(mailbox_take(&mailbox));
@@ -118,11 +115,10 @@ static void *write_letters(void *context)
 
     for (unsigned i = 0; i < LETTERS;) {
         unsigned text[2] = {writer->number, i};
-        if (post(LETTER_SEND, text, sizeof text) == 0) {
+        if (post(LETTER_SEND, text, sizeof text) == 0)
             i++;
-        } else {
+        else
             sched_yield();
-        }
     }
     return NULL;
 }
@@ -150,9 +146,8 @@ static void many_may_write(void **state)
         }
         seen += free_all(letters);
     }
-    for (int i = 0; i < WRITERS; i++) {
+    for (int i = 0; i < WRITERS; i++)
         pthread_join(writers[i].thread, NULL);
-    }
     assert_int_equal(seen, WRITERS * LETTERS);
 }
 
@@ -201,9 +196,12 @@ static void opening_may_fail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        MAILBOX_TEST(keeps_the_order_and_the_bytes), MAILBOX_TEST(is_bounded_in_letters),
-        MAILBOX_TEST(is_bounded_in_bytes),           MAILBOX_TEST(many_may_write),
-        MAILBOX_TEST(closing_frees_what_was_not_read), MAILBOX_TEST(opening_may_fail),
+        MAILBOX_TEST(keeps_the_order_and_the_bytes),
+        MAILBOX_TEST(is_bounded_in_letters),
+        MAILBOX_TEST(is_bounded_in_bytes),
+        MAILBOX_TEST(many_may_write),
+        MAILBOX_TEST(closing_frees_what_was_not_read),
+        MAILBOX_TEST(opening_may_fail),
     };
 
     return cmocka_run_group_tests(tests, remember_baseline, check_baseline);

@@ -41,9 +41,8 @@ static void either_half_is_enough(void **state)
     check("thread", "thread", "blocking");
     check("prefork", "prefork", "epoll");
     check("prethread", "prethread", "epoll");
-    for (size_t i = 0; i < 5; i++) {
+    for (size_t i = 0; i < 5; i++)
         check(pollers[i], "prethread", pollers[i]);
-    }
 }
 
 /* The sentence lists what is right, and the model stays as it was. */

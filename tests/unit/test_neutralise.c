@@ -28,9 +28,8 @@ static void check_bytes(const char *bytes, size_t size, const char *expected)
     }
     struct neutraliser state = {0};
     size_t length = 0;
-    for (size_t i = 0; i < size; i++) {
+    for (size_t i = 0; i < size; i++)
         length += feed(&state, bytes + i, 1, out + length);
-    }
     length += neutralise_end(&state, out + length);
     out[length] = '\0';
     assert_string_equal(out, expected);

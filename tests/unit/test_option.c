@@ -62,9 +62,8 @@ static void expect_complaint(const char *subcommand, const char *line, const cha
     stop_listening(kept);
     arguments_free(&arguments);
     assert_int_equal(status, EXIT_USAGE);
-    if (!strstr(complaint, part)) {
+    if (!strstr(complaint, part))
         fail_msg("\"%s\" was answered: %s", line, complaint);
-    }
     assert_ptr_equal(strchr(complaint, '\n'), complaint + strlen(complaint) - 1);
 }
 
@@ -73,11 +72,10 @@ static void expect_given(const char *subcommand, const char *line, const char *n
     struct arguments arguments;
 
     assert_int_equal(parse(&arguments, subcommand, line), 0);
-    if (value) {
+    if (value)
         assert_string_equal(arguments_value(&arguments, name), value);
-    } else {
+    else
         assert_false(arguments_given(&arguments, name));
-    }
     arguments_free(&arguments);
 }
 
@@ -183,11 +181,10 @@ static void expect_addresses(const char *line, const char *expected)
 
         snprintf(joined + length, sizeof joined - length, "%s%s", length ? "|" : "", *address);
     }
-    if (addresses) {
+    if (addresses)
         assert_string_equal(joined, expected);
-    } else {
+    else
         assert_non_null(strstr(complaint, expected));
-    }
     addresses_free(addresses);
     arguments_free(&arguments);
 }
@@ -225,11 +222,10 @@ static void expect_address(const char *line, const char *expected)
     assert_int_equal(parse(&arguments, "connect", line), 0);
     address = arguments_address(&arguments);
     stop_listening(kept);
-    if (address) {
+    if (address)
         assert_string_equal(address, expected);
-    } else {
+    else
         assert_non_null(strstr(complaint, expected));
-    }
     free(address);
     arguments_free(&arguments);
 }
@@ -297,11 +293,9 @@ static void tables_are_sound(void **state)
     (void)state;
     for (const struct subcommand *subcommand = subcommands; subcommand->name; subcommand++) {
         assert_non_null(subcommand->run);
-        for (const struct option_group *const *group = subcommand->groups; *group; group++) {
-            for (const struct option *option = (*group)->options; option->name; option++) {
+        for (const struct option_group *const *group = subcommand->groups; *group; group++)
+            for (const struct option *option = (*group)->options; option->name; option++)
                 check_option(subcommand, option);
-            }
-        }
     }
 }
 

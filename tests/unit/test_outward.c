@@ -27,9 +27,8 @@ static bool in_this_process(const char *model)
 static void ask(parley_conn *conn)
 {
     saw_opened(conn);
-    if (!parley_is_dialled(conn) || strncmp(parley_peer(conn), "127.0.0.1:", 10) != 0) {
+    if (!parley_is_dialled(conn) || strncmp(parley_peer(conn), "127.0.0.1:", 10) != 0)
         atomic_fetch_add(&witness->misuse, 1);
-    }
     parley_send(conn, "question", 8);
 }
 
@@ -37,21 +36,20 @@ static void answered(parley_conn *conn, const void *bytes, size_t size)
 {
     (void)bytes;
     saw_received(conn, size);
-    if (parley_bytes_received(conn) == 6) {
+    if (parley_bytes_received(conn) == 6)
         parley_finish(conn);
-    }
 }
 
 static void dial_closed(parley_conn *conn, parley_reason reason)
 {
     saw_closed(conn, reason);
-    if (reason == PARLEY_UNREACHED && strstr(parley_failure(conn), "127.0.0.1") != NULL) {
+    if (reason == PARLEY_UNREACHED && strstr(parley_failure(conn), "127.0.0.1") != NULL)
         atomic_store(&witness->flag, 1);
-    }
 }
 
-static const parley_handler asker = PARLEY_HANDLER(.name = "asker", .state_size = sizeof(struct seen),
-                                                   .opened = ask, .received = answered, .closed = dial_closed);
+static const parley_handler asker =
+    PARLEY_HANDLER(.name = "asker", .state_size = sizeof(struct seen), .opened = ask, .received = answered,
+                   .closed = dial_closed);
 
 static void dial_in(const char *model)
 {
@@ -108,9 +106,8 @@ static void called_off_in(const char *model)
     char address[64];
     int there = 0;
 
-    if (model_has(model, "blocking")) {
+    if (model_has(model, "blocking"))
         return; /* its one thread is inside the dial until the deadline */
-    }
     struct black_hole hole = black_hole_open("127.0.0.1", &there);
     server_make_listening(&witnessed_echo, model, NULL);
     snprintf(address, sizeof address, "127.0.0.1:%d", there);
@@ -176,9 +173,8 @@ static void one_byte(parley_server *its, int descriptor)
     char byte;
     ssize_t n = read(descriptor, &byte, 1);
 
-    if (its != server) {
+    if (its != server)
         atomic_fetch_add(&witness->misuse, 1);
-    }
     if (n == 1) {
         atomic_fetch_add(&witness->bytes, (unsigned char)byte);
         atomic_fetch_add(&witness->received, 1);
@@ -190,9 +186,8 @@ static void one_byte(parley_server *its, int descriptor)
 
 static void pipe_in(const char *model)
 {
-    if (model_has(model, "blocking")) {
+    if (model_has(model, "blocking"))
         return;
-    }
     assert_int_equal(pipe2(watched, O_CLOEXEC), 0);
     server_make_listening(&witnessed_echo, model, NULL);
     assert_int_equal(parley_watch(server, watched[0], one_byte), 0);
@@ -221,9 +216,8 @@ static void file_in(const char *model)
 {
     char name[] = "/tmp/parley-watch-XXXXXX";
 
-    if (model_has(model, "blocking")) {
+    if (model_has(model, "blocking"))
         return;
-    }
     int fd = mkstemp(name);
     unlink(name);
     assert_int_equal(write(fd, "\1\2\3\4", 4), 4);
@@ -260,9 +254,8 @@ static void pause_in(const char *model)
 {
     int pipes[2][2];
 
-    if (model_has(model, "blocking")) {
+    if (model_has(model, "blocking"))
         return;
-    }
     atomic_store(&told, 0);
     server_make_listening(&witnessed_echo, model, NULL);
     for (int i = 0; i < 2; i++) {
@@ -307,11 +300,10 @@ static void refused_in(const char *model)
     server_make(&asker, model, NULL);
     assert_int_equal(parley_dial(server, "127.0.0.1:9"), 0);
     assert_int_equal(parley_watch(server, 0, one_byte), 0);
-    if (model_has(model, "blocking")) {
+    if (model_has(model, "blocking"))
         check_failure(parley_run(server), PARLEY_USAGE, "choose select, poll, epoll or uring");
-    } else if (!in_this_process(model)) {
+    else if (!in_this_process(model))
         check_failure(parley_run(server), PARLEY_USAGE, "choose iterative or prethread");
-    }
     parley_server_free(server);
     server = NULL;
 }
@@ -346,7 +338,8 @@ static void needs_are_checked(void **state)
     need("prefork+blocking", PARLEY_CONCURRENT, "1", "at the same time");
     server_make(&asker, "prethread+epoll", OPTIONS("high-water", "2MiB", "queue-max", "1MiB"));
     assert_int_equal(parley_dial(server, "127.0.0.1:9"), 0);
-    check_failure(parley_run(server), PARLEY_USAGE, "queue-max (1048576) must be at least high-water (2097152) and 16 KiB");
+    check_failure(parley_run(server), PARLEY_USAGE,
+                  "queue-max (1048576) must be at least high-water (2097152) and 16 KiB");
     parley_server_free(server);
     server = NULL;
 }

@@ -66,9 +66,8 @@ static void append(size_t position, size_t size)
 {
     static unsigned char bytes[1 << 18];
 
-    for (size_t i = 0; i < size; i++) {
+    for (size_t i = 0; i < size; i++)
         bytes[i] = byte_at(position + i);
-    }
     assert_int_equal(queue_append(&queue, &cache, bytes, size), 0);
 }
 
@@ -137,9 +136,8 @@ static void queued_bytes_never_move(void **state)
     (void)state;
     append(0, 100);
     assert_int_equal(queue_vectors(&queue, &before, 1), 1);
-    for (size_t position = 100; position < 200000; position += 1000) {
+    for (size_t position = 100; position < 200000; position += 1000)
         append(position, 1000);
-    }
     assert_int_equal(queue_vectors(&queue, &after, 1), 1);
     assert_ptr_equal(before.iov_base, after.iov_base);
     queue_drop(&queue, &cache, 50);
@@ -162,9 +160,8 @@ static void an_idle_queue_holds_nothing(void **state)
 static void the_cache_is_bounded(void **state)
 {
     (void)state;
-    for (int i = 0; i < 500; i++) {
+    for (int i = 0; i < 500; i++)
         append((size_t)i * 4000, 4000);
-    }
     queue_clear(&queue, &cache);
     assert_in_range(cache.count, 1, 64);
     assert_int_equal(blocks, cache.count);
@@ -188,9 +185,8 @@ static void without_memory_nothing_is_changed(void **state)
     assert_int_equal(check_vectors(0, MOST_VECTORS), 12000);
     queue_clear(&queue, &cache);
     allowed = 0;
-    while (cache.count > 0) {
+    while (cache.count > 0)
         append(0, 4000);
-    }
     assert_int_equal(queue_append(&queue, &cache, bytes, sizeof bytes), -1);
     allowed = -1;
 }
@@ -200,12 +196,9 @@ static void without_memory_nothing_is_changed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        QUEUE_TEST(is_empty_at_first),
-        QUEUE_TEST(keeps_the_stream),
-        QUEUE_TEST(queued_bytes_never_move),
-        QUEUE_TEST(an_idle_queue_holds_nothing),
-        QUEUE_TEST(the_cache_is_bounded),
-        QUEUE_TEST(without_memory_nothing_is_changed),
+        QUEUE_TEST(is_empty_at_first),       QUEUE_TEST(keeps_the_stream),
+        QUEUE_TEST(queued_bytes_never_move), QUEUE_TEST(an_idle_queue_holds_nothing),
+        QUEUE_TEST(the_cache_is_bounded),    QUEUE_TEST(without_memory_nothing_is_changed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -33,9 +33,8 @@ static void check_list(const char *text, int family, bool passive, const char *e
     struct endpoint endpoint = endpoint_of("%s", text);
     struct address_list list;
 
-    if (resolve(&endpoint, family, passive, &list) != 0) {
+    if (resolve(&endpoint, family, passive, &list) != 0)
         fail_msg("%s: %s", text, parley_error());
-    }
     assert_string_equal(list_text(&list), expected);
     address_list_free(&list);
     assert_null(list.items);
@@ -250,9 +249,8 @@ static void hanging_resolvers_are_bounded(void **state)
 
     (void)state;
     names_hold();
-    for (int i = 0; i < 32; i++) {
+    for (int i = 0; i < 32; i++)
         assert_int_equal(look_up("hang.test:80", 1, -1, &list), PARLEY_TIMEOUT);
-    }
     assert_int_equal(look_up("both.test:80", 5000, -1, &list), PARLEY_RESOURCE);
     assert_string_equal(parley_error(), "resolve both.test: 32 earlier look-ups are still without an answer");
     assert_int_equal(extra_threads(), 32);

@@ -68,9 +68,8 @@ static void check_until(const char *text, const char *stream, bool expected)
         assert_int_equal(first || until_feed(&until, stream + cut, size - cut), expected);
     }
     struct until until = {.text = text};
-    for (size_t i = 0; i < size; i++) {
+    for (size_t i = 0; i < size; i++)
         until_feed(&until, stream + i, 1);
-    }
     assert_int_equal(until.seen, expected);
 }
 
@@ -129,9 +128,8 @@ static void port_ranges(void **state)
     check_range("65535-65535", 65535, 65535);
     static const char *const wrong[] = {"",    "0",        "65536", "25-20", "20-",
                                         "-20", "20-25-30", "ssh",   "20 ",   "1-70000"};
-    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
         assert_false(port_range_parse(&range, wrong[i]));
-    }
 }
 
 int main(void)

@@ -18,9 +18,8 @@
 static void echo_in(const char *model)
 {
     server_start(&witnessed_echo, model, NULL);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 3; i++)
         client_is_served();
-    }
     assert_int_equal(server_stop(), 0);
     assert_int_equal(witness->opened, 3);
     assert_int_equal(witness->reasons[PARLEY_FINISHED], 3);
@@ -99,9 +98,8 @@ static void an_urgent_byte_holds_nothing_up(void **state)
 static void message_received(parley_conn *conn, const void *bytes, size_t size)
 {
     saw_received(conn, size);
-    if (parley_send(conn, bytes, size) < 0) {
+    if (parley_send(conn, bytes, size) < 0)
         parley_abort(conn);
-    }
 }
 
 static const parley_handler framed = WITNESS(.received = message_received);
@@ -124,9 +122,8 @@ static const struct wire wires[] = {
 
 static void speak_split(int fd, const struct wire *wire)
 {
-    for (size_t i = 0; i < wire->size; i++) {
+    for (size_t i = 0; i < wire->size; i++)
         client_say(fd, wire->bytes + i, 1);
-    }
     client_hear(fd, wire->bytes, wire->size);
 }
 
@@ -199,9 +196,8 @@ static void send_and_finish(parley_conn *conn, const void *bytes, size_t size)
     parley_send(conn, much, sizeof much);
     parley_finish(conn);
     parley_finish(conn);
-    if (parley_send(conn, "late", 4) != PARLEY_STALE) {
+    if (parley_send(conn, "late", 4) != PARLEY_STALE)
         atomic_fetch_add(&witness->misuse, 1);
-    }
 }
 
 static const parley_handler finisher = WITNESS(.received = send_and_finish);
@@ -213,9 +209,8 @@ static void finish_in(const char *model)
     int fd = client_open();
     size_t size;
     client_say(fd, "go", 2);
-    for (int i = 0; i < 50; i++) {
+    for (int i = 0; i < 50; i++)
         (void)send(fd, "more", 4, MSG_NOSIGNAL);
-    }
     assert_int_equal(client_hear_end(fd, &size), 0);
     assert_int_equal(size, 200000);
     client_leave(fd);
@@ -236,9 +231,8 @@ static void half_closer_opened(parley_conn *conn)
     saw_opened(conn);
     parley_send(conn, "question", 8);
     parley_half_close(conn);
-    if (parley_send(conn, "late", 4) != PARLEY_STALE) {
+    if (parley_send(conn, "late", 4) != PARLEY_STALE)
         atomic_fetch_add(&witness->misuse, 1);
-    }
 }
 
 static void half_closer_received(parley_conn *conn, const void *bytes, size_t size)
@@ -247,9 +241,9 @@ static void half_closer_received(parley_conn *conn, const void *bytes, size_t si
     saw_received(conn, size);
 }
 
-static const parley_handler half_closer = PARLEY_HANDLER(
-    .name = "half", .state_size = sizeof(struct seen), .opened = half_closer_opened,
-    .received = half_closer_received, .ended = NULL, .closed = saw_closed);
+static const parley_handler half_closer =
+    PARLEY_HANDLER(.name = "half", .state_size = sizeof(struct seen), .opened = half_closer_opened,
+                   .received = half_closer_received, .ended = NULL, .closed = saw_closed);
 
 static void half_close_in(const char *model)
 {
@@ -309,9 +303,8 @@ static void abort_received(parley_conn *conn, const void *bytes, size_t size)
     parley_send(conn, bytes, size); /* small: still queued, to be dropped */
     parley_abort(conn);
     parley_abort(conn);
-    if (parley_send(conn, "late", 4) != PARLEY_STALE) {
+    if (parley_send(conn, "late", 4) != PARLEY_STALE)
         atomic_fetch_add(&witness->misuse, 1);
-    }
 }
 
 static const parley_handler aborter = WITNESS(.received = abort_received);
@@ -365,9 +358,8 @@ static void busy_closed(parley_conn *conn, parley_reason reason)
     parley_finish(conn);
     parley_abort(conn);
     parley_set_timer(conn, 0);
-    if (parley_send(conn, "x", 1) != PARLEY_STALE || parley_peer(conn) == NULL) {
+    if (parley_send(conn, "x", 1) != PARLEY_STALE || parley_peer(conn) == NULL)
         atomic_fetch_add(&witness->misuse, 1);
-    }
 }
 
 static void never_timed(parley_conn *conn)
@@ -375,16 +367,15 @@ static void never_timed(parley_conn *conn)
     saw_timed(conn);
 }
 
-static const parley_handler busy_at_the_end = PARLEY_HANDLER(
-    .name = "busy", .state_size = sizeof(struct seen), .opened = saw_opened, .received = echo_received,
-    .timed = never_timed, .closed = busy_closed);
+static const parley_handler busy_at_the_end =
+    PARLEY_HANDLER(.name = "busy", .state_size = sizeof(struct seen), .opened = saw_opened,
+                   .received = echo_received, .timed = never_timed, .closed = busy_closed);
 
 static void too_late_in(const char *model)
 {
     server_start(&busy_at_the_end, model, NULL);
-    for (int i = 0; i < 10; i++) {
+    for (int i = 0; i < 10; i++)
         client_is_served();
-    }
     assert_int_equal(server_stop(), 0);
     assert_int_equal(witness->closed, 10);
     assert_int_equal(witness->timed, 0);

@@ -28,9 +28,8 @@ static int finish(void **state)
 
 static void set(const char *option, const char *value)
 {
-    if (parley_set(server, option, value) != 0) {
+    if (parley_set(server, option, value) != 0)
         fail_msg("%s %s: %s", option, value, parley_error());
-    }
 }
 
 static void refuse(const char *option, const char *value, const char *sentence)
@@ -77,8 +76,8 @@ static void check_time(const char *option, const int64_t *place)
     static const struct {
         const char *text;
         int64_t ms;
-    } times[] = {{"3", 3000},     {"500ms", 500}, {"250us", 1},    {"1.5s", 1500},
-                 {"2m", 120000},  {"1h", 3600000}, {"0", 0},        {"0s", 0}};
+    } times[] = {{"3", 3000},    {"500ms", 500},  {"250us", 1}, {"1.5s", 1500},
+                 {"2m", 120000}, {"1h", 3600000}, {"0", 0},     {"0s", 0}};
 
     for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
         set(option, times[i].text);

@@ -95,9 +95,8 @@ static void walks_over_all(void **state)
 
     (void)state;
     srandom(22);
-    for (size_t i = 0; i < MOST; i++) {
+    for (size_t i = 0; i < MOST; i++)
         place[i] = NO_SLOT;
-    }
     for (int round = 0; round < 20000; round++) {
         size_t index = (size_t)random() % MOST;
         if (place[index] == NO_SLOT) {
@@ -111,9 +110,8 @@ static void walks_over_all(void **state)
     }
     uint32_t from = 0;
     size_t seen = 0;
-    for (parley_conn *conn; (conn = slots_next(&slots, &from)) != NULL; seen++) {
+    for (parley_conn *conn; (conn = slots_next(&slots, &from)) != NULL; seen++)
         assert_ptr_equal(slots.items[place[(char *)conn - owners]].conn, conn);
-    }
     assert_int_equal(seen, alive);
 }
 
@@ -129,16 +127,14 @@ static void without_memory_none_is_taken(void **state)
     void *(*real)(void *, size_t) = sys.realloc;
 
     (void)state;
-    for (size_t i = 0; i < 64; i++) {
+    for (size_t i = 0; i < 64; i++)
         slots_take(&slots, owner(i));
-    }
     sys.realloc = refuse_realloc;
     uint32_t refused = slots_take(&slots, owner(64));
     sys.realloc = real;
     assert_int_equal(refused, NO_SLOT);
-    for (size_t i = 0; i < 64; i++) {
+    for (size_t i = 0; i < 64; i++)
         assert_ptr_equal(slots.items[i].conn, owner(i));
-    }
     slots_give_back(&slots, 5);
     assert_int_equal(slots_take(&slots, owner(64)), 5);
     assert_int_equal(slots_take(&slots, owner(65)), 64);
@@ -150,9 +146,8 @@ static void there_are_no_more_than_can_be_named(void **state)
     uint32_t last = 0;
 
     (void)state;
-    for (uint32_t i = 0; i < MOST_SLOTS; i++) {
+    for (uint32_t i = 0; i < MOST_SLOTS; i++)
         last = slots_take(&slots, owner(i % MOST));
-    }
     assert_int_equal(last, MOST_SLOTS - 1);
     assert_int_equal(slots_take(&slots, owner(0)), NO_SLOT);
     slots_give_back(&slots, 77);

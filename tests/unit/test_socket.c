@@ -197,11 +197,13 @@ static void tuning_leaves_the_rest_alone(void **state)
     close(fd);
 }
 
-/* Linux hands a listener's options on to what it accepts; the engine relies on it to save a call per client. */
+/* Linux hands a listener's options on to what it accepts; the engine relies on it to save a call per client.
+ */
 static void accepted_connections_inherit(void **state)
 {
     struct socket_options options = {.nodelay = true, .keepalive = 30};
-    int listener = listen_on("127.0.0.1:0", AF_UNSPEC, &options), client = socket(AF_INET, SOCK_STREAM, 0), fd;
+    int listener = listen_on("127.0.0.1:0", AF_UNSPEC, &options), client = socket(AF_INET, SOCK_STREAM, 0),
+        fd;
     struct sockaddr_in local;
     socklen_t length = sizeof local;
 
@@ -252,8 +254,8 @@ int main(void)
         cmocka_unit_test(foreign_address_is_said),      cmocka_unit_test(denied_port_is_said),
         cmocka_unit_test(reuseport_shares_a_port),      cmocka_unit_test(backlog_is_passed_on),
         cmocka_unit_test(tuning_sets_what_was_asked),   cmocka_unit_test(tuning_leaves_the_rest_alone),
-        cmocka_unit_test(accepted_connections_inherit),
-        cmocka_unit_test(tuning_fails_cleanly),         cmocka_unit_test(blocking_is_switched),
+        cmocka_unit_test(accepted_connections_inherit), cmocka_unit_test(tuning_fails_cleanly),
+        cmocka_unit_test(blocking_is_switched),
     };
 
     return cmocka_run_group_tests(tests, remember_baseline, check_baseline);

@@ -29,9 +29,8 @@ static int meet(void **state)
     (void)state;
     snprintf(text, sizeof text, "127.0.0.1:%d", port);
     stream = parley_stream_dial(text, 5000);
-    if (stream == NULL) {
+    if (stream == NULL)
         return -1;
-    }
     assert_string_equal(parley_stream_peer(stream), text);
     peer = accept(listener, NULL, NULL);
     close(listener);
@@ -96,9 +95,8 @@ static void reads_until_enough_or_the_end(void **state)
     (void)state;
     pthread_create(&thread, NULL, dribble, NULL);
     assert_int_equal(parley_stream_read_all(stream, bytes, 400), 400);
-    for (size_t i = 0; i < 400; i++) {
+    for (size_t i = 0; i < 400; i++)
         assert_int_equal(bytes[i], byte_at(i));
-    }
     assert_int_equal(parley_stream_read_all(stream, bytes, 400), 100);
     assert_int_equal(parley_stream_read_all(stream, bytes, 400), 0);
     assert_int_equal(parley_stream_read(stream, bytes, 400), 0);
@@ -115,9 +113,8 @@ static void *echo(void *argument)
     while ((size = recv(peer, bytes, sizeof bytes, 0)) > 0) {
         for (ssize_t sent = 0; sent < size;) {
             ssize_t n = send(peer, bytes + sent, (size_t)(size - sent), MSG_NOSIGNAL);
-            if (n < 0) {
+            if (n < 0)
                 return NULL;
-            }
             sent += n;
         }
     }
@@ -165,9 +162,8 @@ static void carries_bulk_through_interruptions(void **state)
     pthread_t threads[2];
 
     (void)state;
-    for (size_t i = 0; i < BULK; i++) {
+    for (size_t i = 0; i < BULK; i++)
         sent[i] = byte_at(i);
-    }
     sys.recv = interrupted_recv;
     sys.send = interrupted_send;
     sys.poll = interrupted_poll;

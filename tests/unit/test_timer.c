@@ -63,9 +63,8 @@ static void fired(struct timer *timer)
     last_due = timer->due;
     expected[index] = -1;
     fired_count[index]++;
-    if (on_fire != NULL) {
+    if (on_fire != NULL)
         on_fire(index);
-    }
 }
 
 static void fire(void)
@@ -78,20 +77,17 @@ static int64_t expected_wait(void)
 {
     int64_t least = INT64_MAX;
 
-    for (size_t i = 0; i < TIMERS; i++) {
-        if (expected[i] >= 0 && expected[i] < least) {
+    for (size_t i = 0; i < TIMERS; i++)
+        if (expected[i] >= 0 && expected[i] < least)
             least = expected[i];
-        }
-    }
     return least == INT64_MAX ? -1 : least > now ? least - now : 0;
 }
 
 static void check(void)
 {
     assert_int_equal(timers_wait(&timers, now), expected_wait());
-    for (size_t i = 0; i < TIMERS; i++) {
+    for (size_t i = 0; i < TIMERS; i++)
         assert_int_equal(items[i].place != 0, expected[i] >= 0);
-    }
 }
 
 static void does_as_the_naive_list_does(void **state)
@@ -107,9 +103,8 @@ static void does_as_the_naive_list_does(void **state)
         default:
             now += random() % 30;
             fire();
-            for (size_t i = 0; i < TIMERS; i++) {
+            for (size_t i = 0; i < TIMERS; i++)
                 assert_true(expected[i] < 0 || expected[i] > now);
-            }
         }
         check();
     }
@@ -173,11 +168,9 @@ static void armed_in_its_own_callback(void **state)
 
 static void cancel_others(size_t index)
 {
-    for (size_t i = 0; i < TIMERS; i++) {
-        if (i != index) {
+    for (size_t i = 0; i < TIMERS; i++)
+        if (i != index)
             cancel(i);
-        }
-    }
     cancel(index);
 }
 
@@ -185,15 +178,13 @@ static void cancelled_in_a_callback(void **state)
 {
     (void)state;
     on_fire = cancel_others;
-    for (size_t i = 0; i < TIMERS; i++) {
+    for (size_t i = 0; i < TIMERS; i++)
         arm(i, now + 5);
-    }
     now += 10;
     fire();
     int sum = 0;
-    for (size_t i = 0; i < TIMERS; i++) {
+    for (size_t i = 0; i < TIMERS; i++)
         sum += fired_count[i];
-    }
     assert_int_equal(sum, 1);
     check();
 }
@@ -202,14 +193,12 @@ static void cancelled_in_a_callback(void **state)
 static void no_storm_after_a_freeze(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < TIMERS; i++) {
+    for (size_t i = 0; i < TIMERS; i++)
         arm(i, now + (int64_t)(i * 37 % TIMERS));
-    }
     now += 300000;
     fire();
-    for (size_t i = 0; i < TIMERS; i++) {
+    for (size_t i = 0; i < TIMERS; i++)
         assert_int_equal(fired_count[i], 1);
-    }
     assert_int_equal(timers_wait(&timers, now), -1);
 }
 

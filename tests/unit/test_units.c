@@ -41,9 +41,8 @@ static void times_are_milliseconds(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         int64_t ms = -1;
-        if (parse_time(rows[i].text, &ms) != 0 || ms != rows[i].ms) {
+        if (parse_time(rows[i].text, &ms) != 0 || ms != rows[i].ms)
             fail_msg("\"%s\" is %lld", rows[i].text, (long long)ms);
-        }
     }
 }
 
@@ -68,9 +67,8 @@ static void sizes_are_bytes(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         uint64_t bytes = 1;
-        if (parse_size(rows[i].text, &bytes) != 0 || bytes != rows[i].bytes) {
+        if (parse_size(rows[i].text, &bytes) != 0 || bytes != rows[i].bytes)
             fail_msg("\"%s\" is %llu", rows[i].text, (unsigned long long)bytes);
-        }
     }
 }
 
@@ -87,9 +85,8 @@ static void counts_are_thousands(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         uint64_t count = 99;
-        if (parse_count(rows[i].text, &count) != 0 || count != rows[i].count) {
+        if (parse_count(rows[i].text, &count) != 0 || count != rows[i].count)
             fail_msg("\"%s\" is %llu", rows[i].text, (unsigned long long)count);
-        }
     }
 }
 
@@ -136,9 +133,8 @@ static void what_is_no_quantity_is_refused(void **state)
         int64_t ms = -7;
         uint64_t number = 7;
         if (parse_time(refused[i], &ms) != PARLEY_USAGE || parse_size(refused[i], &number) != PARLEY_USAGE ||
-            parse_count(refused[i], &number) != PARLEY_USAGE) {
+            parse_count(refused[i], &number) != PARLEY_USAGE)
             fail_msg("\"%s\" was taken", refused[i]);
-        }
         assert_int_equal(ms, -7);
         assert_int_equal(number, 7);
     }

@@ -54,9 +54,8 @@ static void full_path_is_in_use(void **state)
         (void)connect(clients[i], (struct sockaddr *)&name, sizeof name);
     }
     check_failure(listen_on(text, AF_UNSPEC, &plain), PARLEY_NETWORK, "another process listens there");
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < 4; i++)
         close(clients[i]);
-    }
     close(fd);
     unlink(name.sun_path);
 }

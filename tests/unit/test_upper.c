@@ -53,9 +53,8 @@ static void expect_byte_by_byte(const char *text, const char *answer, bool over)
 {
     struct conversation conversation = {0};
 
-    for (const char *byte = text; *byte; byte++) {
+    for (const char *byte = text; *byte; byte++)
         receive(&conversation, byte, 1);
-    }
     check(&conversation, answer, over);
 }
 
@@ -84,14 +83,12 @@ static void keeps_every_byte(void **state)
     bool over;
 
     (void)state;
-    for (int byte = 0; byte < 256; byte++) {
+    for (int byte = 0; byte < 256; byte++)
         all[byte] = (char)byte;
-    }
     assert_int_equal(upper_convert(&upper, all, sizeof all, answer, &over), sizeof all);
     assert_false(over);
-    for (int byte = 0; byte < 256; byte++) {
+    for (int byte = 0; byte < 256; byte++)
         assert_int_equal(answer[byte], byte >= 'a' && byte <= 'z' ? (char)(byte - 32) : (char)byte);
-    }
 }
 
 static void ends_at_the_line_end(void **state)
@@ -113,9 +110,8 @@ static void ends_when_the_line_comes_in_pieces(void **state)
     for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
         struct conversation conversation = {0};
 
-        for (size_t j = 0; j < 3; j++) {
+        for (size_t j = 0; j < 3; j++)
             receive(&conversation, pieces[i][j], strlen(pieces[i][j]));
-        }
         check(&conversation, "END\n", true);
     }
 }

@@ -37,9 +37,8 @@ static void *open_once(void *context)
 
     opening->status = uring_open(&uring, &usual);
     snprintf(opening->sentence, sizeof opening->sentence, "%s", opening->status < 0 ? parley_error() : "");
-    if (opening->status == 0) {
+    if (opening->status == 0)
         uring_close(&uring);
-    }
     return NULL;
 }
 
@@ -83,9 +82,8 @@ static atomic_uint asked[8], asked_count; /* by all workers */
 static int picky_setup(unsigned entries, struct io_uring *ring, struct io_uring_params *parameters)
 {
     atomic_store(&asked[atomic_fetch_add(&asked_count, 1) % 8], parameters->flags);
-    if (parameters->flags & refused_flags) {
+    if (parameters->flags & refused_flags)
         return refusal;
-    }
     return io_uring_queue_init_params(entries, ring, parameters);
 }
 
@@ -179,9 +177,8 @@ static void crowd_in(const char *model)
         fds[i] = client_open();
         client_say(fds[i], bytes, (size_t)i * 40 + 1);
     }
-    for (int i = 0; i < CROWD; i++) {
+    for (int i = 0; i < CROWD; i++)
         client_say(fds[i], bytes, 777);
-    }
     for (int i = 0; i < CROWD; i++) {
         client_hear(fds[i], bytes, (size_t)i * 40 + 1 + 777);
         client_finish(fds[i]);
@@ -253,9 +250,8 @@ static int clogged_client(void)
     char bytes[65536] = {0};
     int fd = client_open();
 
-    while (send(fd, bytes, sizeof bytes, MSG_DONTWAIT | MSG_NOSIGNAL) > 0 || errno == EINTR) {
+    while (send(fd, bytes, sizeof bytes, MSG_DONTWAIT | MSG_NOSIGNAL) > 0 || errno == EINTR)
         continue;
-    }
     return fd;
 }
 
@@ -284,9 +280,8 @@ static void a_stop_takes_operations_back(void **state)
 static void leave_in(const char *model)
 {
     server_start(&witnessed_echo, model, OPTIONS("send-buffer", "8KiB"));
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < 20; i++)
         client_reset(clogged_client());
-    }
     UNTIL(witness->closed == 20);
     client_is_served();
     assert_int_equal(server_stop(), 0);
@@ -380,18 +375,16 @@ static void full_in(const char *model)
     few.rlim_cur = (rlim_t)waiting; /* every number below is taken, or soon is */
     int taken[1024], count = 0;
     setrlimit(RLIMIT_NOFILE, &few);
-    while (count < 1024 && (taken[count] = dup(waiting)) >= 0) {
+    while (count < 1024 && (taken[count] = dup(waiting)) >= 0)
         count++;
-    }
     struct timespec used;
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
     long long start = used.tv_sec * 1000LL + used.tv_nsec / 1000000;
     usleep(200000);
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
     setrlimit(RLIMIT_NOFILE, &before);
-    while (count > 0) {
+    while (count > 0)
         close(taken[--count]);
-    }
     assert_true(used.tv_sec * 1000LL + used.tv_nsec / 1000000 - start < 50);
     close(waiting);
     client_is_served();
@@ -410,18 +403,12 @@ static void without_descriptors_it_waits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        RING_TEST(older_kernels_get_simpler_rings),
-        RING_TEST(a_refusal_says_why),
-        RING_TEST(a_server_that_is_refused_says_why),
-        RING_TEST(the_simplest_ring_serves),
-        RING_TEST(a_starved_ring_loses_nothing),
-        RING_TEST(a_starved_ring_passes_bulk),
-        RING_TEST(the_ring_sends_what_cannot_go_directly),
-        RING_TEST(a_stop_takes_operations_back),
-        RING_TEST(a_reset_takes_operations_back),
-        RING_TEST(the_peer_hears_the_end),
-        RING_TEST(a_paused_connection_hears_of_a_reset),
-        RING_TEST(without_descriptors_it_waits),
+        RING_TEST(older_kernels_get_simpler_rings),        RING_TEST(a_refusal_says_why),
+        RING_TEST(a_server_that_is_refused_says_why),      RING_TEST(the_simplest_ring_serves),
+        RING_TEST(a_starved_ring_loses_nothing),           RING_TEST(a_starved_ring_passes_bulk),
+        RING_TEST(the_ring_sends_what_cannot_go_directly), RING_TEST(a_stop_takes_operations_back),
+        RING_TEST(a_reset_takes_operations_back),          RING_TEST(the_peer_hears_the_end),
+        RING_TEST(a_paused_connection_hears_of_a_reset),   RING_TEST(without_descriptors_it_waits),
     };
 
     return cmocka_run_group_tests(tests, serving_prepare, serving_check);
