@@ -299,7 +299,8 @@ static void report_accept(struct loop *loop, struct sockaddr_storage peer, ssize
         loop_accepted(loop, the_listener, (int)result, (struct sockaddr *)&peer);
     else if (result != -EAGAIN && result != -EINTR && result != -ECANCELED)
         loop_accept_failed(loop, the_listener, (int)-result);
-    if (the_listener->wanted)
+    /* The last accept of a drain lets the listeners go. */
+    if (loop->listener_count > 0 && the_listener->wanted)
         listen_sim(loop, the_listener);
 }
 

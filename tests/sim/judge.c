@@ -45,7 +45,7 @@ static void judge_deadlines(struct link *link, const parley_conn *conn)
     link->late = late ? link->late + 1 : 0;
     MUST(link->late < 3, link, "a deadline has passed and nothing happens");
     if (link->timer_due >= 0 && !conn->finishing)
-        MUST(link->timer_due > the_loop()->now || link->timer_turn + 1 == world.turns, link,
+        MUST(link->timer_due > the_loop()->now || link->timer_armed_at == the_loop()->now, link,
              "its timer is late");
 }
 

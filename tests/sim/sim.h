@@ -91,8 +91,7 @@ struct link {
     bool called_finish; /* by its own will, a letter or the default */
     bool lingers;
     parley_reason reason;
-    int64_t opened_at, active_at, progress_at, lingers_since, timer_due;
-    uint64_t timer_turn;
+    int64_t opened_at, active_at, progress_at, lingers_since, timer_due, timer_armed_at;
     unsigned late; /* turns in which a deadline had passed */
 };
 
@@ -113,7 +112,7 @@ struct plan {
 };
 
 struct world {
-    uint64_t seed, random, turns;
+    uint64_t seed, random;
     struct plan plan;
     int64_t now, stop_at, abort_at, letter_at, stopped_at;
     unsigned busy_turns; /* in a row that neither slept nor moved a byte */

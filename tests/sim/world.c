@@ -101,7 +101,6 @@ static bool is_interrupted(void)
 void world_sleep(int64_t timeout, bool (*ready)(void))
 {
     int64_t limit = timeout < 0 ? NEVER : world.now + timeout;
-    world.turns++;
     judge_turn();
     MUST(++world.busy_turns < 300, NULL, "it spins");
     if (chance(30))
@@ -137,7 +136,11 @@ static bool make_server(void)
 
 static void make_world(uint64_t seed)
 {
-    world = (struct world){.seed = seed, .random = seed * 0x9e3779b97f4a7c15u + 1, .now = 1000000};
+    world = (struct world){.seed = seed, .now = 1000000};
+    /* Scattered: the streams of neighbouring seeds must not be one stream, a step apart. */
+    world.random = (seed + 1) * 0xd6e8feb86659fd93u;
+    world.random ^= world.random >> 32;
+    world.random *= 0xd6e8feb86659fd93u;
     trace_clear();
     operations_reset();
     make_plan();
