@@ -19,7 +19,7 @@ static void reopen_standard_descriptors(void)
 
 static int run(const struct subcommand *subcommand, int count, char *const *words)
 {
-    struct arguments arguments;
+    struct arguments arguments = {0};
     int status = arguments_parse(&arguments, subcommand, count, words);
 
     if (status == 0 && arguments.help)
