@@ -58,7 +58,8 @@ int queue_append(struct queue *queue, struct chunk_cache *cache, const void *byt
         *(tail ? &tail->next : &queue->head) = fresh;
         queue->head->tail = fresh;
     }
-    queue->head->total += size;
+    if (queue->head)
+        queue->head->total += size;
     return 0;
 }
 

@@ -110,12 +110,22 @@ static unsigned accepts_for(const struct loop *loop, const struct listener *list
     return listener->shared || loop->limit > 0 || loop->hands_over || sys.note ? 1 : MOST_ACCEPTS;
 }
 
+/* Nothing is under way for a listener that is not wanted: the loop may let go of it. */
+static void release(struct uring *uring, struct listener *listener)
+{
+    for (struct uring_request *request = uring->requests; request; request = request->next)
+        if (request->listener == listener && !request->armed) {
+            request->listener = NULL;
+            listener->polled--;
+        }
+}
+
 void uring_listen(struct loop *loop, struct listener *listener)
 {
     struct uring *uring = loop->poller_state;
     unsigned most = accepts_for(loop, listener);
     uring->unattended = true;
-    /* `polled` counts its requests, which stay its own while the loop is open. */
+    /* `polled` counts its requests, which stay its own while it is wanted. */
     while (listener->wanted && listener->polled < most) {
         struct uring_request *request = request_new(uring, listener->fd);
         if (!request)
@@ -207,6 +217,8 @@ void uring_request_done(struct loop *loop, struct uring_request *request, int re
     } else {
         polled(loop, request, result);
     }
+    if (request->listener && !request->listener->wanted)
+        release(uring, request->listener);
 }
 
 /* ---- the end ---- */
