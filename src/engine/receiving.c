@@ -73,8 +73,8 @@ void conn_ended(parley_conn *conn)
     if (conn->dead || conn->finishing)
         return;
     conn->active_at = conn->loop->now;
-    if (conn->held_back)
-        conn->ended_owed = true;
+    if (conn->held_back || conn->paused)
+        conn->ended_owed = true; /* a last line without its LF is a message too */
     else
         say_ended(conn);
 }
@@ -83,6 +83,6 @@ void conn_release(parley_conn *conn)
 {
     if (conn->held_back && takes_messages(conn))
         feed(conn, NULL, 0);
-    if (conn->ended_owed && !conn->held_back && !conn->dead && !conn->finishing)
+    if (conn->ended_owed && !conn->held_back && !conn->paused && !conn->dead && !conn->finishing)
         say_ended(conn);
 }
