@@ -113,13 +113,13 @@ static bool can_happen(const struct operation *operation)
 static void happen(struct operation *operation)
 {
     /* A cancel comes too late as often as not. */
-    if (operation->cancelled && chance(60))
-        complete(operation, -ECANCELED, false, NULL);
-    else if (operation->kind == RECEIVE && socket_has_input(operation->link))
+    bool too_late = !operation->cancelled || !chance(60);
+    if (too_late && operation->kind == RECEIVE && socket_has_input(operation->link))
         receive(operation);
-    else if (operation->kind == SEND && (socket_space(operation->link) > 0 || operation->link->reset))
+    else if (too_late && operation->kind == SEND &&
+             (socket_space(operation->link) > 0 || operation->link->reset))
         send_some(operation);
-    else if (operation->kind == ACCEPT && first_in_backlog())
+    else if (too_late && operation->kind == ACCEPT && first_in_backlog())
         accept_one(operation);
     else if (operation->cancelled)
         complete(operation, -ECANCELED, false, NULL);
@@ -269,6 +269,7 @@ static int sleep_sim(struct loop *loop, int64_t timeout)
 
 static void report_received(parley_conn *conn, struct link *link, const struct completion *completion)
 {
+    MUST(conn, link, "a receive completed for nobody");
     if (!conn_wants_input(conn))
         loop_touch(conn->loop, conn);
     if (completion->result > 0) {

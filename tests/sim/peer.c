@@ -66,6 +66,7 @@ static void say(struct link *link, size_t size)
 {
     unsigned char *payload = malloc(size + 1);
     size_t before = link->said.size;
+    MUST(payload, link, "no memory on this machine");
     fill(link, payload, size);
     if (wire_wrap(&link->said, payload, size)) {
         size_t suffix = world.server->options.framing.delimiter_size;

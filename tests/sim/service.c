@@ -104,6 +104,7 @@ static void send_own(parley_conn *conn, size_t size)
     else if (framing->kind != FRAMING_RAW && size > framing->max)
         size = framing->max + chance(5);
     char *bytes = malloc(size + 1);
+    MUST(bytes, NULL, "no memory on this machine");
     uint64_t x = link_of(conn)->key ^ link_of(conn)->owed.size;
     for (size_t i = 0; i < size; i++) {
         x = x * 6364136223846793005u + 1442695040888963407u;
@@ -248,6 +249,7 @@ static void answer(parley_conn *conn, const struct link *link, const unsigned ch
     case ECHO: parley_send(conn, bytes, size); break;
     case UPPER:
         copy = malloc(size + 1);
+        MUST(copy, link, "no memory on this machine");
         for (size_t i = 0; i < size; i++)
             copy[i] = bytes[i] ^ 0x20;
         parley_send(conn, copy, size);

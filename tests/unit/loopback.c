@@ -123,6 +123,8 @@ static size_t entries(const char *directory)
     DIR *stream = opendir(directory);
     size_t count = 0;
 
+    if (stream == NULL)
+        return 0;
     while (readdir(stream) != NULL)
         count++;
     closedir(stream);

@@ -293,9 +293,9 @@ void client_hear(int fd, const void *bytes, size_t size)
     size_t got = 0;
     ssize_t n = 1;
 
-    while (got < size && (n = hear_some(fd, heard + got, size - got)) > 0)
+    while (heard != NULL && got < size && (n = hear_some(fd, heard + got, size - got)) > 0)
         got += (size_t)n;
-    bool right = got == size && memcmp(heard, bytes, size) == 0;
+    bool right = heard != NULL && got == size && memcmp(heard, bytes, size) == 0;
     free(heard);
     if (!right) {
         fail_msg("%s: heard %zu of %zu bytes: %s", model_now, got, size,

@@ -124,9 +124,7 @@ static int live(const char *model, const char *dialled, int listener)
 {
     outcome = 0;
     tortured = parley_server_new(&lines);
-    if (tortured == NULL)
-        check_outcome(PARLEY_RESOURCE);
-    else if (make(model, dialled) < 0)
+    if (tortured == NULL || make(model, dialled) < 0)
         check_outcome(PARLEY_RESOURCE);
     else if (dialled == NULL)
         serve();

@@ -184,9 +184,11 @@ static const parley_handler producer =
 
 static void drained_in(const char *model)
 {
+    /* Before the server forks: AddressSanitizer's allocator is locked in a child forked while it was in use.
+     */
+    char *piece = malloc(PIECE);
     server_start(&producer, model, OPTIONS("send-buffer", "8KiB"));
     int fd = client_open();
-    char *piece = malloc(PIECE);
     for (int i = 0; i < PIECES; i++) {
         memset(piece, 'a' + i % 26, PIECE);
         client_hear(fd, piece, PIECE);

@@ -157,8 +157,7 @@ static int interrupted_poll(struct pollfd *fds, nfds_t count, int timeout)
  * fill both directions. */
 static void carries_bulk_through_interruptions(void **state)
 {
-    unsigned char *sent = malloc(BULK);
-    unsigned char *received = malloc(BULK);
+    static unsigned char sent[BULK], received[BULK];
     pthread_t threads[2];
 
     (void)state;
@@ -174,8 +173,6 @@ static void carries_bulk_through_interruptions(void **state)
     pthread_join(threads[0], NULL);
     pthread_join(threads[1], NULL);
     assert_memory_equal(sent, received, BULK);
-    free(sent);
-    free(received);
 }
 
 static void half_close_leaves_reading_open(void **state)
