@@ -21,7 +21,6 @@ static void listener_open(struct loop *loop, struct listener *listener, const st
 {
     unsigned index = loop->worker->index;
     bool own = bound->copies != NULL;
-    *listener = (struct listener){.loop = loop, .family = bound->address.storage.ss_family};
     listener->fd = own && index > 0 ? bound->copies[index - 1] : bound->fd;
     listener->shared = !own && loop->server->worker_total > 1;
     listener->again.kind = TIMER_LISTENER;
@@ -124,7 +123,8 @@ void accepting_update(struct loop *loop)
 void accepting_hurry(struct loop *loop)
 {
     for (size_t i = 0; i < loop->listener_count; i++)
-        timer_cancel(&loop->timers, &loop->listeners[i].again);
+        if (!loop->listeners[i].gives_way) /* that one waits for other workers, not for a descriptor */
+            timer_cancel(&loop->timers, &loop->listeners[i].again);
 }
 
 /* ---- a client came ---- */

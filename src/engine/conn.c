@@ -124,6 +124,13 @@ static void send_failed(parley_conn *conn, int error)
         conn_failed(conn, "send", error);
 }
 
+static void count_sent(parley_conn *conn, size_t size)
+{
+    conn->sent += size;
+    conn->active_at = conn->progress_at = conn->loop->now;
+    queue_drop(&conn->queue, &conn->loop->chunks, size);
+}
+
 /* Sends what the kernel takes now, without a copy: how much. */
 static size_t send_directly(parley_conn *conn, const struct iovec *vectors, size_t count)
 {
@@ -132,8 +139,7 @@ static size_t send_directly(parley_conn *conn, const struct iovec *vectors, size
         send_failed(conn, errno);
     if (taken <= 0)
         return 0;
-    conn->sent += (uint64_t)taken;
-    conn->active_at = conn->progress_at = conn->loop->now;
+    count_sent(conn, (size_t)taken); /* the queue is empty: there is nothing to drop */
     return (size_t)taken;
 }
 
@@ -173,13 +179,6 @@ int conn_queue(parley_conn *conn, const struct iovec *vectors, size_t count)
     if (conn->loop->receiving != conn && (taken < total || handler_of(conn)->drained))
         loop_touch(conn->loop, conn);
     return 0;
-}
-
-static void count_sent(parley_conn *conn, size_t size)
-{
-    conn->sent += size;
-    conn->active_at = conn->progress_at = conn->loop->now;
-    queue_drop(&conn->queue, &conn->loop->chunks, size);
 }
 
 void conn_sent(parley_conn *conn, size_t size)

@@ -20,7 +20,6 @@ struct dialling;
 /* A loop's view of a listening socket. The descriptor belongs to the server. */
 struct listener {
     int fd;
-    int family;
     bool wanted;                 /* by the loop: accept now; the poller obeys */
     bool shared;                 /* other workers accept from the same socket */
     unsigned polled;             /* the poller's own note: what the kernel was told */
@@ -29,7 +28,6 @@ struct listener {
     struct timer again;          /* when to accept again after a failure */
     bool gives_way;              /* sharing.c: lets other workers go first, */
     unsigned others;             /* while what they have taken is more than this */
-    struct loop *loop;
     char address[ADDRESS_TEXT];
 };
 

@@ -100,7 +100,6 @@ static int set_framing(const char *value, struct options *options)
     if (status < 0)
         return status;
     options->framing = framing;
-    options->framing_given = true;
     return 0;
 }
 

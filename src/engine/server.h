@@ -20,7 +20,7 @@ struct options {
     size_t high_water, queue_max;
     unsigned connections;
     int retries;
-    bool signals, explain, framing_given;
+    bool signals, explain;
     enum log_format log;
     int verbosity;
 };
@@ -44,7 +44,7 @@ struct shared {
     struct log_counts log;
     atomic_int failed; /* a parley_status, with its sentence: */
     char failure[512];
-    atomic_ullong accepted, finished, received, sent;
+    atomic_ullong accepted;
 };
 
 struct user_watch {
