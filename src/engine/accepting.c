@@ -179,7 +179,7 @@ void loop_accepted(struct loop *loop, struct listener *listener, int fd, const s
         hand_over(loop, listener, fd, peer);
     } else {
         listener->refusals = 0;
-        loop_adopt(loop, fd, peer, false);
+        loop_adopt(loop, fd, peer, CONN_ACCEPTED);
         sharing_took(loop, listener);
     }
     accepting_update(loop); /* the last place may be taken: not one client more in this turn */

@@ -52,7 +52,18 @@ static parley_conn *conn_new(struct loop *loop, int fd, const struct sockaddr *p
     return NULL;
 }
 
-parley_conn *loop_adopt(struct loop *loop, int fd, const struct sockaddr *peer, bool dialled)
+void conn_established(parley_conn *conn)
+{
+    struct loop *loop = conn->loop;
+    conn->opened_at = conn->active_at = conn->progress_at = loop->now;
+    conn->opened = true;
+    loop_touch(loop, conn);
+    worker_log_opened(loop, conn);
+    if (loop->server->handler->opened)
+        loop->server->handler->opened(conn);
+}
+
+parley_conn *loop_adopt(struct loop *loop, int fd, const struct sockaddr *peer, enum conn_origin origin)
 {
     parley_conn *conn = conn_new(loop, fd, peer);
     if (!conn) {
@@ -63,15 +74,13 @@ parley_conn *loop_adopt(struct loop *loop, int fd, const struct sockaddr *peer, 
     }
     loop->count++;
     loop->total++;
-    conn->dialled = dialled;
+    conn->dialled = origin != CONN_ACCEPTED;
+    conn->connecting = conn->blocked = origin == CONN_CONNECTING;
     loop_touch(loop, conn);
-    if (fd < 0)
+    if (fd < 0 || origin == CONN_CONNECTING)
         return conn;
     atomic_fetch_add_explicit(&loop->server->shared->accepted, 1, memory_order_relaxed);
-    conn->opened = true;
-    worker_log_opened(loop, conn);
-    if (loop->server->handler->opened)
-        loop->server->handler->opened(conn);
+    conn_established(conn);
     return conn;
 }
 

@@ -22,7 +22,7 @@ static const struct options *options_of(const parley_conn *conn)
 
 bool conn_wants_input(const parley_conn *conn)
 {
-    if (conn->dead || conn->eof)
+    if (conn->dead || conn->eof || conn->connecting)
         return false;
     /* A finishing connection reads on and discards: a peer blocked in its own send would never read ours. */
     return conn->finishing || (!conn->paused && queue_size(&conn->queue) < options_of(conn)->high_water);
@@ -46,7 +46,7 @@ void conn_over(parley_conn *conn)
 /* ---- failing ---- */
 
 /* The calls that can fail, by a number: a byte per connection instead of a pointer. */
-static const char *const calls[] = {"",     "recv",   "send",     "epoll_ctl",
+static const char *const calls[] = {"",     "recv",   "send",     "connect",     "epoll_ctl",
                                     "poll", "select", "io_uring", "another call"};
 enum { CALLS = sizeof calls / sizeof *calls };
 
@@ -86,7 +86,7 @@ void conn_failed(parley_conn *conn, const char *call, int error)
     }
     conn->failed_call = number_of(call);
     conn->error = (unsigned short)error;
-    conn_die(conn, reset ? PARLEY_RESET : PARLEY_FAILED);
+    conn_die(conn, conn->connecting ? PARLEY_UNREACHED : reset ? PARLEY_RESET : PARLEY_FAILED);
 }
 
 /* ---- sending ---- */
@@ -242,6 +242,8 @@ void conn_drain(parley_conn *conn)
 {
     if (conn->dead || conn->finishing)
         return;
+    if (conn->connecting)
+        conn_die(conn, PARLEY_DRAINED);
     parley_finish(conn);
     conn->reason = PARLEY_DRAINED;
 }

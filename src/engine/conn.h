@@ -40,6 +40,7 @@ struct parley_conn {
     bool dialled : 1;
     bool dead : 1;         /* to be closed and freed */
     bool eof : 1;          /* the peer finished sending */
+    bool connecting : 1;   /* not established yet: `blocked` until it is */
     bool paused : 1;       /* by the handler */
     bool held_back : 1;    /* messages are kept until the handler takes them again */
     bool finishing : 1;    /* no more from the handler; close after the last byte */

@@ -189,7 +189,9 @@ const char *parley_failure(const parley_conn *conn)
     static _Thread_local char text[256];
     if (conn->fd < 0)
         return conn->failure ? conn->failure : "";
-    if (!conn->failed_call || (conn->reason != PARLEY_RESET && conn->reason != PARLEY_FAILED))
+    bool failed =
+        conn->reason == PARLEY_RESET || conn->reason == PARLEY_FAILED || conn->reason == PARLEY_UNREACHED;
+    if (!conn->failed_call || !failed)
         return "";
     snprintf(text, sizeof text, "%s: %s", conn_failed_call(conn),
              reason_of(conn_failed_call(conn), conn->error));

@@ -3,6 +3,7 @@
 #include "engine/conn.h"
 #include "engine/loop.h"
 #include "engine/server.h"
+#include <errno.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 
@@ -26,6 +27,10 @@ static struct limit earliest(const parley_conn *conn)
     struct limit limit = {INT64_MAX, PARLEY_FINISHED};
     if (conn->lingering) {
         consider(&limit, conn->active_at, options->linger > 0 ? options->linger : 1, PARLEY_FINISHED);
+        return limit;
+    }
+    if (conn->connecting) {
+        consider(&limit, conn->opened_at, options->connect_timeout, PARLEY_UNREACHED);
         return limit;
     }
     consider(&limit, conn->opened_at, options->life, PARLEY_LIFETIME);
@@ -95,6 +100,8 @@ void conn_look(parley_conn *conn)
     struct limit limit = earliest(conn);
     if (limit.due <= conn->loop->now && conn->lingering) {
         look_lingering(conn);
+    } else if (limit.due <= conn->loop->now && conn->connecting) {
+        conn_failed(conn, "connect", ETIMEDOUT);
     } else if (limit.due <= conn->loop->now) {
         conn_die(conn, limit.reason);
     } else if (conn->starved) {

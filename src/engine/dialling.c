@@ -67,7 +67,7 @@ static void not_reached(struct loop *loop, const struct letter *letter)
         server_failed(loop->server, fail(letter->fd, "%s", (const char *)letter->bytes));
     if (server->bound_count > 0 || server->dial_count > 1) /* else it is what parley_run() tells */
         log_line(&loop->log, LOG_CONN, NULL, "%s", (const char *)letter->bytes);
-    parley_conn *conn = loop_adopt(loop, -1, NULL, true);
+    parley_conn *conn = loop_adopt(loop, -1, NULL, CONN_DIALLED);
     if (!conn)
         return;
     conn->failure = sys.malloc(letter->size + 1);
@@ -91,7 +91,7 @@ void dialling_done(struct loop *loop, const struct letter *letter)
     if (loop->draining || socket_set_blocking(letter->fd, !loop->poller->nonblocking) < 0)
         sys.close(letter->fd);
     else
-        loop_adopt(loop, letter->fd, (struct sockaddr *)&peer, true);
+        loop_adopt(loop, letter->fd, (struct sockaddr *)&peer, CONN_DIALLED);
 }
 
 static struct dialling *dialling_new(struct loop *loop, const char *address)

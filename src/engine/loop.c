@@ -6,6 +6,7 @@
 #include <string.h>
 
 enum {
+    MILLISECOND = 1000000, /* ns */
     PAGE = 4096,
     RECEIVE_BUFFER = 256 << 10, /* large messages cost a call per buffer: the best all-rounder measured */
     SETTLE_ROUNDS = 3           /* so that a producer cannot keep the loop from its other connections */
@@ -69,7 +70,8 @@ static void loop_drain(struct loop *loop)
 
 static bool loop_is_finished(const struct loop *loop)
 {
-    bool waits = !loop->draining && !loop->failed && (loop->listener_count > 0 || loop->dialling > 0);
+    bool waits =
+        !loop->draining && !loop->failed && (loop->listener_count > 0 || loop->dialling > 0 || loop->pace);
     return !waits && loop->total == 0;
 }
 
@@ -91,6 +93,16 @@ static void fired(struct timer *timer)
     }
 }
 
+/* ns until something is due; -1: nothing. */
+static int64_t time_to_sleep(const struct loop *loop, int64_t paced)
+{
+    int64_t timers = timers_wait(&loop->timers, loop->now);
+    timers = timers > INT64_MAX / MILLISECOND ? -1 : timers * MILLISECOND;
+    if (loop->dirty)
+        return 0;
+    return timers < 0 || (paced >= 0 && paced < timers) ? paced : timers;
+}
+
 static void turn(struct loop *loop)
 {
     int stop = atomic_load(&loop->worker->stop);
@@ -99,11 +111,11 @@ static void turn(struct loop *loop)
     if (stop == WORKER_ABORT)
         cut_all(loop);
     timers_fire(&loop->timers, loop->now, fired);
+    int64_t paced = loop->pace && !loop->draining ? loop->pace(loop) : -1;
     settle(loop);
     if (loop_is_finished(loop))
         return;
-    int64_t timeout = loop->dirty ? 0 : timers_wait(&loop->timers, loop->now);
-    int count = loop->poller->sleep(loop, timeout);
+    int count = loop->poller->sleep(loop, time_to_sleep(loop, paced));
     loop->now = sys.now();
     if (count > 0) {
         loop->reporting = true;

@@ -78,6 +78,12 @@ struct loop {
     bool holds_listeners;   /* counted in server->accepting */
     bool draining;
     bool failed; /* the listeners cannot be used any more */
+
+    /* NULL, or called once in each turn, for work at times finer than the timers': does what is due, and
+     * returns how many ns until it wants to be called again at the latest, or -1. The loop does not end while
+     * there is one. */
+    int64_t (*pace)(struct loop *loop);
+    void *pacer; /* of who paces */
 };
 
 /* Opens the loop in its worker's own thread: 0 or a parley_status. */
@@ -86,8 +92,24 @@ int loop_open(struct loop *loop, struct worker *worker);
 void loop_run(struct loop *loop);
 void loop_close(struct loop *loop);
 
-/* Takes over an established descriptor (already tuned). NULL without memory: the descriptor is closed. */
-parley_conn *loop_adopt(struct loop *loop, int fd, const struct sockaddr *peer, bool dialled);
+/* Where a connection comes from. */
+enum conn_origin {
+    CONN_ACCEPTED,
+    CONN_DIALLED,   /* established by dialling.c; without a descriptor: a dial that failed */
+    CONN_CONNECTING /* being established by this loop */
+};
+
+/* Takes over a descriptor (already tuned). NULL without memory: the descriptor is closed. */
+parley_conn *loop_adopt(struct loop *loop, int fd, const struct sockaddr *peer, enum conn_origin origin);
+
+/* connecting.c: begins to connect to `peer`, from `source` (NULL: any), and gives the connection. When it is
+ * established the handler's `opened` runs; when not, its `closed`, with PARLEY_UNREACHED: never from inside
+ * this call. 0, or a parley_status with its sentence when it could not even begin. Not for a blocking poller.
+ */
+int loop_connect(struct loop *loop, const struct address *peer, const struct address *source,
+                 parley_conn **made);
+/* It is established: the handler hears of it. */
+void conn_established(parley_conn *conn);
 
 /* Names a connection in what the kernel keeps for us; loop_find() gives NULL once it has gone. */
 static inline uint64_t conn_key(const parley_conn *conn)
@@ -110,6 +132,8 @@ void loop_touch(struct loop *loop, parley_conn *conn);
 void loop_accepted(struct loop *loop, struct listener *listener, int fd, const struct sockaddr *peer);
 /* accept failed with this errno value; not for EAGAIN, EINTR. Backs off, or uses the reserve descriptor. */
 void loop_accept_failed(struct loop *loop, struct listener *listener, int error);
+/* A connection that was connecting is established. */
+void conn_connected(parley_conn *conn);
 /* `size` > 0 bytes arrived. */
 void conn_received(parley_conn *conn, const void *bytes, size_t size);
 /* recv returned 0. */

@@ -79,6 +79,9 @@ struct parley_server {
     atomic_int signals_seen; /* TERM and INT */
     atomic_int last_signal;
     void (*progress)(parley_server *server, const char *sentence);
+    /* NULL, or what each worker does first, in its own thread: 0 or a parley_status. Who connects or paces
+     * instead of listening begins here. */
+    int (*begin)(struct loop *loop);
 };
 
 /* Any worker: the server cannot go on, or its dial failed; the first such status, with this thread's

@@ -304,7 +304,7 @@ int parley_run(parley_server *server)
     int status = parley_check(server);
     if (status < 0)
         return status;
-    if (server->bound_count == 0 && server->dial_count == 0)
+    if (server->bound_count == 0 && server->dial_count == 0 && !server->begin)
         return fail(PARLEY_USAGE, "nothing to run: no address to listen on, and none to dial");
     log_open(&server->log, server->options.log, server->options.verbosity);
     log_share(&server->log, &server->shared->log);

@@ -9,6 +9,7 @@
 
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/select.h>
@@ -31,7 +32,10 @@ struct sys {
     int (*epoll_create1)(int flags);
     int (*epoll_ctl)(int epoll, int operation, int fd, struct epoll_event *event);
     int (*epoll_wait)(int epoll, struct epoll_event *events, int max, int timeout);
+    int (*epoll_pwait2)(int epoll, struct epoll_event *events, int max, const struct timespec *timeout,
+                        const sigset_t *mask);
     int (*poll)(struct pollfd *fds, nfds_t count, int timeout);
+    int (*ppoll)(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask);
     int (*select)(int count, fd_set *in, fd_set *out, fd_set *except, struct timeval *timeout);
     int (*eventfd)(unsigned initial, int flags);
     pid_t (*fork)(void);

@@ -56,11 +56,13 @@ static int take_up_work(struct loop *loop, struct worker *worker)
 {
     if (is_own_client(worker)) {
         int fd = worker->fd;
-        loop_adopt(loop, fd, (struct sockaddr *)&worker->peer.storage, false);
+        loop_adopt(loop, fd, (struct sockaddr *)&worker->peer.storage, CONN_ACCEPTED);
         return 0;
     }
     int status = accepting_open(loop);
-    return status < 0 ? status : dialling_start(loop);
+    if (status == 0)
+        status = dialling_start(loop);
+    return status == 0 && loop->server->begin ? loop->server->begin(loop) : status;
 }
 
 int worker_run(struct worker *worker)

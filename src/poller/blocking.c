@@ -2,8 +2,7 @@
  * send itself. Deadlines are SO_RCVTIMEO and SO_SNDTIMEO; a stop interrupts with a signal. */
 #include "engine/error.h"
 #include "engine/sys.h"
-#include "poller/poller.h"
-#include "engine/loop.h"
+#include "poller/ready.h"
 #include <errno.h>
 #include <sys/time.h>
 
@@ -174,8 +173,9 @@ static parley_conn *served(const struct loop *loop)
     return conn;
 }
 
-static int sleep_blocking(struct loop *loop, int64_t timeout)
+static int sleep_blocking(struct loop *loop, int64_t time)
 {
+    int64_t timeout = ready_ms(time);
     struct blocking_state *state = loop->poller_state;
     parley_conn *conn = served(loop);
     state->outcome = NOTHING;

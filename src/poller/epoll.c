@@ -217,13 +217,23 @@ static void conn_event(struct loop *loop, parley_conn *conn, uint32_t events)
 
 /* ---- the turn ---- */
 
+/* epoll_pwait2(2) is of Linux 5.11: before, a millisecond is the finest there is. */
+static int wait_finely(struct epoll_state *state, int64_t timeout)
+{
+    struct timespec time = {.tv_sec = timeout / 1000000000, .tv_nsec = timeout % 1000000000};
+    int count = sys.epoll_pwait2(state->fd, state->events, MOST_EVENTS, &time, NULL);
+    if (count >= 0 || errno != ENOSYS)
+        return count;
+    return sys.epoll_wait(state->fd, state->events, MOST_EVENTS, ready_ms(timeout));
+}
+
 static int sleep_epoll(struct loop *loop, int64_t timeout)
 {
     struct epoll_state *state = loop->poller_state;
     bool more = state->again_count > 0 || some_watch_is_always_ready(loop);
-    if (timeout > INT32_MAX)
-        timeout = INT32_MAX;
-    int count = sys.epoll_wait(state->fd, state->events, MOST_EVENTS, more ? 0 : (int)timeout);
+    int count = more || ready_is_whole_ms(timeout)
+                    ? sys.epoll_wait(state->fd, state->events, MOST_EVENTS, more ? 0 : ready_ms(timeout))
+                    : wait_finely(state, timeout);
     count = count < 0 ? 0 : count;
     return count + more;
 }

@@ -122,7 +122,10 @@ static void update_poll(struct loop *loop, parley_conn *conn)
 static int sleep_poll(struct loop *loop, int64_t timeout)
 {
     struct poll_state *state = loop->poller_state;
-    return sys.poll(state->fds, state->count, timeout > INT32_MAX ? INT32_MAX : (int)timeout);
+    struct timespec time = {.tv_sec = timeout / 1000000000, .tv_nsec = timeout % 1000000000};
+    if (ready_is_whole_ms(timeout))
+        return sys.poll(state->fds, state->count, ready_ms(timeout));
+    return sys.ppoll(state->fds, state->count, &time, NULL);
 }
 
 static void conn_event(struct loop *loop, parley_conn *conn, short events)

@@ -4,11 +4,12 @@
  * A poller decides nothing and frees nothing. Its verbs come from the loop (engine/loop.c), once per
  * turn and only there; its reports go up through the functions of engine/loop.h:
  *
- *     loop_accepted  loop_accept_failed  conn_received  conn_ended  conn_sent  conn_failed  watch_ready
+ *     loop_accepted  loop_accept_failed  conn_connected  conn_received  conn_ended  conn_sent  conn_failed
+ *     watch->readable
  *
- * and it reads what the engine wants from conn_wants_input(), conn_has_output(), listener->wanted and
- * watch->wanted. Received bytes are lent for the call. Queued bytes do not move while conn->held
- * counts an operation on them. */
+ * and it reads what the engine wants from conn_wants_input(), conn_has_output(), conn->connecting,
+ * listener->wanted and watch->wanted. Received bytes are lent for the call. Queued bytes do not move while
+ * conn->held counts an operation on them. */
 #ifndef POLLER_POLLER_H
 #define POLLER_POLLER_H
 
@@ -25,6 +26,7 @@ struct poller {
     unsigned capacity; /* most connections at once; 0: any. blocking 1 */
     bool nonblocking;  /* its descriptors carry O_NONBLOCK; io_uring and blocking want them without */
     bool eager;        /* a send costs the same now as later; io_uring's are cheaper together */
+    bool connects;     /* starts connecting itself, in update(): io_uring; for the others it has been done */
     bool deaf;         /* cannot be woken or watch other descriptors: blocking */
     int descriptors;   /* takes descriptors below this number only; 0: any. select FD_SETSIZE */
 
@@ -44,7 +46,7 @@ struct poller {
      * receives or stops receiving. Idempotent. When conn->dead: forget it, and see that every
      * operation it holds comes back soon. May report conn_sent and conn_failed from inside. */
     void (*update)(struct loop *loop, parley_conn *conn);
-    /* Waits at most `timeout` ms (-1 for ever, 0 not at all) for something to report, and returns a number
+    /* Waits at most `timeout` ns (-1 for ever, 0 not at all) for something to report, and returns a number
      * for report(); 0 or less: nothing, EINTR included. */
     int (*sleep)(struct loop *loop, int64_t timeout);
     /* Reports what sleep() found. */

@@ -71,8 +71,23 @@ static void starve(parley_conn *conn)
     loop_touch(conn->loop, conn);
 }
 
+/* There is room: of one that was connecting, the outcome is known. */
+static void establish(parley_conn *conn)
+{
+    int error = 0;
+    socklen_t size = sizeof error;
+    if (sys.getsockopt(conn->fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
+        error = errno;
+    if (error)
+        conn_failed(conn, "connect", error);
+    else
+        conn_connected(conn);
+}
+
 void ready_send(parley_conn *conn)
 {
+    if (conn->connecting)
+        establish(conn);
     conn->blocked = false;
     while (conn_has_output(conn) && !conn->blocked) {
         ssize_t taken = conn_offer(conn, MSG_NOSIGNAL);

@@ -8,7 +8,8 @@
 void ready_accept(struct loop *loop, struct listener *listener);
 /* One recv into the loop's buffer, reported. False: nothing more for now (short read, EAGAIN, the end). */
 bool ready_receive(parley_conn *conn);
-/* Sends what is queued until the kernel takes no more; conn->blocked says that it did not take all. */
+/* There is room to send: one that was connecting is established. Sends what is queued until the kernel takes
+ * no more; conn->blocked says that it did not take all. */
 void ready_send(parley_conn *conn);
 
 /* Room in the socket will tell when to send again. To a starved one it tells nothing: there is room all the
@@ -16,6 +17,17 @@ void ready_send(parley_conn *conn);
 static inline bool conn_awaits_room(const parley_conn *conn)
 {
     return conn->blocked && !conn->starved;
+}
+
+/* A time to sleep, in ns, for a call that takes ms: rounded up, so that no loop spins before a deadline. */
+static inline int ready_ms(int64_t timeout)
+{
+    int64_t ms = timeout < 0 ? -1 : timeout / 1000000 + (timeout % 1000000 > 0);
+    return ms > INT32_MAX ? INT32_MAX : (int)ms;
+}
+static inline bool ready_is_whole_ms(int64_t timeout)
+{
+    return timeout < 0 || timeout % 1000000 == 0;
 }
 
 /* The kernel reports an error on a connection that does not read, so no call of its own would learn of it.

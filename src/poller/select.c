@@ -114,7 +114,8 @@ static void update_select(struct loop *loop, parley_conn *conn)
 static int sleep_select(struct loop *loop, int64_t timeout)
 {
     struct select_state *state = loop->poller_state;
-    struct timeval time = {.tv_sec = timeout / 1000, .tv_usec = timeout % 1000 * 1000};
+    int64_t us = timeout / 1000 + (timeout % 1000 > 0);
+    struct timeval time = {.tv_sec = us / 1000000, .tv_usec = us % 1000000};
     state->in = state->wanted_in;
     state->out = state->wanted_out;
     return sys.select(state->top + 1, &state->in, &state->out, NULL, timeout < 0 ? NULL : &time);

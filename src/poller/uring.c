@@ -10,7 +10,7 @@
 
 /* The first few sends of a turn go out directly, which wakes a lone peer soonest; a crowd of them is cheaper
  * in one batch. */
-enum { DIRECT_SENDS = 4 };
+enum { DIRECT_SENDS = 4, SECOND = 1000000000 /* ns */ };
 
 /* A small message touches only the first page of a buffer; one that fills it is bulk. */
 static const struct uring_sizes shared_sizes = {512, 8192, 128, 16 << 10};
@@ -139,6 +139,7 @@ static void cancel(parley_conn *conn, enum uring_kind target, enum uring_kind ki
         sys.note("the kernel gives it back undone", "io_uring: cancel %s on %d",
                  target == URING_SEND      ? "send"
                  : target == URING_RECEIVE ? "recv"
+                 : target == URING_CONNECT ? "connect"
                                            : "poll",
                  conn->fd);
 }
@@ -163,6 +164,29 @@ static void cancel_all(parley_conn *conn)
         cancel(conn, URING_SEND, URING_CANCEL_SEND, URING_CANCELLING_SEND);
     if (is_out(conn, URING_GUARDING, URING_CANCELLING_GUARD))
         cancel(conn, URING_GUARD, URING_CANCEL_GUARD, URING_CANCELLING_GUARD);
+    if (is_out(conn, URING_CONNECTING, URING_CANCELLING_CONNECT))
+        cancel(conn, URING_CONNECT, URING_CANCEL_CONNECT, URING_CANCELLING_CONNECT);
+}
+
+/* ---- connecting ---- */
+
+/* A unix socket was connected when it was made: that takes no time. */
+static void connect_uring(struct uring *uring, parley_conn *conn)
+{
+    if (conn->polled & URING_CONNECTING)
+        return;
+    if (conn->peer.family == AF_UNIX) {
+        conn_connected(conn);
+        return;
+    }
+    struct io_uring_sqe *entry = entry_for(conn);
+    if (!entry)
+        return;
+    struct uring_vectors *slot = &uring->vectors[entry - uring->ring.sq.sqes];
+    memcpy(&slot->peer, &conn->peer, sizeof conn->peer);
+    io_uring_prep_connect(entry, conn->fd, (struct sockaddr *)&slot->peer,
+                          conn->peer.family == AF_INET ? sizeof conn->peer.ipv4 : sizeof conn->peer.ipv6);
+    holds(conn, entry, URING_CONNECT, URING_CONNECTING);
 }
 
 /* ---- sending ---- */
@@ -247,6 +271,8 @@ static void update_uring(struct loop *loop, parley_conn *conn)
         send_queued(loop->poller_state, conn);
     if (conn->dead)
         cancel_all(conn);
+    else if (conn->connecting)
+        connect_uring(loop->poller_state, conn);
     else
         update_input(conn);
 }
@@ -254,7 +280,7 @@ static void update_uring(struct loop *loop, parley_conn *conn)
 /* Even a turn that does not wait enters the kernel: with DEFER_TASKRUN nothing completes outside. */
 static void enter(struct io_uring *ring, int64_t timeout)
 {
-    struct __kernel_timespec limit = {.tv_sec = timeout / 1000, .tv_nsec = timeout % 1000 * 1000000};
+    struct __kernel_timespec limit = {.tv_sec = timeout / SECOND, .tv_nsec = timeout % SECOND};
     struct io_uring_cqe *first;
     if (timeout < 0)
         io_uring_submit_and_wait(ring, 1);
@@ -271,7 +297,7 @@ static void note_sleep(struct io_uring *ring, int64_t timeout)
     if (timeout < 0)
         sys.note(meaning, "io_uring_enter(%u queued, for ever) …", queued);
     else
-        sys.note(meaning, "io_uring_enter(%u queued, %lld ms) …", queued, (long long)timeout);
+        sys.note(meaning, "io_uring_enter(%u queued, %g ms) …", queued, (double)timeout / 1e6);
 }
 
 /* What enter() returns does not matter: EINTR and ETIME are nothing to report, EBUSY and EAGAIN keep the
@@ -291,6 +317,7 @@ static int sleep_uring(struct loop *loop, int64_t timeout)
 }
 
 const struct poller poller_uring = {.name = "uring",
+                                    .connects = true,
                                     .check = check_uring,
                                     .open = open_uring,
                                     .close = close_uring,

@@ -17,10 +17,12 @@ enum uring_kind {
     URING_RECEIVE,
     URING_POLL, /* the same wish of a connection with large messages */
     URING_SEND,
+    URING_CONNECT,
     URING_GUARD,          /* a poll for errors alone, of a connection that does not read */
     URING_CANCEL_RECEIVE, /* of a connection */
     URING_CANCEL_SEND,
     URING_CANCEL_GUARD,
+    URING_CANCEL_CONNECT,
     URING_KINDS = 15 /* the mask */
 };
 
@@ -33,9 +35,11 @@ enum {
     URING_CANCELLING_RECEIVE = 16,
     URING_CANCELLING_SEND = 32,
     URING_CANCELLING_GUARD = 64,
-    URING_SHUT = 128,      /* a cancel missed its operation: the socket was shut down to end it */
-    URING_BULK = 256,      /* a large message came: to be polled, and received directly */
-    URING_SMALL_ONE = 512, /* counts small receives in a row since then, up from this bit */
+    URING_CONNECTING = 128,
+    URING_CANCELLING_CONNECT = 256,
+    URING_SHUT = 512,       /* a cancel missed its operation: the socket was shut down to end it */
+    URING_BULK = 1024,      /* a large message came: to be polled, and received directly */
+    URING_SMALL_ONE = 2048, /* counts small receives in a row since then, up from this bit */
     URING_SMALL_ENOUGH = 8 * URING_SMALL_ONE
 };
 
@@ -51,7 +55,10 @@ enum { URING_BUFFER_GROUP = 1, URING_VECTORS = 16 };
 /* What a send points to until it is submitted: one per entry of the submission queue. */
 struct uring_vectors {
     struct msghdr message;
-    struct iovec vectors[URING_VECTORS];
+    union {
+        struct iovec vectors[URING_VECTORS];
+        struct sockaddr_storage peer; /* of a connect */
+    };
 };
 
 /* An accept on a listener, or a poll of a watch. One shot each time. */

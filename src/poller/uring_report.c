@@ -150,6 +150,17 @@ static void sent(parley_conn *conn, int result)
         conn_failed(conn, "send", -result);
 }
 
+static void connected(parley_conn *conn, int result)
+{
+    if (sys.note)
+        note_outcome(conn, "connect", result, "the three segments of the handshake are exchanged");
+    uring_released(conn, URING_CONNECTING);
+    if (result == 0)
+        conn_connected(conn);
+    else if (result != -EINTR && result != -ECANCELED)
+        conn_failed(conn, "connect", -result);
+}
+
 /* A cancel that missed an operation of a dead connection: the socket is shut down, which ends every operation
  * on it. Not at first, since a shutdown says FIN where an abort should say RST. */
 static void cancelled(parley_conn *conn, unsigned bit, unsigned target, int result)
@@ -172,10 +183,12 @@ static void report_one(struct loop *loop, uint64_t tag, int result, unsigned fla
     case URING_RECEIVE: received(loop, subject, result, flags); break;
     case URING_POLL: polled(loop, subject, result); break;
     case URING_SEND: sent(subject, result); break;
+    case URING_CONNECT: connected(subject, result); break;
     case URING_GUARD: guarded(subject, result); break;
     case URING_CANCEL_RECEIVE: cancelled(subject, URING_CANCELLING_RECEIVE, URING_RECEIVING, result); break;
     case URING_CANCEL_SEND: cancelled(subject, URING_CANCELLING_SEND, URING_SENDING, result); break;
     case URING_CANCEL_GUARD: cancelled(subject, URING_CANCELLING_GUARD, URING_GUARDING, result); break;
+    case URING_CANCEL_CONNECT: cancelled(subject, URING_CANCELLING_CONNECT, URING_CONNECTING, result); break;
     default: break;
     }
 }

@@ -263,7 +263,7 @@ static bool sim_is_ready(void)
 static int sleep_sim(struct loop *loop, int64_t timeout)
 {
     (void)loop;
-    world_sleep(timeout, sim_is_ready);
+    world_sleep(timeout < 0 ? -1 : timeout / 1000000, sim_is_ready);
     return sim_is_ready();
 }
 

@@ -1,0 +1,97 @@
+/* Connecting inside the loop, to an address that is already known: what a load generator does by the
+ * thousand. Names, races and retries are dialling.c's. */
+#include "engine/error.h"
+#include "engine/loop.h"
+#include "engine/server.h"
+#include "engine/sys.h"
+#include "net/socket.h"
+#include <errno.h>
+#include <string.h>
+
+/* The kernel takes local ports from here up (ip(7), ip_local_port_range). */
+enum { FIRST_LOCAL_PORT = 32768 };
+
+/* The port is chosen when the peer is known, so that one local port serves for many peers; without it an
+ * address runs out at 28 thousand connections. */
+static int bind_source(int fd, const struct address *source)
+{
+    int on = 1;
+    if (!source)
+        return 0;
+    if (source->storage.ss_family != AF_UNIX)
+        sys.setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+    return sys.bind(fd, (const struct sockaddr *)&source->storage, source->length);
+}
+
+static int close_failed(int fd, const char *call, const struct address *address)
+{
+    char text[ADDRESS_TEXT];
+    int error = errno;
+    sys.close(fd);
+    return fail_call(call, address_text((const struct sockaddr *)&address->storage, address->length, text),
+                     error);
+}
+
+/* A descriptor that is connected, or about to be: for io_uring only made, the ring connects. */
+static int start(const struct loop *loop, const struct address *peer, const struct address *source)
+{
+    const struct poller *poller = loop->poller;
+    int family = peer->storage.ss_family, now = !poller->connects || family == AF_UNIX;
+    int fd = sys.socket(family, SOCK_STREAM | SOCK_CLOEXEC | (now ? SOCK_NONBLOCK : 0), 0);
+    if (fd < 0)
+        return fail_call("socket", NULL, errno);
+    if (socket_tune(fd, family, &loop->server->options.socket) < 0)
+        return close_failed(fd, "setsockopt", peer);
+    if (bind_source(fd, source) < 0)
+        return close_failed(fd, "bind", source);
+    if (now && sys.connect(fd, (const struct sockaddr *)&peer->storage, peer->length) < 0 &&
+        errno != EINPROGRESS)
+        return close_failed(fd, "connect", peer);
+    if (now && !poller->nonblocking && socket_set_blocking(fd, true) < 0)
+        return close_failed(fd, "fcntl", peer);
+    return fd;
+}
+
+int loop_connect(struct loop *loop, const struct address *peer, const struct address *source,
+                 parley_conn **made)
+{
+    int fd = start(loop, peer, source);
+    if (fd < 0)
+        return fd;
+    parley_conn *conn = loop_adopt(loop, fd, (const struct sockaddr *)&peer->storage, CONN_CONNECTING);
+    if (!conn)
+        return fail(PARLEY_RESOURCE, "no memory for another connection");
+    *made = conn;
+    return 0;
+}
+
+/* Where nobody listens on a port of the range that local ports come from, a socket may meet itself. */
+static bool met_itself(const parley_conn *conn)
+{
+    struct sockaddr_storage own;
+    socklen_t length = sizeof own;
+    const struct sockaddr *peer = (const struct sockaddr *)&conn->peer;
+    if (conn->peer.family == AF_UNIX || address_port(peer) < FIRST_LOCAL_PORT)
+        return false;
+    if (getsockname(conn->fd, (struct sockaddr *)&own, &length) < 0)
+        return false;
+    if (conn->peer.family == AF_INET)
+        return memcmp(&((struct sockaddr_in *)&own)->sin_addr, &conn->peer.ipv4.sin_addr,
+                      sizeof conn->peer.ipv4.sin_addr) == 0 &&
+               address_port((struct sockaddr *)&own) == address_port(peer);
+    return memcmp(&((struct sockaddr_in6 *)&own)->sin6_addr, &conn->peer.ipv6.sin6_addr,
+                  sizeof conn->peer.ipv6.sin6_addr) == 0 &&
+           address_port((struct sockaddr *)&own) == address_port(peer);
+}
+
+void conn_connected(parley_conn *conn)
+{
+    if (conn->dead)
+        return;
+    if (met_itself(conn)) {
+        conn_failed(conn, "connect", ECONNREFUSED);
+        return;
+    }
+    conn->connecting = conn->blocked = false;
+    conn_established(conn);
+}
