@@ -1,8 +1,6 @@
 /* Nothing here passes through `sys`: the narrator in front of it would narrate its own writing. */
 #include "engine/stderr.h"
 
-#include "engine/sys.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -44,7 +42,7 @@ static bool is_writable(void)
     static const struct timespec at_once = {0, 0};
     struct pollfd stderr_only = {.fd = STDERR_FILENO, .events = POLLOUT};
 
-    return sys.ppoll(&stderr_only, 1, &at_once, NULL) == 1 && stderr_only.revents == POLLOUT;
+    return ppoll(&stderr_only, 1, &at_once, NULL) == 1 && stderr_only.revents == POLLOUT;
 }
 
 /* Kernels before 6.4 do not know RWF_NOWAIT for pipes. There a writer in another process can fill the pipe
@@ -113,7 +111,7 @@ void stderr_write(const void *line, size_t size)
         ssize_t written = write(STDERR_FILENO, rest, size);
 
         if (written < 0 && errno == EAGAIN) {
-            sys.ppoll(&stderr_only, 1, NULL, NULL);
+            ppoll(&stderr_only, 1, NULL, NULL);
         } else if (written < 0 && errno != EINTR) {
             break;
         } else if (written > 0) {

@@ -63,7 +63,6 @@ struct sys sys = {
     .epoll_wait = epoll_wait,
     .epoll_pwait2 = epoll_pwait2,
     .poll = poll,
-    .ppoll = ppoll,
     .select = select,
     .eventfd = eventfd,
     .fork = fork,

@@ -35,7 +35,6 @@ struct sys {
     int (*epoll_pwait2)(int epoll, struct epoll_event *events, int max, const struct timespec *timeout,
                         const sigset_t *mask);
     int (*poll)(struct pollfd *fds, nfds_t count, int timeout);
-    int (*ppoll)(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask);
     int (*select)(int count, fd_set *in, fd_set *out, fd_set *except, struct timeval *timeout);
     int (*eventfd)(unsigned initial, int flags);
     pid_t (*fork)(void);
