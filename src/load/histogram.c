@@ -57,7 +57,9 @@ void histogram_add(struct histogram *into, const struct histogram *from)
 
 uint64_t histogram_at(const struct histogram *histogram, double percentile)
 {
-    uint64_t rank = (uint64_t)ceil(percentile / 100 * (double)histogram->total), seen = 0;
+    /* The next smaller, since 99.9 is a little more than 99.9 %, and the rank must not be one too high. */
+    double share = nextafter(percentile, 0) / 100;
+    uint64_t rank = (uint64_t)ceil(share * (double)histogram->total), seen = 0;
     uint32_t end;
     if (rank < 1)
         rank = 1;
@@ -67,10 +69,11 @@ uint64_t histogram_at(const struct histogram *histogram, double percentile)
     return histogram->most;
 }
 
-/* Where the values of a counter are taken to be. */
+/* Where the values of a counter are taken to be; one that counts a single value is taken at its word. */
 static double middle(uint32_t index)
 {
-    return ((double)histogram_lowest(index) + (double)histogram_highest(index) + 1) / 2;
+    uint64_t lowest = histogram_lowest(index), values = histogram_highest(index) + 1 - lowest;
+    return (double)(lowest + values / 2);
 }
 
 double histogram_mean(const struct histogram *histogram)

@@ -62,7 +62,7 @@ uint64_t histogram_at(const struct histogram *histogram, double percentile);
 double histogram_mean(const struct histogram *histogram);
 double histogram_deviation(const struct histogram *histogram);
 
-/* ---- histogram_text.c: the published forms, as HdrHistogram's own tools read them ---- */
+/* ---- histogram_text.c, histogram_code.c: the published forms, as HdrHistogram's own tools read them ---- */
 
 /* The percentile distribution (.hgrm), in milliseconds. 0, or -1 and errno. */
 int histogram_print_hgrm(const struct histogram *histogram, FILE *out);
