@@ -20,6 +20,9 @@ void html_begin(FILE *out, const char *title);
 /* </main> and a foot that says which parley wrote it. */
 void html_end(FILE *out);
 
+/* What the page is about: `kind` small above it ("load"), `note` small below it, NULL none. */
+void html_heading(FILE *out, const char *kind, const char *heading, const char *note);
+
 /* A <section> with its heading; `note` below it, NULL none. */
 void html_section(FILE *out, const char *heading, const char *note);
 void html_section_end(FILE *out);
@@ -34,6 +37,8 @@ void html_table_end(FILE *out);
 /* A row of headline numbers: each a name and a value, `note` small below it, NULL none. */
 void html_numbers(FILE *out);
 void html_number(FILE *out, const char *name, const char *value, const char *note);
+void html_number_bad(FILE *out, const char *name, const char *value,
+                     const char *note); /* and it should not be */
 void html_numbers_end(FILE *out);
 
 /* A banner above everything: the run is not what it was to be. `heading` is loud, `text` says why. */
