@@ -23,7 +23,8 @@ struct quantity {
 };
 
 static const struct unit time_units[] = {
-    {"", 1000000}, {"us", 1}, {"ms", 1000}, {"s", 1000000}, {"m", 60000000}, {"h", 3600000000}, {NULL, 0},
+    {"", 1000000000},  {"ns", 1},          {"us", 1000},         {"ms", 1000000},
+    {"s", 1000000000}, {"m", 60000000000}, {"h", 3600000000000}, {NULL, 0},
 };
 static const struct unit size_units[] = {
     {"", 1}, {"KiB", 1ull << 10}, {"MiB", 1ull << 20}, {"GiB", 1ull << 30}, {"TiB", 1ull << 40}, {NULL, 0},
@@ -34,8 +35,11 @@ static const struct unit count_units[] = {
 
 static const struct quantity times = {
     "time",        "\"30s\", \"500ms\", \"250us\", \"1m\", \"2h\"; a bare number is seconds",
-    time_units,    1000,
+    time_units,    1000000,
     INT64_MAX / 2,
+};
+static const struct quantity fine_times = {
+    "time", "\"5ms\", \"250us\", \"800ns\", \"1.5s\"; a bare number is seconds", time_units, 1, INT64_MAX,
 };
 static const struct quantity sizes = {
     "size", "\"512\", \"64KiB\", \"1.5MiB\", \"1GiB\"; a bare number is bytes", size_units, 1, UINT64_MAX,
@@ -139,6 +143,16 @@ int parse_time(const char *text, int64_t *ms)
 
     if (status == 0)
         *ms = (int64_t)value;
+    return status;
+}
+
+int parse_nanoseconds(const char *text, int64_t *ns)
+{
+    uint64_t value = 0;
+    int status = parse(&fine_times, text, &value);
+
+    if (status == 0)
+        *ns = (int64_t)value;
     return status;
 }
 

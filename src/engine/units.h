@@ -11,6 +11,9 @@
  * short time never becomes 0, which means none. Small enough to be added to any clock. */
 int parse_time(const char *text, int64_t *ms);
 
+/* The same, "800ns" too, in nanoseconds, and exact: for what is measured. A fraction of one is refused. */
+int parse_nanoseconds(const char *text, int64_t *ns);
+
 /* "512", "64KiB", "1MiB", "2GiB", "1TiB"; a bare number is bytes. */
 int parse_size(const char *text, uint64_t *bytes);
 

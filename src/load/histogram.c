@@ -72,8 +72,8 @@ uint64_t histogram_at(const struct histogram *histogram, double percentile)
 /* Where the values of a counter are taken to be; one that counts a single value is taken at its word. */
 static double middle(uint32_t index)
 {
-    uint64_t lowest = histogram_lowest(index), values = histogram_highest(index) + 1 - lowest;
-    return (double)(lowest + values / 2);
+    uint64_t lowest = histogram_lowest(index), half = (histogram_highest(index) + 1 - lowest) / 2;
+    return (double)(lowest + half);
 }
 
 double histogram_mean(const struct histogram *histogram)

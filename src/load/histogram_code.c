@@ -37,7 +37,7 @@ static const uint64_t ratio_of_one = UINT64_C(0x3ff0000000000000);
 /* Small numbers of either sign become small ones, and each byte takes seven bits of them, the ninth eight. */
 static unsigned char *put_number(unsigned char *at, int64_t number)
 {
-    uint64_t rest = (uint64_t)number << 1 ^ (uint64_t)(number >> 63);
+    uint64_t rest = number < 0 ? ~((uint64_t)number << 1) : (uint64_t)number << 1;
     for (int i = 1; i < MOST_NUMBER && rest > 0x7f; i++, rest >>= 7)
         *at++ = (unsigned char)(rest | 0x80);
     *at++ = (unsigned char)rest;

@@ -18,15 +18,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const uint64_t mark = 0x5a5a5a5a5a5a5a5a;
     uint64_t bytes = mark, count = mark;
-    int64_t ms = -1;
+    int64_t ms = -1, ns = -1;
     char *text = malloc(size + 1);
 
     memcpy(text, data, size);
     text[size] = '\0';
     check(parse_time(text, &ms), ms == -1);
+    check(parse_nanoseconds(text, &ns), ns == -1);
     check(parse_size(text, &bytes), bytes == mark);
     check(parse_count(text, &count), count == mark);
-    if (ms < -1 || ms > INT64_MAX / 2)
+    if (ms < -1 || ms > INT64_MAX / 2 || ns < -1)
         abort();
     free(text);
     return 0;

@@ -27,6 +27,8 @@ static void times_are_milliseconds(void **state)
         {"1.5", 1500},
         {"250us", 1},
         {"1us", 1},
+        {"1ns", 1},
+        {"1000001ns", 2},
         {"0us", 0},
         {"1001us", 2},
         {"0.1ms", 1},
@@ -43,6 +45,33 @@ static void times_are_milliseconds(void **state)
         int64_t ms = -1;
         if (parse_time(rows[i].text, &ms) != 0 || ms != rows[i].ms)
             fail_msg("\"%s\" is %lld", rows[i].text, (long long)ms);
+    }
+}
+
+static void measured_times_are_nanoseconds(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t ns;
+    } rows[] = {
+        {"0", 0},
+        {"800ns", 800},
+        {"250us", 250000},
+        {"1.5us", 1500},
+        {"5ms", 5000000},
+        {"0.001ms", 1000},
+        {"1s", 1000000000},
+        {"2", 2000000000},
+        {"0.000001s", 1000},
+        {"1m", 60000000000},
+        {"9223372036854775807ns", INT64_MAX},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        int64_t ns = -1;
+        if (parse_nanoseconds(rows[i].text, &ns) != 0 || ns != rows[i].ns)
+            fail_msg("\"%s\" is %lld", rows[i].text, (long long)ns);
     }
 }
 
@@ -132,7 +161,9 @@ static void what_is_no_quantity_is_refused(void **state)
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
         int64_t ms = -7;
         uint64_t number = 7;
-        if (parse_time(refused[i], &ms) != PARLEY_USAGE || parse_size(refused[i], &number) != PARLEY_USAGE ||
+        if (parse_time(refused[i], &ms) != PARLEY_USAGE ||
+            parse_nanoseconds(refused[i], &ms) != PARLEY_USAGE ||
+            parse_size(refused[i], &number) != PARLEY_USAGE ||
             parse_count(refused[i], &number) != PARLEY_USAGE)
             fail_msg("\"%s\" was taken", refused[i]);
         assert_int_equal(ms, -7);
@@ -148,6 +179,9 @@ static void what_does_not_fit_is_refused(void **state)
     (void)state;
     assert_int_equal(parse_time("4611686018427387904ms", &ms), PARLEY_USAGE);
     assert_int_equal(parse_time("9999999999999999999h", &ms), PARLEY_USAGE);
+    assert_int_equal(parse_nanoseconds("9223372036854775808ns", &ms), PARLEY_USAGE);
+    assert_int_equal(parse_nanoseconds("2562048h", &ms), PARLEY_USAGE);
+    assert_int_equal(parse_nanoseconds("0.5ns", &ms), PARLEY_USAGE);
     assert_int_equal(parse_size("16777216TiB", &number), PARLEY_USAGE);
     assert_int_equal(parse_size("18014398509481984KiB", &number), PARLEY_USAGE);
     assert_int_equal(parse_count("18446744073709551615k", &number), PARLEY_USAGE);
@@ -189,6 +223,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(times_are_milliseconds),
+        cmocka_unit_test(measured_times_are_nanoseconds),
         cmocka_unit_test(sizes_are_bytes),
         cmocka_unit_test(counts_are_thousands),
         cmocka_unit_test(what_is_no_quantity_is_refused),
