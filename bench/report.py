@@ -12,9 +12,11 @@ from statistics import median
 
 YARDSTICK = "epoll"
 OWN = "parley"
-RIVALS = ("libuv", "libevent", "asio", "asio-wait")
-TOLERANCE = 1.05
-PACKAGES = ("gcc-12", "libc6", "libuv1-dev", "libevent-dev", "libev-dev", "libasio-dev", "liburing-dev")
+BARE = ("epoll", "uring")
+PEERS = ("libuv", "libevent", "libev", "asio", "asio-wait", "tokio", "go")
+TOLERANCE = 1.03  # to the better bare loop
+PACKAGES = ("gcc-12", "libc6", "libuv1-dev", "libevent-dev", "libev-dev", "libasio-dev", "liburing-dev",
+            "rustc", "librust-tokio-dev", "golang-go")
 
 
 def good(results):
@@ -77,39 +79,68 @@ def cell(column, results, yardstick):
     return f"{value} ×{median(ratios):.2f}" if ratios and column.mode != "idle" else value
 
 
-def verdict(results, others, limit):
-    """Empty when the median ratio is within the limit; what could not be measured is never a pass."""
-    ratios = paired_ratios(results, others)
-    if not ratios:
-        return "not measured"
-    return f"{median(ratios):.2f}" if median(ratios) > limit else ""
+def better_bare(tables, column):
+    """The bare loop to be compared with in this column: the one that costs less."""
+    costs = {name: median(r.cost for r in good(tables[column][name]))
+             for name in BARE if good(tables[column].get(name, []))}
+    return min(costs, key=costs.get) if costs else YARDSTICK
 
 
-def misses(tables, name, other, limit):
-    """The columns, and their ratios, in which one of ours costs more than the limit allows."""
-    found = []
-    for column, results in tables.items():
-        # An idle connection of the bare loop is the smallest possible; memory has a target of its own.
-        if column.mode == "idle" and other == YARDSTICK:
-            continue
-        missed = verdict(results[name], results.get(other, []), limit)
-        if missed:
-            found.append(f"{column.name} ({missed})")
-    return ", ".join(found)
+def standing(tables, column, name, other):
+    """Our median ratio to the other; None when it was not measured."""
+    ratios = paired_ratios(tables[column][name], tables[column].get(other, []))
+    return median(ratios) if ratios else None
 
 
-def not_in(columns):
-    return f"not in {columns}" if columns else "in every column"
+def against_bare(tables, name):
+    # An idle connection of a bare loop is the smallest possible; memory has its target in the peers.
+    return {column: standing(tables, column, name, better_bare(tables, column))
+            for column in tables if column.mode != "idle"}
+
+
+def against_peer(tables, name, peer):
+    return {column: standing(tables, column, name, peer) for column in tables}
+
+
+def misses(ratios, limit):
+    """The columns beyond the limit; what could not be measured is never a pass."""
+    return [f"{column.name} ({'not measured' if ratio is None else f'{ratio:.3f}'})"
+            for column, ratio in ratios.items() if ratio is None or ratio > limit]
+
+
+def standing_row(tables, title, ratios, limit):
+    cells = []
+    for column in tables:
+        ratio = ratios.get(column)
+        text = "–" if ratio is None else f"{ratio:.2f}"
+        cells.append(f"**{text}**" if ratio is not None and ratio > limit else text)
+    return [title, *cells]
+
+
+def standing_text(tables, name, peers):
+    """One of ours against the bare loops and every peer: a table, and in words what it misses."""
+    bare = against_bare(tables, name)
+    rows = [standing_row(tables, "the better bare loop", bare, TOLERANCE)]
+    behind = []
+    for peer in peers:
+        ratios = against_peer(tables, name, peer)
+        rows.append(standing_row(tables, peer, ratios, 1.0))
+        behind += [f"{peer} in {missed}" for missed in misses(ratios, 1.0)]
+    not_within = misses(bare, TOLERANCE)
+    return "\n".join([
+        table([f"{name} ÷"] + [column.name for column in tables], rows), "",
+        f"- {name} is within {TOLERANCE * 100 - 100:.0f} % of the better bare loop: "
+        + (f"not in {', '.join(not_within)}" if not_within else "in every column"),
+        f"- {name} is ahead of every peer: "
+        + (f"not of {', '.join(behind)}" if behind else "in every column")])
 
 
 def targets_text(tables, names):
-    lines = []
-    for name in [name for name in names if name.startswith(OWN)]:
-        missed = misses(tables, name, YARDSTICK, TOLERANCE)
-        lines.append(f"- {name}: within 5 % of {YARDSTICK}: {not_in(missed)}")
-        for rival in RIVALS:
-            lines.append(f"- {name}: ahead of {rival}: {not_in(misses(tables, name, rival, 1.0))}")
-    return "\n".join(lines)
+    peers = [name for name in PEERS if name in names]
+    legend = ("Median ratios of parley to the others; bold where it misses: above "
+              f"{TOLERANCE:.2f} of the bare loop that costs less in that column, or behind a peer.")
+    own = [standing_text(tables, name, peers) for name in names if name.startswith(OWN)]
+    return "\n\n".join([legend, *own]) if own else ""
 
 
 def summary_text(tables, names):

@@ -15,7 +15,7 @@ declare -A packages=(
     [lint]="clang-format clang-tidy cppcheck shellcheck"
     [sanitize]="libclang-rt-14-dev llvm valgrind"
     [faults]="iproute2 strace"
-    [bench]="g++ python3 libuv1-dev libevent-dev libev-dev libasio-dev"
+    [bench]="g++ python3 libuv1-dev libevent-dev libev-dev libasio-dev cargo librust-tokio-dev golang-go"
 )
 
 # need SET...: install the packages of these sets that are missing, and nothing when none is.
