@@ -8,7 +8,7 @@ _parley() {
     fi
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
-        mapfile -t COMPREPLY < <(compgen -W 'serve listen connect help version completion --help --version' -- "$current")
+        mapfile -t COMPREPLY < <(compgen -W 'serve listen connect load help version completion --help --version' -- "$current")
         return
     fi
     case ${COMP_WORDS[1]} in
@@ -101,11 +101,46 @@ _parley() {
         options=' --port -p --ipaddr -i --domain -d --unix -U --ipv4 -4 --ipv6 -6 --connect-timeout -w --retry --wait --bind --source-port --probe -z --send --every --count --prompt --until --framing --crlf -C --half-close -N --quit-after -q --dump --save --raw --model --explain --idle --life --write-timeout --linger --drain --no-nodelay --keepalive --receive-buffer --send-buffer --log --verbose -v --help -h'
         words=''
         ;;
+    load)
+        case $previous in
+        --port | -p) return ;;
+        --ipaddr | -i) mapfile -t COMPREPLY < <(compgen -A hostname -- "$current"); return ;;
+        --domain) mapfile -t COMPREPLY < <(compgen -A hostname -- "$current"); return ;;
+        --unix | -U) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --source) return ;;
+        --timeout) return ;;
+        --connections | -c) return ;;
+        --threads | -t) return ;;
+        --duration | -d) return ;;
+        --rate | -R) return ;;
+        --depth) return ;;
+        --idle) return ;;
+        --ramp) return ;;
+        --warmup) return ;;
+        --grace) return ;;
+        --poller) mapfile -t COMPREPLY < <(compgen -W 'select poll epoll uring' -- "$current"); return ;;
+        --message) return ;;
+        --file) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --size) return ;;
+        --reply-size) return ;;
+        --expect-framing) return ;;
+        --fail-if) return ;;
+        --find-rate) return ;;
+        --intervals) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --json) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --csv) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --hgrm) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --hdr-log) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --report) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        esac
+        options=' --port -p --ipaddr -i --domain --unix -U --ipv4 -4 --ipv6 -6 --source --timeout --connections -c --threads -t --duration -d --rate -R --depth --churn --idle --ramp --warmup --grace --poller --message --file --size --reply-size --expect-framing --expect-end --verify --fail-if --find-rate --intervals --json --csv --hgrm --hdr-log --report --quiet -q --help -h'
+        words=''
+        ;;
     help)
         case $previous in
         esac
         options=' --man --help -h'
-        words='serve listen connect help version completion'
+        words='serve listen connect load help version completion'
         ;;
     version)
         case $previous in

@@ -26,6 +26,8 @@ int complain_failure(const struct subcommand *subcommand, int status);
 int serve_run(const struct arguments *arguments);
 int listen_run(const struct arguments *arguments);
 int connect_run(const struct arguments *arguments);
+int load_main(const struct arguments *arguments);
+int compare_run(const struct arguments *arguments);
 int help_run(const struct arguments *arguments);
 int version_run(const struct arguments *arguments);
 int completion_run(const struct arguments *arguments);
@@ -57,5 +59,10 @@ extern const struct option_group address_group, announce_group, socket_group, ti
     explain_group, log_group, general_group;
 /* Those of connect and listen: option_talk.c. */
 extern const struct option_group dial_group, send_group, talk_group, talk_model_group, keep_group;
+/* Those of load: option_load.c. */
+extern const struct option_group load_target_group, load_shape_group, load_message_group, load_verdict_group,
+    load_search_group, load_report_group, load_live_group;
+/* Those of compare: option_compare.c. */
+extern const struct option_group contest_group, workload_group, outcome_group;
 
 #endif

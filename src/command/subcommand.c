@@ -67,6 +67,14 @@ static const struct option_group *const connect_groups[] = {
     &address_group, &dial_group, &send_group,    &talk_group, &talk_model_group, &explain_group, &time_group,
     &socket_group,  &log_group,  &general_group, NULL};
 
+static const struct option_group *const load_groups[] = {
+    &load_target_group,  &load_shape_group,  &load_message_group,
+    &load_verdict_group, &load_search_group, &load_live_group,
+    &load_report_group,  &general_group,     NULL};
+
+static const struct option_group *const compare_groups[] = {&contest_group, &workload_group, &outcome_group,
+                                                            &general_group, NULL};
+
 static const struct option manual_options[] = {
     {.name = "man", .help = "prints the options as the manual page has them, in scdoc"},
     {0},
@@ -110,6 +118,26 @@ const struct subcommand subcommands[] = {
                  "parley connect -p 8900 -d localhost --send hello\n"
                  "parley connect 127.0.0.1 5000 --send 'hello, server... %d' --every 1s --count 10\n"
                  "parley connect -z localhost 22\n"},
+    {.name = "load",
+     .operands = "ADDRESS",
+     .run = load_main,
+     .groups = load_groups,
+     .purpose = "loads a server and measures its replies",
+     .examples = "parley load 127.0.0.1 3000 -c 50 -d 10s\n"
+                 "parley load 127.0.0.1 3000 -c 100 -R 20k --report load.html\n"
+                 "parley load 127.0.0.1 3000 -c 50 --depth 32 --size 64 --verify\n"
+                 "parley load 127.0.0.1 3000 --churn -c 20 --json -\n"
+                 "parley load 127.0.0.1 3000 -c 50 --find-rate 'p99<5ms' -d 2s\n"},
+    {.name = "compare",
+     .operands = "SERVICE",
+     .run = compare_run,
+     .groups = compare_groups,
+     .word = service_word,
+     .purpose = "measures the designs of a service, and other servers, against each other",
+     .examples = "parley compare echo\n"
+                 "parley compare echo --models iterative,fork,thread -c 1\n"
+                 "parley compare echo -c 50 -d 5s --rounds 5 --report echo.html\n"
+                 "parley compare echo --models prethread+epoll --peer 'ncat=ncat -lk -e /bin/cat {port}'\n"},
     {.name = "help",
      .operands = "[SUBCOMMAND]",
      .run = help_run,

@@ -1,0 +1,133 @@
+/* The outputs of a load's result: every form that was asked for, and the exit code. */
+#include "command/load.h"
+#include "load/condition.h"
+#include "load/json.h"
+#include "load/page.h"
+#include "load/table.h"
+#include <string.h>
+
+/* ---- the forms ---- */
+
+static int write_hgrm(const struct load_result *result, FILE *out)
+{
+    return histogram_print_hgrm(&result->response, out);
+}
+
+static int write_hdr_log(const struct load_result *result, FILE *out)
+{
+    int status = histogram_log_begin(out, result->since);
+    for (size_t i = 0; i < result->interval_count && status == 0; i++)
+        status = histogram_log_line(out, result->intervals[i].start, result->intervals[i].length,
+                                    &result->intervals[i].response);
+    return status;
+}
+
+static const struct form {
+    const char *name; /* of its option */
+    int (*write)(const struct load_result *result, FILE *out);
+} forms[] = {{"json", load_json_write},
+             {"csv", load_csv_print},
+             {"hgrm", write_hgrm},
+             {"hdr-log", write_hdr_log},
+             {"report", load_page_write}};
+
+enum { FORMS = sizeof forms / sizeof *forms };
+
+static bool is_stdout(const char *path)
+{
+    return strcmp(path, "-") == 0;
+}
+
+static int write_form(const struct arguments *arguments, const struct form *form, const char *path,
+                      const struct load_result *result)
+{
+    FILE *out = is_stdout(path) ? stdout : fopen(path, "w");
+    if (!out)
+        return complain_call(arguments->subcommand, "open", path);
+    bool failed = form->write(result, out) != 0 || ferror(out);
+    if (out != stdout)
+        failed |= fclose(out) != 0;
+    return failed ? complain_call(arguments->subcommand, "write", path) : 0;
+}
+
+static bool takes_stdout(const struct arguments *arguments)
+{
+    const char *intervals = arguments_value(arguments, "intervals");
+    bool taken = intervals && is_stdout(intervals);
+    for (int i = 0; i < FORMS; i++) {
+        const char *path = arguments_value(arguments, forms[i].name);
+        taken = taken || (path && is_stdout(path));
+    }
+    return taken;
+}
+
+static int write_forms(const struct arguments *arguments, const struct load_result *result)
+{
+    int worst = 0;
+    if (!arguments_given(arguments, "quiet") && !takes_stdout(arguments))
+        load_table_print(result, stdout);
+    for (int i = 0; i < FORMS; i++) {
+        const char *path = arguments_value(arguments, forms[i].name);
+        int code = path ? write_form(arguments, &forms[i], path, result) : 0;
+        worst = code > worst ? code : worst;
+    }
+    return worst;
+}
+
+/* ---- the verdict ---- */
+
+static bool is_condition(const struct given *given)
+{
+    return strcmp(given->option->name, "fail-if") == 0;
+}
+
+int load_output_check(const struct arguments *arguments)
+{
+    struct condition condition;
+    int stdouts = 0;
+    for (size_t i = 0; i < arguments->given_count; i++) {
+        const struct given *given = &arguments->given[i];
+        if (is_condition(given) && condition_parse(&condition, given->value) < 0)
+            return complain_failure(arguments->subcommand, PARLEY_USAGE);
+        stdouts += given->option->kind == OPTION_PATH && is_stdout(given->value);
+    }
+    return stdouts > 1 ? complain(arguments->subcommand, "only one output can be - (stdout)") : 0;
+}
+
+/* Every condition is looked at, so that all reasons are told. */
+static int judge_conditions(const struct arguments *arguments, const struct load_result *result)
+{
+    int code = 0;
+    for (size_t i = 0; i < arguments->given_count; i++) {
+        struct condition condition;
+        char why[256];
+        if (!is_condition(&arguments->given[i]) ||
+            condition_parse(&condition, arguments->given[i].value) < 0 ||
+            !condition_holds(&condition, result, why, sizeof why))
+            continue;
+        complain(arguments->subcommand, "%s", why);
+        code = EXIT_CHECK;
+    }
+    return code;
+}
+
+static int judge(const struct arguments *arguments, const struct load_result *result)
+{
+    int code = judge_conditions(arguments, result);
+    if (!result->valid) {
+        complain(arguments->subcommand, "INVALID: %s", result->invalid);
+        code = EXIT_CHECK;
+    }
+    if (arguments_given(arguments, "verify") && result->faults[FAULT_MISMATCH].count > 0)
+        code = EXIT_CHECK;
+    return code;
+}
+
+int load_output(const struct arguments *arguments, const struct load_result *result)
+{
+    int written = write_forms(arguments, result);
+    int code = judge(arguments, result);
+    if (result->interrupted)
+        return 128 + result->interrupted;
+    return written ? written : code;
+}

@@ -1,0 +1,247 @@
+#include "load/generator.h"
+#include "engine/error.h"
+#include "engine/server.h"
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+
+/* Attempts to connect at once, in each thread: a listener's queue should hold them. */
+enum { MOST_CONNECTING = 64 };
+
+static double processor_time(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return (double)time.tv_sec + (double)time.tv_nsec / NS_PER_SECOND;
+}
+
+/* ---- making ---- */
+
+/* Threads take clients in turn: client j belongs to thread j modulo t. */
+static unsigned share(unsigned count, unsigned threads, unsigned index)
+{
+    return count / threads + (index < count % threads);
+}
+
+int generator_open(struct generator *generator, struct run *run, unsigned index)
+{
+    const struct load_plan *plan = run->plan;
+    *generator = (struct generator){.run = run, .index = index};
+    generator->client_count = share(plan->connections, run->threads, index);
+    generator->idle_count = share(plan->idle, run->threads, index);
+    unsigned all = generator->client_count + generator->idle_count;
+    generator->clients = calloc(all + 1, sizeof *generator->clients);
+    generator->rings = calloc((size_t)generator->client_count * plan->depth + 1, sizeof *generator->rings);
+    if (tally_open(&generator->tally) < 0 || !generator->clients || !generator->rings ||
+        timers_reserve(&generator->timers, all) < 0)
+        return fail(PARLEY_RESOURCE, "no memory for %u connections", all);
+    for (unsigned i = 0; i < all; i++) {
+        struct client *client = &generator->clients[i];
+        client->generator = generator;
+        client->idle = i >= generator->client_count;
+        client->index = i * run->threads + index;
+        client->sent_at = client->idle ? NULL : generator->rings + (size_t)i * plan->depth;
+    }
+    return 0;
+}
+
+void generator_close(struct generator *generator)
+{
+    tally_close(&generator->tally);
+    timers_close(&generator->timers);
+    free(generator->clients);
+    free(generator->rings);
+}
+
+/* ---- counting ---- */
+
+void generator_record(struct generator *generator, int64_t intended, int64_t sent, int64_t now)
+{
+    struct tally *tally = &generator->tally;
+    const struct run *run = generator->run;
+    if (now >= generator->window) {
+        tally->requests += now < generator->end;
+        tally->late += now >= generator->end;
+    }
+    if (intended < generator->window)
+        return;
+    histogram_record(&tally->recent, (uint64_t)(now - intended));
+    if (run->slot > 0 || run->plan->churn) /* else it is the same */
+        histogram_record(&tally->service, (uint64_t)(now - sent));
+}
+
+void generator_count_open(struct generator *generator, int change)
+{
+    generator->established += (unsigned)change;
+    if (generator->established > generator->open_most)
+        generator->open_most = generator->established;
+    if (generator->established < generator->open_least)
+        generator->open_least = generator->established;
+}
+
+static void hand_over(struct generator *generator)
+{
+    ledger_hand_over(&generator->run->ledger, generator->second, &generator->tally, generator->established);
+}
+
+static void begin_counting(struct generator *generator)
+{
+    struct tally *tally = &generator->tally;
+    generator->counting = true;
+    generator->open_least = generator->open_most = generator->established;
+    generator->cpu_at_begin = processor_time();
+    tally->bytes_in = tally->bytes_out = 0;
+}
+
+static void stop_counting(struct generator *generator)
+{
+    generator->over = true;
+    generator->cpu = processor_time() - generator->cpu_at_begin;
+}
+
+/* The seconds that have passed are handed over; one that a stall has swallowed is handed over empty. */
+static void keep_seconds(struct generator *generator, int64_t now)
+{
+    int64_t until = now < generator->end ? now : generator->end - 1;
+    while (until >= generator->window + (int64_t)(generator->second + 1) * NS_PER_SECOND) {
+        hand_over(generator);
+        generator->second++;
+    }
+}
+
+/* ---- starting ---- */
+
+/* During a ramp the connections of all threads begin one after another, evenly. */
+static bool may_open(const struct generator *generator, int64_t now)
+{
+    const struct load_plan *plan = generator->run->plan;
+    const struct client *client = &generator->clients[generator->opened];
+    if (generator->opened == generator->client_count + generator->idle_count ||
+        generator->connecting >= MOST_CONNECTING)
+        return false;
+    if (plan->ramp == 0 || client->idle)
+        return true;
+    return now >= run_start(generator->run) + plan->ramp * NS_PER_MS * client->index / plan->connections;
+}
+
+static void open_clients(struct generator *generator, int64_t now)
+{
+    while (may_open(generator, now)) {
+        struct client *client = &generator->clients[generator->opened++];
+        client_connect(client);
+    }
+}
+
+/* The schedule starts when every client has been reached, or has failed to be; a ramp's starts at once. */
+static void try_start(struct run *run, int64_t now)
+{
+    int64_t none = 0;
+    unsigned all = run->plan->connections + run->plan->idle;
+    if (run->plan->ramp > 0 || atomic_load(&run->settled) == all)
+        atomic_compare_exchange_strong(&run->start, &none, now);
+}
+
+static bool has_started(struct generator *generator, int64_t now)
+{
+    struct run *run = generator->run;
+    if (generator->end)
+        return true;
+    if (!run_start(run))
+        try_start(run, now);
+    if (!run_start(run))
+        return false;
+    generator->window = run_window(run);
+    generator->end = run_end(run);
+    for (unsigned i = 0; i < generator->opened; i++)
+        exchange_send(&generator->clients[i]);
+    return true;
+}
+
+/* ---- ending ---- */
+
+/* What is still owed gets no more time; everybody is told goodbye. */
+static void dismiss(struct generator *generator)
+{
+    struct tally *tally = &generator->tally;
+    if (generator->owed > 0)
+        load_fault_note(tally->faults, FAULT_UNANSWERED, generator->owed,
+                        "no reply before the grace was over");
+    tally->errors += generator->owed;
+    hand_over(generator);
+    generator->dismissed = true;
+    for (unsigned i = 0; i < generator->opened; i++)
+        if (generator->clients[i].conn)
+            parley_finish(generator->clients[i].conn);
+    generator->loop->pace = NULL;
+}
+
+/* ---- the pace ---- */
+
+static int64_t sooner(int64_t one, int64_t other)
+{
+    return one < 0 || (other >= 0 && other < one) ? other : one;
+}
+
+static int64_t until(int64_t when, int64_t now)
+{
+    return when > now ? when - now : 0;
+}
+
+/* ns until the generator has to look again at the latest. */
+static int64_t next_look(const struct generator *generator, int64_t now, int64_t slot)
+{
+    bool incomplete = generator->established < generator->client_count + generator->idle_count;
+    int64_t second = generator->window + (int64_t)(generator->second + 1) * NS_PER_SECOND;
+    int64_t wait = sooner(slot, timers_wait(&generator->timers, now));
+    if (incomplete) /* settle may arm a timer after this look */
+        wait = sooner(wait, NS_PER_MS);
+    if (!generator->over)
+        return sooner(wait, until(second < generator->end ? second : generator->end, now));
+    return sooner(wait, until(run_grace_end(generator->run), now));
+}
+
+static int64_t pace(struct loop *loop)
+{
+    struct generator *generator = loop->pacer;
+    int64_t now = clock_ns(), slot = -1;
+    timers_fire(&generator->timers, now, client_timer);
+    open_clients(generator, now);
+    if (!has_started(generator, now))
+        return NS_PER_MS;
+    if (!generator->counting && now >= generator->window)
+        begin_counting(generator);
+    if (generator->run->slot > 0)
+        slot = schedule_advance(generator, now);
+    if (generator->counting)
+        keep_seconds(generator, now);
+    if (!generator->over && now >= generator->end)
+        stop_counting(generator);
+    if (generator->over && (generator->owed == 0 || now >= run_grace_end(generator->run))) {
+        dismiss(generator);
+        return -1;
+    }
+    return next_look(generator, now, slot);
+}
+
+static void pin(const struct load_plan *plan, unsigned index)
+{
+    cpu_set_t processors;
+    if (plan->processor_count == 0)
+        return;
+    CPU_ZERO(&processors);
+    CPU_SET(plan->processors[index % plan->processor_count], &processors);
+    pthread_setaffinity_np(pthread_self(), sizeof processors, &processors);
+}
+
+int generator_begin(struct loop *loop)
+{
+    struct run *run = parley_server_user(loop->server);
+    struct generator *generator = &run->generators[loop->worker->index];
+    pin(run->plan, generator->index);
+    prctl(PR_SET_TIMERSLACK, 1); /* the kernel may otherwise be 50 us late, to save power */
+    generator->loop = loop;
+    loop->pacer = generator;
+    loop->pace = pace;
+    return 0;
+}

@@ -1,0 +1,257 @@
+/* A run, from the plan to the result. */
+#include "engine/error.h"
+#include "engine/server.h"
+#include "load/judge.h"
+#include "load/observer.h"
+#include "net/lookup.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+/* Descriptors beside the connections: the pollers', the report's, the standard ones. */
+enum { OTHER_DESCRIPTORS = 64, PER_THREAD = 8 };
+
+/* ---- addresses ---- */
+
+/* The first that can be reached at all; a load goes to one address. */
+static int find_target(const struct load_plan *plan, struct address *target)
+{
+    struct patience patience = patience_start(plan->connect_timeout, -1);
+    struct endpoint endpoint;
+    struct address_list list;
+    int status = endpoint_parse(&endpoint, plan->address);
+    if (status == 0)
+        status = lookup(&endpoint, plan->family, &patience, &list);
+    if (status < 0)
+        return status;
+    *target = list.items[0];
+    address_list_free(&list);
+    return 0;
+}
+
+static int find_source(const char *text, struct address *source)
+{
+    char with_port[ADDRESS_TEXT];
+    struct endpoint endpoint;
+    struct address_list list;
+    snprintf(with_port, sizeof with_port, strchr(text, ':') ? "[%s]:0" : "%s:0", text);
+    int status = endpoint_parse(&endpoint, with_port);
+    if (status == 0)
+        status = resolve(&endpoint, AF_UNSPEC, false, &list);
+    if (status < 0)
+        return status;
+    *source = list.items[0];
+    address_list_free(&list);
+    return 0;
+}
+
+static int find_sources(struct run *run)
+{
+    const struct load_plan *plan = run->plan;
+    run->sources = calloc(plan->source_count + 1, sizeof *run->sources);
+    if (!run->sources)
+        return fail(PARLEY_RESOURCE, "no memory for %zu source addresses", plan->source_count);
+    for (; run->source_count < plan->source_count; run->source_count++) {
+        struct address *source = &run->sources[run->source_count];
+        int status = find_source(plan->sources[run->source_count], source);
+        if (status < 0)
+            return status;
+        if (source->storage.ss_family != run->target.storage.ss_family)
+            return fail(PARLEY_USAGE, "--source %s is of another family than %s",
+                        plan->sources[run->source_count], plan->address);
+    }
+    return 0;
+}
+
+/* ---- descriptors ---- */
+
+static int raise_descriptors(const struct load_plan *plan)
+{
+    rlim_t needed =
+        (rlim_t)plan->connections + plan->idle + OTHER_DESCRIPTORS + PER_THREAD * (rlim_t)plan->threads;
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= needed)
+        return 0;
+    struct rlimit raised = {.rlim_cur = needed,
+                            .rlim_max = limit.rlim_max < needed ? needed : limit.rlim_max};
+    if (setrlimit(RLIMIT_NOFILE, &raised) == 0)
+        return 0;
+    return fail(PARLEY_RESOURCE,
+                "%u connections need %llu open files, and this process may have %llu (ulimit -n, or "
+                "LimitNOFILE)",
+                plan->connections + plan->idle, (unsigned long long)needed,
+                (unsigned long long)limit.rlim_max);
+}
+
+/* ---- the server that never listens ---- */
+
+static int set_options(parley_server *server, const struct load_plan *plan)
+{
+    char threads[16], timeout[32];
+    snprintf(threads, sizeof threads, "%u", plan->threads);
+    snprintf(timeout, sizeof timeout, "%lldms", (long long)plan->connect_timeout);
+    const char *const options[][2] = {
+        {"model", plan->poller ? plan->poller : "epoll"},
+        {"workers", threads},
+        {"connect-timeout", timeout},
+        {"signals", "on"},
+        {"drain", "200ms"},
+        {"linger", "200ms"},
+        {"write-timeout", "0"},
+        {"queue-max", "8GiB"}, /* who sends much before it reads must go on reading */
+        {"high-water", "4GiB"},
+        {"framing", plan->reply == REPLY_FRAMED ? plan->framing : "raw"},
+    };
+    int status = 0;
+    for (size_t i = 0; i < sizeof options / sizeof *options && status == 0; i++)
+        status = parley_set(server, options[i][0], options[i][1]);
+    return status;
+}
+
+static int make_server(struct run *run)
+{
+    bool none = run->plan->reply == REPLY_NONE;
+    run->server = parley_server_new(none ? &load_handler_without_replies : &load_handler);
+    if (!run->server)
+        return fail(PARLEY_RESOURCE, "no memory for the generator");
+    parley_server_set_user(run->server, run);
+    run->server->begin = generator_begin;
+    return set_options(run->server, run->plan);
+}
+
+/* ---- opening and closing ---- */
+
+static int open_generators(struct run *run)
+{
+    run->generators = calloc(run->threads, sizeof *run->generators);
+    if (!run->generators || ledger_open(&run->ledger, run->result, run->threads) < 0)
+        return fail(PARLEY_RESOURCE, "no memory for %u threads", run->threads);
+    int status = 0;
+    for (unsigned i = 0; i < run->threads && status == 0; i++)
+        status = generator_open(&run->generators[i], run, i);
+    return status;
+}
+
+static int open_run(struct run *run, const struct load_plan *plan, struct load_result *result)
+{
+    *run = (struct run){.plan = plan, .result = result, .threads = plan->threads, .begin_at = clock_ns()};
+    run->slot = plan->rate > 0 ? NS_PER_SECOND / plan->rate : 0;
+    int status = raise_descriptors(plan);
+    if (status == 0)
+        status = find_target(plan, &run->target);
+    if (status == 0)
+        status = find_sources(run);
+    if (status == 0)
+        status = messages_open(&run->messages, plan);
+    if (status == 0)
+        status = open_generators(run);
+    if (status == 0)
+        status = make_server(run);
+    return status == 0 ? load_conditions_fill(&result->conditions, plan) : status;
+}
+
+static void close_run(struct run *run)
+{
+    for (unsigned i = 0; run->generators && i < run->threads; i++)
+        generator_close(&run->generators[i]);
+    if (run->generators)
+        ledger_close(&run->ledger);
+    parley_server_free(run->server);
+    messages_close(&run->messages);
+    free(run->generators);
+    free(run->sources);
+}
+
+/* ---- the result ---- */
+
+/* Of one that was interrupted, the second that had just begun. */
+static void collect(struct run *run, struct generator *generator)
+{
+    struct load_result *result = run->result;
+    struct load_limits *limits = &result->limits;
+    if (generator->counting && !generator->dismissed)
+        ledger_hand_over(&run->ledger, generator->second, &generator->tally, generator->established);
+    ledger_settle(&run->ledger, &generator->tally);
+    if (result->elapsed > 0) {
+        double cpu = generator->cpu / result->elapsed;
+        limits->generator_cpu += generator->cpu;
+        limits->generator_busy = cpu > limits->generator_busy ? cpu : limits->generator_busy;
+    }
+    result->open_least += generator->open_least;
+    result->open_most += generator->open_most;
+}
+
+static double measured(const struct run *run, int64_t now)
+{
+    int64_t window = run_window(run), end = run_end(run);
+    if (!run_start(run) || now <= window)
+        return 0;
+    return (double)((now < end ? now : end) - window) / NS_PER_SECOND;
+}
+
+/* When the window began, in the time of the wall. */
+static double since(const struct run *run, int64_t now)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_REALTIME, &time);
+    return (double)time.tv_sec + (double)time.tv_nsec / NS_PER_SECOND -
+           (double)(now - run_window(run)) / NS_PER_SECOND;
+}
+
+static void fill_result(struct run *run)
+{
+    struct load_result *result = run->result;
+    int64_t now = clock_ns();
+    result->elapsed = measured(run, now);
+    result->since = since(run, now);
+    result->interrupted = atomic_load(&run->server->last_signal);
+    for (unsigned i = 0; i < run->threads; i++)
+        collect(run, &run->generators[i]);
+    if (result->interval_count > 0) {
+        struct load_interval *last = &result->intervals[result->interval_count - 1];
+        last->length = result->elapsed - last->start;
+    }
+    if (run->slot == 0 && !run->plan->churn)
+        histogram_add(&result->service, &result->response);
+    load_judge(result, run->plan);
+}
+
+static int fail_unreached(const struct run *run)
+{
+    for (unsigned i = 0; i < run->threads; i++) {
+        const struct load_faults *faults = run->generators[i].tally.faults;
+        if (*faults[FAULT_LOCAL].first)
+            return fail(PARLEY_RESOURCE, "%s", faults[FAULT_LOCAL].first);
+        if (*faults[FAULT_CONNECT].first)
+            return fail(strstr(faults[FAULT_CONNECT].first, "timed out") ? PARLEY_TIMEOUT : PARLEY_NETWORK,
+                        "%s", faults[FAULT_CONNECT].first);
+    }
+    return fail(PARLEY_NETWORK, "%s: nobody was reached", run->plan->address);
+}
+
+static int observe_and_run(struct run *run)
+{
+    struct observer observer;
+    int status = observer_start(&observer, run);
+    if (status < 0)
+        return status;
+    status = parley_run(run->server);
+    observer_stop(&observer);
+    if (status == 0 && atomic_load(&run->hopeless))
+        return fail_unreached(run);
+    if (status >= 0)
+        fill_result(run);
+    return status < 0 ? status : 0;
+}
+
+int load_run(const struct load_plan *plan, struct load_result *result)
+{
+    struct run run;
+    int status = open_run(&run, plan, result);
+    if (status == 0)
+        status = observe_and_run(&run);
+    close_run(&run);
+    return status;
+}

@@ -1,0 +1,39 @@
+/* What one generator has counted. Its own thread writes it; each second it is handed to the run. */
+#ifndef LOAD_TALLY_H
+#define LOAD_TALLY_H
+
+#include "load/result.h"
+#include <pthread.h>
+
+struct tally {
+    /* Since the last second was handed over. */
+    uint64_t requests, errors, bytes_in, bytes_out;
+    struct histogram recent; /* response times */
+    /* Of the whole run. */
+    uint64_t late, connects, intended;
+    struct load_faults faults[FAULTS];
+    struct histogram response, service, connect, first_byte, lag;
+};
+
+/* What the generators hand over: the seconds of the run. */
+struct ledger {
+    pthread_mutex_t lock;
+    pthread_cond_t handed;
+    struct load_result *result; /* its intervals, and the sums of requests and bytes */
+    unsigned generators;
+    unsigned *handed_over; /* by interval: how many generators; room for `room` */
+    size_t room;
+};
+
+/* 0, or -1 without memory. */
+int tally_open(struct tally *tally);
+void tally_close(struct tally *tally);
+
+int ledger_open(struct ledger *ledger, struct load_result *result, unsigned generators);
+void ledger_close(struct ledger *ledger);
+/* Adds what was counted since the last time to second `index` of the run. Any thread. */
+void ledger_hand_over(struct ledger *ledger, size_t index, struct tally *tally, unsigned open);
+/* The generator is through: what it counted in all goes into the result. After its thread has ended. */
+void ledger_settle(struct ledger *ledger, struct tally *tally);
+
+#endif
