@@ -7,9 +7,12 @@
 enum {
     HEIGHT = 300,    /* px of a picture, with its texts */
     LEFT = 64,       /* of it for the texts of the y axis */
+    PHONE_STEPS = 5, /* texts that fit below the picture on a phone; of more every second stays */
     FEW_POINTS = 24, /* every one of them is marked */
     MARKS = 6        /* of a longer line: enough to tell its shape, not so many that they hide it */
 };
+
+#define TINY 1e-6 /* what rounding may do to the place of an end */
 
 /* A chart with its axes. */
 struct plane {
@@ -27,7 +30,7 @@ static struct chart_point place(const struct plane *plane, struct chart_point po
 
 static bool has_place(struct chart_point placed)
 {
-    return isfinite(placed.x) && isfinite(placed.y);
+    return placed.x > -TINY && placed.x < 1 + TINY && placed.y > -TINY && placed.y < 1 + TINY;
 }
 
 static struct plane lay_out(const struct chart *chart)
@@ -52,8 +55,9 @@ static void print_x_axis(const struct plane *plane, FILE *out)
     for (size_t i = 0; i < plane->x.step_count; i++) {
         double at = 100 * axis_place(&plane->x, plane->x.steps[i]);
         fprintf(out, "<line class=\"tick\" x1=\"%.2f%%\" x2=\"%.2f%%\" y1=\"100%%\" y2=\"100%%\"/>", at, at);
-        fprintf(out, "<text class=\"under\" x=\"%.2f%%\" y=\"100%%\" dy=\"18\">%s</text>\n", at,
-                axis_text(text, &plane->x, plane->x.steps[i]));
+        bool spare = plane->x.step_count > PHONE_STEPS && i % 2 > 0;
+        fprintf(out, "<text class=\"under%s\" x=\"%.2f%%\" y=\"100%%\" dy=\"18\">%s</text>\n",
+                spare ? " spare" : "", at, axis_text(text, &plane->x, plane->x.steps[i]));
     }
     if (plane->chart->x.label) {
         fputs("<text class=\"label end\" x=\"100%\" y=\"100%\" dy=\"37\">", out);
@@ -79,18 +83,19 @@ static void print_y_axis(const struct plane *plane, FILE *out)
     }
 }
 
+static bool is_stretched(const struct chart *chart)
+{
+    return chart->stretch.name && chart->stretch.to > chart->stretch.from;
+}
+
+/* Its name is in the legend, since beside it there may be no room. */
 static void print_stretch(const struct plane *plane, FILE *out)
 {
-    const struct chart_stretch *stretch = &plane->chart->stretch;
-    double from = fmax(axis_place(&plane->x, stretch->from), 0);
-    double to = fmin(axis_place(&plane->x, stretch->to), 1);
-    if (!stretch->name || !(to > from))
-        return;
-    fprintf(out, "<rect class=\"stretch\" x=\"%.2f%%\" width=\"%.2f%%\" height=\"100%%\"/>", 100 * from,
-            100 * (to - from));
-    fprintf(out, "<text class=\"label\" x=\"%.2f%%\" y=\"0\" dx=\"5\" dy=\"14\">", 100 * from);
-    html_text(out, stretch->name);
-    fputs("</text>\n", out);
+    double from = fmax(axis_place(&plane->x, plane->chart->stretch.from), 0);
+    double to = fmin(axis_place(&plane->x, plane->chart->stretch.to), 1);
+    if (is_stretched(plane->chart) && to > from)
+        fprintf(out, "<rect class=\"stretch\" x=\"%.2f%%\" width=\"%.2f%%\" height=\"100%%\"/>\n", 100 * from,
+                100 * (to - from));
 }
 
 /* ---- series ---- */
@@ -156,10 +161,14 @@ static void print_marks(const struct plane *plane, size_t which, FILE *out)
 
 static void print_legend(const struct chart *chart, FILE *out)
 {
+    if (chart->series_count < 2 && !is_stretched(chart))
+        return;
     legend_begin(out);
     for (size_t i = 0; i < chart->series_count; i++)
         legend_entry(out, chart->series[i].name, looks_of(i, chart->series[i].marks_only),
-                     chart->series[i].marks_only, false);
+                     chart->series[i].marks_only ? KEY_MARK : KEY_LINE);
+    if (is_stretched(chart))
+        legend_entry(out, chart->stretch.name, looks_of(0, false), KEY_STRETCH);
     legend_end(out);
 }
 
@@ -172,21 +181,26 @@ static bool is_empty(const struct plane *plane)
     return true;
 }
 
+static void print_picture(const struct plane *plane, FILE *out)
+{
+    print_stretch(plane, out);
+    print_y_axis(plane, out);
+    print_x_axis(plane, out);
+    print_lines(plane, out);
+    for (size_t i = 0; i < plane->chart->series_count; i++)
+        print_marks(plane, i, out);
+}
+
 void chart_lines(const struct chart *chart, FILE *out)
 {
-    struct plane plane = lay_out(chart);
     const struct frame frame = {chart->title, chart->description, "plot", HEIGHT, LEFT};
+    struct plane plane = lay_out(chart);
     frame_begin(&frame, out);
-    if (chart->series_count > 1)
-        print_legend(chart, out);
+    print_legend(chart, out);
     frame_picture(&frame, out);
-    print_stretch(&plane, out);
-    print_y_axis(&plane, out);
-    print_x_axis(&plane, out);
-    print_lines(&plane, out);
-    for (size_t i = 0; i < chart->series_count; i++)
-        print_marks(&plane, i, out);
     if (is_empty(&plane))
         fputs("<text class=\"nothing\" x=\"50%\" y=\"50%\">nothing was measured</text>\n", out);
+    else
+        print_picture(&plane, out);
     frame_end(out);
 }

@@ -14,7 +14,7 @@
 
 /* What numbers mean, and so how they and the steps of an axis are written. */
 enum chart_unit {
-    UNIT_COUNT, /* 1250000 is "1.25 M" */
+    UNIT_COUNT, /* 1250000 is "1.25 M", 1250 is "1250" */
     UNIT_RATE,  /* a second: "1.25 M/s" */
     UNIT_TIME,  /* given in ns: "1.25 ms" */
     UNIT_BYTES, /* "1.25 MiB" */
@@ -43,7 +43,7 @@ struct chart_series {
     const char *name;
     const struct chart_point *points; /* from left to right */
     size_t count;
-    bool marks_only; /* single events: crosses, no line */
+    bool marks_only; /* single events: red crosses, no line */
 };
 
 /* A stretch of the x axis that is shaded and named: "warm-up". */

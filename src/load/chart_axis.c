@@ -7,7 +7,7 @@ enum { PARTS = 5, DECADES = 6 }; /* about so many steps, so that their texts fit
 
 void extent_take(struct extent *extent, double value)
 {
-    if (!(fabs(value) < 1e300)) /* NaN, and what no step can be taken from */
+    if (!(fabs(value) < LARGEST))
         return;
     extent->least = fmin(extent->least, value);
     extent->most = fmax(extent->most, value);
@@ -116,12 +116,11 @@ static double percentile_of(double count)
     return 100 - 100 * pow(10, -count);
 }
 
-/* From 0 to the next whole number of nines. */
 static void fit_percentile(struct axis *axis, struct extent values)
 {
-    double most = ceil(nines(values.most) - 1e-6);
+    double most = nines(values.most);
     most = isfinite(most) ? fmin(fmax(most, 1), AXIS_STEPS - 1) : 4;
-    for (int count = 0; count <= (int)most; count++)
+    for (int count = 0; count <= (int)(most + 1e-6); count++)
         add_step(axis, percentile_of(count));
     axis->least = 0;
     axis->most = percentile_of(most);

@@ -89,16 +89,24 @@ static void print_name(const struct layout *layout, const char *name, unsigned t
     fputs("</text>\n", out);
 }
 
-/* How far apart the measurements were: a line from the least to the most with a stroke at either end. */
+static void print_stroke(const char *class, const double x[2], const unsigned y[2], FILE *out)
+{
+    fprintf(out, "<line class=\"%s\" x1=\"%.2f%%\" x2=\"%.2f%%\" y1=\"%u\" y2=\"%u\"/>", class, x[0], x[1],
+            y[0], y[1]);
+}
+
+/* How far apart the measurements were: a line from the least to the most with a stroke at either end, on a
+ * halo that keeps it apart from the bar. */
 static void print_whisker(const struct layout *layout, const struct chart_bar *bar, unsigned middle,
                           FILE *out)
 {
-    double ends[] = {100 * bar->least / layout->most, 100 * bar->most / layout->most};
-    fprintf(out, "<line class=\"whisker\" x1=\"%.2f%%\" x2=\"%.2f%%\" y1=\"%u\" y2=\"%u\"/>", ends[0],
-            ends[1], middle, middle);
-    for (size_t i = 0; i < 2; i++)
-        fprintf(out, "<line class=\"whisker\" x1=\"%.2f%%\" x2=\"%.2f%%\" y1=\"%u\" y2=\"%u\"/>", ends[i],
-                ends[i], middle - 3, middle + 3);
+    static const char *const classes[] = {"halo", "whisker"};
+    double least = 100 * bar->least / layout->most, most = 100 * bar->most / layout->most;
+    for (size_t i = 0; i < 2; i++) {
+        print_stroke(classes[i], (double[]){least, most}, (unsigned[]){middle, middle}, out);
+        print_stroke(classes[i], (double[]){least, least}, (unsigned[]){middle - 4, middle + 4}, out);
+        print_stroke(classes[i], (double[]){most, most}, (unsigned[]){middle - 4, middle + 4}, out);
+    }
 }
 
 static void print_bar(const struct layout *layout, size_t series, const struct chart_bar *bar, unsigned top,
@@ -107,14 +115,12 @@ static void print_bar(const struct layout *layout, size_t series, const struct c
     char text[UNIT_ROOM];
     unsigned middle = top + THICK / 2;
     if (!is_known(bar->value)) {
-        fprintf(out, "<text class=\"unknown\" x=\"0\" y=\"%u\">not known</text>\n", middle + 4);
+        fprintf(out, "<text class=\"unknown\" x=\"6\" y=\"%u\">not known</text>\n", middle + 4);
         return;
     }
     bool ranges = is_known(bar->least) && is_known(bar->most) && bar->most > bar->least;
     double end = 100 * (ranges && bar->most > bar->value ? bar->most : bar->value) / layout->most;
-    struct looks looks = looks_of(series, false);
-    fprintf(out, "<line class=\"bar c%u d%u\" x2=\"%.2f%%\" y1=\"%u\" y2=\"%u\"/>", looks.colour,
-            looks.dashes, 100 * bar->value / layout->most, middle, middle);
+    frame_bar(out, looks_of(series, false), 100 * bar->value / layout->most, middle);
     if (ranges)
         print_whisker(layout, bar, middle, out);
     fprintf(out, "<text class=\"value\" x=\"%.2f%%\" y=\"%u\" dx=\"8\">%s</text>\n", end, middle + 4,
@@ -133,7 +139,7 @@ static void print_legend(const struct bar_chart *chart, FILE *out)
 {
     legend_begin(out);
     for (size_t i = 0; i < chart->series_count; i++)
-        legend_entry(out, chart->series[i].name, looks_of(i, false), false, true);
+        legend_entry(out, chart->series[i].name, looks_of(i, false), KEY_BAR);
     legend_end(out);
 }
 
@@ -142,13 +148,14 @@ void chart_bars(const struct bar_chart *chart, FILE *out)
     struct layout layout = lay_out(chart);
     struct frame frame = {.title = chart->title, .description = chart->description, .kind = "bars"};
     frame.height = (unsigned)chart->row_count * row_height(&layout);
-    frame.left = layout.above ? 1 : (unsigned)layout.longest * LETTER + 12;
+    frame.left = layout.above ? 0 : (unsigned)layout.longest * LETTER + 12;
     frame_begin(&frame, out);
     if (chart->series_count > 1)
         print_legend(chart, out);
     frame_picture(&frame, out);
     for (size_t i = 0; i < chart->row_count; i++)
-        print_row(&layout, i, (unsigned)i * row_height(&layout), out);
-    fputs("<line class=\"base\" y2=\"100%\"/>\n", out);
+        print_row(&layout, i, (unsigned)i * row_height(&layout) + ROW_GAP / 2, out);
+    if (!layout.above)
+        fputs("<line class=\"base\" y2=\"100%\"/>\n", out);
     frame_end(out);
 }

@@ -1,7 +1,7 @@
 #include "load/chart_frame.h"
 #include "load/html.h"
 
-enum { LOOKS = 8 };
+enum { LOOKS = 8, RED = LOOKS };
 
 struct looks looks_of(size_t series, bool marks_only)
 {
@@ -17,7 +17,7 @@ struct looks looks_of(size_t series, bool marks_only)
     };
     static const char cross[] = "M-4-4L4 4M4-4L-4 4";
     unsigned colour = series % LOOKS, dashes = (series + series / LOOKS) % LOOKS;
-    return (struct looks){colour, dashes, marks_only ? cross : marks[dashes]};
+    return marks_only ? (struct looks){RED, 0, cross} : (struct looks){colour, dashes, marks[dashes]};
 }
 
 void frame_begin(const struct frame *frame, FILE *out)
@@ -27,7 +27,7 @@ void frame_begin(const struct frame *frame, FILE *out)
     fputs("</strong>", out);
     if (frame->description) {
         fputs(" <span>", out);
-        html_text(out, frame->description);
+        html_prose(out, frame->description);
         fputs("</span>", out);
     }
     fputs("</figcaption>\n", out);
@@ -58,22 +58,37 @@ void frame_mark(FILE *out, struct looks looks, double x, double y)
             100 * y, looks.mark);
 }
 
+void frame_bar(FILE *out, struct looks looks, double percent, unsigned middle)
+{
+    fprintf(out, "<line class=\"bar ground c%u\" x2=\"%.2f%%\" y1=\"%u\" y2=\"%u\"/>", looks.colour, percent,
+            middle, middle);
+    fprintf(out, "<line class=\"bar c%u d%u\" x2=\"%.2f%%\" y1=\"%u\" y2=\"%u\"/>", looks.colour,
+            looks.dashes, percent, middle, middle);
+}
+
 void legend_begin(FILE *out)
 {
     fputs("<ul class=\"legend\">\n", out);
 }
 
-void legend_entry(FILE *out, const char *name, struct looks looks, bool marks_only, bool bar)
+static void print_key(FILE *out, struct looks looks, enum key key)
 {
-    fprintf(out, "<li><svg class=\"key c%u d%u\" aria-hidden=\"true\">", looks.colour, looks.dashes);
-    if (bar)
-        fputs("<line class=\"bar\" x2=\"100%\" y1=\"50%\" y2=\"50%\"/>", out);
-    else if (!marks_only)
+    if (key == KEY_STRETCH)
+        fputs("<rect class=\"stretch\" width=\"100%\" height=\"100%\"/>", out);
+    if (key == KEY_BAR)
+        frame_bar(out, looks, 100, 7);
+    if (key == KEY_LINE)
         fputs("<line class=\"line\" x2=\"100%\" y1=\"50%\" y2=\"50%\"/>", out);
-    if (!bar) {
+    if (key == KEY_LINE || key == KEY_MARK) {
         frame_mark(out, looks, 0.5, 0.5);
         fputs("</svg>", out);
     }
+}
+
+void legend_entry(FILE *out, const char *name, struct looks looks, enum key key)
+{
+    fprintf(out, "<li><svg class=\"key c%u d%u\" aria-hidden=\"true\">", looks.colour, looks.dashes);
+    print_key(out, looks, key);
     fputs("</svg>", out);
     html_text(out, name);
     fputs("</li>\n", out);

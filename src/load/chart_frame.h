@@ -27,9 +27,15 @@ void frame_end(FILE *out);
 /* A mark whose middle stands at shares of the picture's width and height. The caller closes the <svg>. */
 void frame_mark(FILE *out, struct looks looks, double x, double y);
 
+/* A bar from the left to a percentage of the width, its dashes on a paler ground; `middle` in px from the
+ * top. */
+void frame_bar(FILE *out, struct looks looks, double percent, unsigned middle);
+
+/* What stands beside a name in the legend. */
+enum key { KEY_LINE, KEY_MARK, KEY_BAR, KEY_STRETCH };
+
 void legend_begin(FILE *out);
-/* One entry; `bar`: its key is a piece of a bar. */
-void legend_entry(FILE *out, const char *name, struct looks looks, bool marks_only, bool bar);
+void legend_entry(FILE *out, const char *name, struct looks looks, enum key key);
 void legend_end(FILE *out);
 
 #endif

@@ -4,6 +4,9 @@
 
 #include "load/chart.h"
 
+/* What is larger is not looked at: steps and shares of it could overflow. */
+#define LARGEST 1e300
+
 /* Not NaN, not infinite, not negative. */
 bool is_known(double value);
 

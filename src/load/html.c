@@ -21,14 +21,29 @@ static void put_entities(FILE *out, const char *text)
         }
 }
 
-void html_text(FILE *out, const char *text)
+static void put_part(FILE *out, const char *text, size_t size)
 {
-    size_t left = text ? strlen(text) : 0, taken;
-    for (; left > 0; text += taken, left -= taken) {
+    size_t taken;
+    for (; size > 0; text += taken, size -= taken) {
         char part[256];
-        escape_bytes(part, sizeof part, text, left, "", &taken);
+        escape_bytes(part, sizeof part, text, size, "", &taken);
         put_entities(out, part);
     }
+}
+
+void html_text(FILE *out, const char *text)
+{
+    put_part(out, text, text ? strlen(text) : 0);
+}
+
+void html_prose(FILE *out, const char *text)
+{
+    for (const char *space; text && (space = strchr(text, ' ')); text = space + 1) {
+        bool after_digit = space > text && space[-1] >= '0' && space[-1] <= '9';
+        put_part(out, text, (size_t)(space - text));
+        fputs(after_digit ? "&nbsp;" : " ", out);
+    }
+    html_text(out, text);
 }
 
 void html_format(FILE *out, const char *format, ...)
@@ -47,6 +62,15 @@ static void put_element(FILE *out, const char *open, const char *text, const cha
         return;
     fputs(open, out);
     html_text(out, text);
+    fputs(close, out);
+}
+
+static void put_prose(FILE *out, const char *open, const char *text, const char *close)
+{
+    if (!text)
+        return;
+    fputs(open, out);
+    html_prose(out, text);
     fputs(close, out);
 }
 
@@ -80,14 +104,14 @@ void html_heading(FILE *out, const char *kind, const char *heading, const char *
     fputs("<header>\n", out);
     put_element(out, "<p class=\"kind\">", kind, "</p>\n");
     put_element(out, "<h1>", heading, "</h1>\n");
-    put_element(out, "<p class=\"note\">", note, "</p>\n");
+    put_prose(out, "<p class=\"note\">", note, "</p>\n");
     fputs("</header>\n", out);
 }
 
 void html_section(FILE *out, const char *heading, const char *note)
 {
     put_element(out, "<section>\n<h2>", heading, "</h2>\n");
-    put_element(out, "<p class=\"note\">", note, "</p>\n");
+    put_prose(out, "<p class=\"note\">", note, "</p>\n");
 }
 
 void html_section_end(FILE *out)
@@ -98,7 +122,7 @@ void html_section_end(FILE *out)
 void html_banner(FILE *out, const char *heading, const char *text)
 {
     put_element(out, "<div class=\"banner\" role=\"alert\"><strong>", heading, "</strong>");
-    put_element(out, " <span>", text, "</span>");
+    put_prose(out, " <span>", text, "</span>");
     fputs("</div>\n", out);
 }
 
@@ -113,7 +137,7 @@ static void put_number(FILE *out, const char *open, const char *name, const char
 {
     put_element(out, open, name, "</dt>");
     put_element(out, "<dd>", value, "</dd>");
-    put_element(out, "<dd class=\"note\">", note, "</dd>");
+    put_prose(out, "<dd class=\"note\">", note, "</dd>");
     fputs("</div>\n", out);
 }
 
@@ -165,7 +189,8 @@ static void put_column(FILE *out, unsigned column, const char *name, int length,
 void html_table(FILE *out, const char *caption, const char *columns)
 {
     /* What scrolls must be reached by the keyboard too. */
-    fputs("<div class=\"scroll\" tabindex=\"0\"><table class=\"table", out);
+    put_element(out, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"", caption, "\">");
+    fputs("<table class=\"table", out);
     each_column(out, columns, put_class);
     fputs("\">", out);
     put_element(out, "<caption>", caption, "</caption>");

@@ -11,7 +11,9 @@
  * reading order, and bytes that are no UTF-8 as \xNN. Fit for an element and for a quoted attribute. NULL is
  * nothing. */
 void html_text(FILE *out, const char *text);
-/* The same for what a format makes; cut at 1 KiB. */
+/* The same for sentences: a number stays on the line of what it counts. */
+void html_prose(FILE *out, const char *text);
+/* As html_text() for what a format makes; cut at 1 KiB. */
 void html_format(FILE *out, const char *format, ...) PARLEY_PRINTF(2, 3);
 
 /* Everything up to and with <main>: the title is the window's. The page follows the reader's choice of light
@@ -20,7 +22,7 @@ void html_begin(FILE *out, const char *title);
 /* </main> and a foot that says which parley wrote it. */
 void html_end(FILE *out);
 
-/* What the page is about: `kind` small above it ("load"), `note` small below it, NULL none. */
+/* What the page is about: `kind` small above it ("parley load"), `note` small below it, NULL none. */
 void html_heading(FILE *out, const char *kind, const char *heading, const char *note);
 
 /* A <section> with its heading; `note` below it, NULL none. */
