@@ -5,6 +5,7 @@
 #include "engine/signals.h"
 #include "engine/sys.h"
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -68,9 +69,11 @@ static int take_up_work(struct loop *loop, struct worker *worker)
 int worker_run(struct worker *worker)
 {
     struct loop loop;
+    bool is_apart = worker->server->private_descriptors && unshare(CLONE_FILES) == 0;
     int status = loop_open(&loop, worker);
     if (status == 0) {
-        publish(worker, &loop);
+        if (!is_apart)
+            publish(worker, &loop);
         status = take_up_work(&loop, worker);
         if (status == 0)
             loop_run(&loop);

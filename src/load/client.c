@@ -90,6 +90,7 @@ static void opened(parley_conn *conn)
     client->failures = 0;
     client->first = client->sent;
     client->position = 0;
+    client->reply_left = generator->run->plan->reply_size;
     client->astray = false;
     settle(client, true);
     if (generator->counting) {
@@ -99,7 +100,7 @@ static void opened(parley_conn *conn)
     if (generator->dismissed)
         parley_finish(conn);
     else
-        exchange_send(client);
+        exchange_send(client, clock_ns());
 }
 
 /* ---- the end ---- */
@@ -115,6 +116,7 @@ static void give_up(struct client *client)
 {
     client->generator->owed -= client_under_way(client);
     client->done = client->sent;
+    client->batch_count = 0;
 }
 
 static void not_reached(struct client *client, const parley_conn *conn)

@@ -16,13 +16,12 @@ static uint64_t wanted(const struct client *client)
     return generator->over || !run_start(generator->run) ? 0 : room;
 }
 
-static void note_sent(struct client *client, uint64_t count)
+static void note_sent(struct client *client, uint64_t count, int64_t now)
 {
     struct generator *generator = client->generator;
     const struct run *run = generator->run;
-    int64_t now = clock_ns();
-    for (uint64_t i = 0; i < count; i++)
-        client->sent_at[(client->sent + i) % run->plan->depth] = now;
+    unsigned place = client->oldest + client->batch_count++;
+    client->batches[place < run->plan->depth ? place : place - run->plan->depth] = (struct batch){now, count};
     if (run->slot > 0)
         client->due -= count;
     else
@@ -31,7 +30,9 @@ static void note_sent(struct client *client, uint64_t count)
     generator->tally.bytes_out += count * run->messages.size;
 }
 
-void exchange_send(struct client *client)
+/* `now` may be some hundred ns old: what we do ourselves before the send counts for the reply, not against
+ * it. */
+void exchange_send(struct client *client, int64_t now)
 {
     const struct messages *messages = &client->generator->run->messages;
     parley_conn *conn = client->conn;
@@ -41,34 +42,52 @@ void exchange_send(struct client *client)
     struct iovec vector = {
         .iov_base = (void *)(uintptr_t)messages_from(messages, client_message(client, client->sent)),
         .iov_len = count * messages->size};
-    note_sent(client, count);
+    note_sent(client, count, now);
     conn_queue(conn, &vector, 1); /* a failure shows when the connection closes */
 }
 
 /* ---- replies ---- */
 
-/* From where on a reply is timed: the intended time, a churn's first step, or the send. */
-static int64_t intended(const struct client *client, int64_t sent)
+/* An open loop times each request from when it was due; a churn from its first step; a closed loop from the
+ * send, which is the same for a whole batch. */
+static void record(const struct client *client, const struct batch *batch, uint64_t count, int64_t now)
 {
-    const struct run *run = client->generator->run;
-    if (run->slot > 0)
-        return schedule_time(client, client->done);
-    return run->plan->churn ? client->connect_at : sent;
+    struct generator *generator = client->generator;
+    bool churns = generator->run->plan->churn;
+    if (generator->run->slot == 0) {
+        int64_t begun = churns ? client->connect_at : batch->sent_at;
+        generator_record(generator, begun, batch->sent_at, now, count);
+        return;
+    }
+    for (uint64_t i = 0; i < count; i++)
+        generator_record(generator, schedule_time(client, client->done + i), batch->sent_at, now, 1);
+}
+
+static void take_oldest(struct client *client, uint64_t count, int64_t now)
+{
+    struct batch *batch = &client->batches[client->oldest];
+    record(client, batch, count, now);
+    batch->count -= count;
+    client->done += count;
+    if (batch->count > 0)
+        return;
+    client->batch_count--;
+    if (++client->oldest == client->generator->run->plan->depth)
+        client->oldest = 0;
 }
 
 static void answered(struct client *client, uint64_t count, int64_t now)
 {
-    struct generator *generator = client->generator;
-    for (; count > 0; count--) {
-        int64_t sent = client->sent_at[client->done % generator->run->plan->depth];
-        generator_record(generator, intended(client, sent), sent, now);
-        client->done++;
-        generator->owed--;
+    client->generator->owed -= count;
+    for (uint64_t part; count > 0; count -= part) {
+        uint64_t together = client->batches[client->oldest].count;
+        part = count < together ? count : together;
+        take_oldest(client, part, now);
     }
-    if (generator->run->plan->churn)
+    if (client->generator->run->plan->churn)
         client_leave(client);
     else
-        exchange_send(client);
+        exchange_send(client, now);
 }
 
 /* A wrong byte leaves no way to tell where the next reply begins: the connection is given up. */
@@ -86,15 +105,20 @@ static bool is_as_sent(struct client *client, const void *bytes, size_t size)
 /* How many replies these bytes complete. */
 static uint64_t completed(struct client *client, size_t size)
 {
-    const struct load_plan *plan = client->generator->run->plan;
-    client->position += size;
-    uint64_t complete = client->position / plan->reply_size, counted = client->done - client->first;
-    uint64_t asked = client->sent - client->first;
-    if (client->position > asked * plan->reply_size && !client->astray) {
-        client->astray = true;
-        client_fault(client, FAULT_MISMATCH, 1, "more bytes came than were asked for (--reply-size?)");
+    size_t whole = client->generator->run->plan->reply_size;
+    uint64_t count = 0, asked = client_under_way(client);
+    if (size < client->reply_left) {
+        client->reply_left -= size;
+        return 0;
     }
-    return (complete < asked ? complete : asked) - counted;
+    size -= client->reply_left;
+    count = 1 + (size < whole ? 0 : size / whole);
+    client->reply_left = whole - (size < whole ? size : size % whole);
+    bool astray = count > asked || (count == asked && client->reply_left < whole);
+    if (astray && !client->astray)
+        client_fault(client, FAULT_MISMATCH, 1, "more bytes came than were asked for (--reply-size?)");
+    client->astray = client->astray || astray;
+    return count < asked ? count : asked;
 }
 
 static uint64_t replies_in(struct client *client, const void *bytes, size_t size)
@@ -116,7 +140,7 @@ void exchange_received(parley_conn *conn, const void *bytes, size_t size)
         return;
     generator->tally.bytes_in += size;
     uint64_t replies = replies_in(client, bytes, size);
-    client->position += generator->run->plan->reply == REPLY_BYTES ? 0 : size;
+    client->position += size;
     if (is_first && generator->run->plan->churn && client->connect_at >= generator->window)
         histogram_record(&generator->tally.first_byte, (uint64_t)(now - client->connect_at));
     if (replies > 0)

@@ -32,8 +32,9 @@ int generator_open(struct generator *generator, struct run *run, unsigned index)
     generator->idle_count = share(plan->idle, run->threads, index);
     unsigned all = generator->client_count + generator->idle_count;
     generator->clients = calloc(all + 1, sizeof *generator->clients);
-    generator->rings = calloc((size_t)generator->client_count * plan->depth + 1, sizeof *generator->rings);
-    if (tally_open(&generator->tally) < 0 || !generator->clients || !generator->rings ||
+    generator->batches =
+        calloc((size_t)generator->client_count * plan->depth + 1, sizeof *generator->batches);
+    if (tally_open(&generator->tally) < 0 || !generator->clients || !generator->batches ||
         timers_reserve(&generator->timers, all) < 0)
         return fail(PARLEY_RESOURCE, "no memory for %u connections", all);
     for (unsigned i = 0; i < all; i++) {
@@ -41,7 +42,7 @@ int generator_open(struct generator *generator, struct run *run, unsigned index)
         client->generator = generator;
         client->idle = i >= generator->client_count;
         client->index = i * run->threads + index;
-        client->sent_at = client->idle ? NULL : generator->rings + (size_t)i * plan->depth;
+        client->batches = client->idle ? NULL : generator->batches + (size_t)i * plan->depth;
     }
     return 0;
 }
@@ -51,24 +52,25 @@ void generator_close(struct generator *generator)
     tally_close(&generator->tally);
     timers_close(&generator->timers);
     free(generator->clients);
-    free(generator->rings);
+    free(generator->batches);
 }
 
 /* ---- counting ---- */
 
-void generator_record(struct generator *generator, int64_t intended, int64_t sent, int64_t now)
+void generator_record(struct generator *generator, int64_t intended, int64_t sent, int64_t now,
+                      uint64_t count)
 {
     struct tally *tally = &generator->tally;
     const struct run *run = generator->run;
     if (now >= generator->window) {
-        tally->requests += now < generator->end;
-        tally->late += now >= generator->end;
+        tally->requests += now < generator->end ? count : 0;
+        tally->late += now < generator->end ? 0 : count;
     }
     if (intended < generator->window)
         return;
-    histogram_record(&tally->recent, (uint64_t)(now - intended));
+    histogram_record_many(&tally->recent, (uint64_t)(now - intended), count);
     if (run->slot > 0 || run->plan->churn) /* else it is the same */
-        histogram_record(&tally->service, (uint64_t)(now - sent));
+        histogram_record_many(&tally->service, (uint64_t)(now - sent), count);
 }
 
 void generator_count_open(struct generator *generator, int change)
@@ -154,7 +156,7 @@ static bool has_started(struct generator *generator, int64_t now)
     generator->window = run_window(run);
     generator->end = run_end(run);
     for (unsigned i = 0; i < generator->opened; i++)
-        exchange_send(&generator->clients[i]);
+        exchange_send(&generator->clients[i], now);
     return true;
 }
 

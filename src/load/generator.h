@@ -13,24 +13,32 @@
 #include "load/tally.h"
 #include <stdatomic.h>
 
+/* Requests that went out together. */
+struct batch {
+    int64_t sent_at;
+    uint64_t count; /* those that are not answered yet */
+};
+
 /* One simulated client: a connection after the other, if need be. */
 struct client {
     struct generator *generator;
-    parley_conn *conn;  /* NULL: there is none */
-    struct timer timer; /* when to connect next, ns */
-    unsigned index;     /* among those of all threads */
-    unsigned failures;  /* to connect, in a row */
-    uint64_t due;       /* open loop: requests the schedule has asked for and that are not sent */
-    uint64_t sent;      /* requests, on all its connections, */
-    uint64_t done;      /* ... those that came to an end, */
-    uint64_t first;     /* ... and those before this connection: its stream of messages begins there */
-    uint64_t skipped;   /* open loop: slots that passed before it was to connect */
-    uint64_t position;  /* bytes received on this connection */
-    int64_t connect_at; /* when it began to connect */
-    int64_t *sent_at;   /* of the requests under way: a ring of plan->depth */
-    bool idle;          /* holds its connection and says nothing */
-    bool settled;       /* its first attempt to connect has come to an end */
-    bool astray;        /* bytes came that nobody asked for: said once */
+    parley_conn *conn;     /* NULL: there is none */
+    struct timer timer;    /* when to connect next, ns */
+    unsigned index;        /* among those of all threads */
+    unsigned failures;     /* to connect, in a row */
+    uint64_t due;          /* open loop: requests the schedule has asked for and that are not sent */
+    uint64_t sent;         /* requests, on all its connections, */
+    uint64_t done;         /* ... those that came to an end, */
+    uint64_t first;        /* ... and those before this connection: its stream of messages begins there */
+    uint64_t skipped;      /* open loop: slots that passed before it was to connect */
+    uint64_t position;     /* bytes received on this connection */
+    size_t reply_left;     /* bytes missing of the reply under way */
+    int64_t connect_at;    /* when it began to connect */
+    struct batch *batches; /* under way: a ring of plan->depth */
+    unsigned oldest, batch_count;
+    bool idle;    /* holds its connection and says nothing */
+    bool settled; /* its first attempt to connect has come to an end */
+    bool astray;  /* bytes came that nobody asked for: said once */
 };
 
 struct run;
@@ -57,7 +65,7 @@ struct generator {
     double cpu_at_begin, cpu; /* s of processor time: at the window's begin, then in the window */
     unsigned open_least, open_most;
     struct tally tally;
-    int64_t *rings; /* of all clients' sent_at */
+    struct batch *batches; /* of all clients */
 };
 
 /* Shared by the generators. Constant once they run, but for what is atomic. */
@@ -104,8 +112,9 @@ int generator_open(struct generator *generator, struct run *run, unsigned index)
 void generator_close(struct generator *generator);
 /* parley_server's `begin`. */
 int generator_begin(struct loop *loop);
-/* A request that was to be sent at `intended`, and was sent at `sent`, has been answered `now`. */
-void generator_record(struct generator *generator, int64_t intended, int64_t sent, int64_t now);
+/* So many requests that were to be sent at `intended`, and were sent at `sent`, have been answered `now`. */
+void generator_record(struct generator *generator, int64_t intended, int64_t sent, int64_t now,
+                      uint64_t count);
 /* One connection more, or less, is established. */
 void generator_count_open(struct generator *generator, int change);
 
@@ -131,7 +140,7 @@ void client_leave(struct client *client);
 /* ---- exchange.c ---- */
 
 /* Sends as many requests as may be under way and are due. */
-void exchange_send(struct client *client);
+void exchange_send(struct client *client, int64_t now);
 /* Bytes came, or with REPLY_FRAMED a whole reply. */
 void exchange_received(parley_conn *conn, const void *bytes, size_t size);
 /* The kernel has taken all that was sent. */

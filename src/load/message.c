@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* Enough different messages that an echo of the wrong one shows, few enough to stay in the cache. */
-enum { VARIETY_BYTES = 64 << 10, MOST_DIFFERENT = 1021 };
+enum { VARIETY_BYTES = 64 << 10, MOST_DIFFERENT = 1024 };
 
 /* Letters and digits that differ from message to message, the last byte LF: what services by line expect too.
  */
@@ -22,10 +22,10 @@ static void generate(unsigned char *message, size_t size, size_t number)
 
 static size_t different(const struct load_plan *plan)
 {
-    size_t count = plan->size ? VARIETY_BYTES / plan->size : 1;
-    if (plan->message || count < 1)
-        return 1;
-    return count < MOST_DIFFERENT ? count : MOST_DIFFERENT;
+    size_t count = 1;
+    while (!plan->message && count < MOST_DIFFERENT && count * 2 * plan->size <= VARIETY_BYTES)
+        count *= 2;
+    return count;
 }
 
 int messages_open(struct messages *messages, const struct load_plan *plan)

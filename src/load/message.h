@@ -8,7 +8,7 @@
 struct messages {
     unsigned char *bytes; /* `count` different messages, then the first ones again */
     size_t size;          /* of one; 0: nothing is sent */
-    size_t count;         /* different ones */
+    size_t count;         /* different ones: a power of two */
     size_t most;          /* that may be taken in a row, from any one */
 };
 
@@ -19,7 +19,7 @@ void messages_close(struct messages *messages);
 /* Where message `number` begins; up to `most` of them stand there in a row. */
 static inline const unsigned char *messages_from(const struct messages *messages, uint64_t number)
 {
-    return messages->bytes + number % messages->count * messages->size;
+    return messages->bytes + (number & (messages->count - 1)) * messages->size;
 }
 
 /* Whether these bytes are what stands `position` bytes behind the beginning of message `first`. */

@@ -118,6 +118,7 @@ static int make_server(struct run *run)
         return fail(PARLEY_RESOURCE, "no memory for the generator");
     parley_server_set_user(run->server, run);
     run->server->begin = generator_begin;
+    run->server->private_descriptors = true;
     return set_options(run->server, run->plan);
 }
 

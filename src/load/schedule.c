@@ -39,7 +39,7 @@ static void ask(struct generator *generator, struct client *client, int64_t inte
     client->due++;
     generator->owed++;
     if (client->conn)
-        exchange_send(client);
+        exchange_send(client, now);
     else if (generator->run->plan->churn)
         client_connect(client);
 }
