@@ -2,6 +2,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 static size_t escape(const unsigned char *bytes, size_t size, char *text)
@@ -98,4 +99,17 @@ size_t neutralise_end(struct neutraliser *state, char *text)
     size_t size = escape(state->kept, state->kept_size, text);
     state->kept_size = 0;
     return size;
+}
+
+char *neutralise_text(const char *text)
+{
+    struct neutraliser state = {0};
+    size_t size = strlen(text);
+    char *safe = malloc(NEUTRALISED_ROOM(size) + 1);
+    if (safe == NULL)
+        return NULL;
+    size_t used = neutralise(&state, text, size, safe);
+    used += neutralise_end(&state, safe + used);
+    safe[used] = '\0';
+    return safe;
 }

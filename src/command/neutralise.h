@@ -23,4 +23,7 @@ size_t neutralise(struct neutraliser *state, const void *bytes, size_t size, cha
 /* No more comes: what was kept, escaped. `text` has room for 12. */
 size_t neutralise_end(struct neutraliser *state, char *text);
 
+/* The safe form of a whole text: allocated; NULL without memory. */
+char *neutralise_text(const char *text);
+
 #endif

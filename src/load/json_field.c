@@ -72,14 +72,8 @@ const struct json_histogram json_histograms[JSON_HISTOGRAMS] = {
 /* Texts may quote what a peer or a user gave, or be cut in the middle of a character. */
 static json_t *escaped(const char *text)
 {
-    struct neutraliser state = {0};
-    size_t size = strlen(text);
-    char *safe = malloc(NEUTRALISED_ROOM(size) + 12 + 1);
-    if (!safe)
-        return NULL;
-    size_t used = neutralise(&state, text, size, safe);
-    used += neutralise_end(&state, safe + used);
-    json_t *words = json_stringn(safe, used);
+    char *safe = neutralise_text(text);
+    json_t *words = json_string(safe);
     free(safe);
     return words;
 }

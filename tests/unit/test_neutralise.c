@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -103,6 +104,17 @@ static void a_broken_character_takes_nothing_with_it(void **state)
     check("\xf0\x9f\x99\n", "\\xf0\\x9f\\x99\n");
 }
 
+static void a_whole_text_is_made_safe(void **state)
+{
+    (void)state;
+    char *safe = neutralise_text("caf\xc3\xa9 \x1b[2J \xe2\x82");
+    assert_string_equal(safe, "caf\xc3\xa9 \\x1b[2J \\xe2\\x82");
+    free(safe);
+    safe = neutralise_text("");
+    assert_string_equal(safe, "");
+    free(safe);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -112,6 +124,7 @@ int main(void)
         cmocka_unit_test(reading_order_stays),
         cmocka_unit_test(what_is_no_utf8_is_shown),
         cmocka_unit_test(a_broken_character_takes_nothing_with_it),
+        cmocka_unit_test(a_whole_text_is_made_safe),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

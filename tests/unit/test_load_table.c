@@ -1,0 +1,226 @@
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "load/table.h"
+#include "loaded.h"
+
+static struct load_result result;
+
+static int open_result(void **state)
+{
+    (void)state;
+    load_by_hand(&result);
+    return 0;
+}
+
+static int close_result(void **state)
+{
+    (void)state;
+    load_result_close(&result);
+    return 0;
+}
+
+/* ---- the table ---- */
+
+static void the_table_tells_everything(void **state)
+{
+    static const char expected[] =
+        "target      127.0.0.1:3000\n"
+        "load        open loop at 1 k/s, 50 connections, 2 threads\n"
+        "duration    3.00 s, warm-up before 1.00 s\n"
+        "requests    3000, 1.00 k/s of 1.00 k/s intended\n"
+        "bytes       in 62.5 KiB/s, out 62.5 KiB/s\n"
+        "open        48 to 50 connections at once, 0 made\n"
+        "errors      15, 0.498 %\n"
+        "  reset       12: recv 127.0.0.1:3000: connection reset by peer\n"
+        "  unanswered  3: 3 requests had no reply 2 s after the end\n"
+        "\n"
+        "                  p50      p90      p99    p99.9   p99.99      max     mean\n"
+        "response      2.00 ms  2.00 ms  2.00 ms  7.31 ms  7.31 ms  7.31 ms  2.05 ms\n"
+        "service       1.50 ms  1.50 ms  1.50 ms  1.50 ms  1.50 ms  1.50 ms  1.50 ms\n"
+        "lag           45.1 us  45.1 us  45.1 us  45.1 us  45.1 us  45.1 us  45.1 us\n"
+        "\n"
+        "the server was the limit: 98 % of a processor\n";
+    char *text = printed_of(load_table_print, &result);
+    (void)state;
+    assert_string_equal(text, expected);
+    free(text);
+}
+
+static void a_closed_loop_has_one_latency(void **state)
+{
+    (void)state;
+    histogram_clear(&result.service);
+    histogram_clear(&result.lag);
+    histogram_add(&result.service, &result.response);
+    char *text = printed_of(load_table_print, &result);
+    assert_says(text, "\nlatency       2.00 ms");
+    assert_null(strstr(text, "response"));
+    assert_null(strstr(text, "service "));
+    assert_null(strstr(text, "\nlag"));
+    free(text);
+}
+
+static void what_is_invalid_is_said_first(void **state)
+{
+    (void)state;
+    result.valid = false;
+    snprintf(result.invalid, sizeof result.invalid, "the generator kept 80%% of its schedule");
+    char *text = printed_of(load_table_print, &result);
+    assert_int_equal(strncmp(text, "INVALID: the generator kept 80% of its schedule\n", 48), 0);
+    free(text);
+}
+
+static void what_there_was_is_told(void **state)
+{
+    (void)state;
+    result.interrupted = SIGTERM;
+    result.replies_late = 4;
+    result.conditions.ramp = 0.5;
+    result.conditions.connections = 1;
+    result.conditions.generators = 2;
+    result.idle_held = 10000;
+    result.open_least = 50;
+    result.connects = 70;
+    histogram_record(&result.connect, 250000);
+    histogram_record(&result.first_byte, 350000);
+    char *text = printed_of(load_table_print, &result);
+    assert_says(text, ", 1 connection, 2 threads, 10000 held idle, 2 generators\n");
+    assert_says(text, "3.00 s, ramp 500 ms, warm-up before 1.00 s, interrupted by SIGTERM\n");
+    assert_says(text, ", and 4 answered after the end\n");
+    assert_says(text, "\nopen        50 connections at once, 70 made\n");
+    assert_says(text, "\nconnect        250 us");
+    assert_says(text, "\nfirst byte     350 us");
+    free(text);
+}
+
+/* Interrupted before anything was measured. */
+static void nothing_measured_is_a_table_too(void **state)
+{
+    (void)state;
+    load_result_close(&result);
+    assert_int_equal(load_result_open(&result), 0);
+    char *text = printed_of(load_table_print, &result);
+    assert_string_equal(text, "target      ?\n"
+                              "load        ?\n"
+                              "duration    0 ns\n"
+                              "requests    0, 0/s\n"
+                              "bytes       in 0 B/s, out 0 B/s\n"
+                              "open        0 connections at once, 0 made\n"
+                              "errors      0\n");
+    free(text);
+}
+
+/* A result may come from a file of somebody else. */
+static void no_text_steers_the_terminal(void **state)
+{
+    static const char hostile[] = "\x1b]0;title\x07\xe2\x80\xae";
+    (void)state;
+    result.valid = false;
+    memcpy(result.invalid, hostile, sizeof hostile);
+    memcpy(result.limits.sentence, hostile, sizeof hostile);
+    memcpy(result.faults[FAULT_RESET].first, hostile, sizeof hostile);
+    free(result.conditions.target);
+    free(result.conditions.mode);
+    result.conditions.target = strdup(hostile);
+    result.conditions.mode = strdup(hostile);
+    char *text = printed_of(load_table_print, &result);
+    assert_null(strchr(text, '\x1b'));
+    assert_null(strchr(text, '\x07'));
+    assert_null(strstr(text, "\xe2\x80\xae"));
+    assert_says(text, "INVALID: \\x1b]0;title\\x07\\xe2\\x80\\xae\n");
+    free(text);
+}
+
+/* ---- the live line ---- */
+
+static char *live(const struct load_interval *interval, double total)
+{
+    char *text;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    live_print(out, &result, interval, total);
+    fclose(out);
+    return text;
+}
+
+static void the_live_line_replaces_the_one_before(void **state)
+{
+    char *text = live(&result.intervals[3], 10);
+    (void)state;
+    assert_string_equal(text, "\r\x1b[K3 of 10 s  1.00 k/s  p50 2.00 ms  p99 2.00 ms  errors 15  open 50");
+    free(text);
+    text = live(&result.intervals[0], 10);
+    assert_int_equal(strncmp(text, "\r\x1b[Kwarm-up, 0 s to go  1.00 k/s", 32), 0);
+    free(text);
+}
+
+static void a_silent_second_has_no_percentiles(void **state)
+{
+    (void)state;
+    histogram_clear(&result.intervals[2].response);
+    result.intervals[2].requests = 0;
+    char *text = live(&result.intervals[2], 3600);
+    assert_string_equal(text, "\r\x1b[K2 of 3600 s  0/s  errors 15  open 50");
+    free(text);
+}
+
+/* ---- CSV ---- */
+
+static void csv_has_a_row_for_each_interval_and_one_of_all(void **state)
+{
+    (void)state;
+    histogram_clear(&result.intervals[1].response);
+    char *text = printed_of(load_csv_print, &result);
+    assert_string_equal(text, "row,start_s,length_s,requests,errors,rate,bytes_in,bytes_out,open,"
+                              "p50_us,p90_us,p99_us,p99.9_us,p99.99_us,max_us,mean_us\n"
+                              "warmup,-1.000,1.000,1000,0,1000.000,64000,64000,50,"
+                              "2000.895,2000.895,2000.895,7310.000,7310.000,7310.000,2053.473\n"
+                              "interval,0.000,1.000,1000,0,1000.000,64000,64000,50,,,,,,,\n"
+                              "interval,1.000,1.000,1000,0,1000.000,64000,64000,50,"
+                              "2000.895,2000.895,2000.895,7310.000,7310.000,7310.000,2053.473\n"
+                              "interval,2.000,1.000,1000,15,1000.000,64000,64000,50,"
+                              "2000.895,2000.895,2000.895,7310.000,7310.000,7310.000,2053.473\n"
+                              "total,0.000,3.000,3000,15,1000.000,192000,192000,50,"
+                              "2000.895,2000.895,2000.895,7310.000,7310.000,7310.000,2053.473\n");
+    free(text);
+}
+
+static void a_full_disk_is_told(void **state)
+{
+    FILE *full = fopen("/dev/full", "w");
+    (void)state;
+    setvbuf(full, NULL, _IONBF, 0);
+    assert_int_equal(load_table_print(&result, full), -1);
+    clearerr(full);
+    assert_int_equal(load_csv_print(&result, full), -1);
+    fclose(full);
+}
+
+#define WITH_RESULT(test) cmocka_unit_test_setup_teardown(test, open_result, close_result)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_RESULT(the_table_tells_everything),
+        WITH_RESULT(a_closed_loop_has_one_latency),
+        WITH_RESULT(what_is_invalid_is_said_first),
+        WITH_RESULT(what_there_was_is_told),
+        WITH_RESULT(nothing_measured_is_a_table_too),
+        WITH_RESULT(no_text_steers_the_terminal),
+        WITH_RESULT(the_live_line_replaces_the_one_before),
+        WITH_RESULT(a_silent_second_has_no_percentiles),
+        WITH_RESULT(csv_has_a_row_for_each_interval_and_one_of_all),
+        WITH_RESULT(a_full_disk_is_told),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
