@@ -79,7 +79,8 @@ static int exactness_of(const struct search *search, const struct in6_addr *boun
     return IN6_IS_ADDR_V4MAPPED(&search->address) && memcmp(bound, &any_ipv4, sizeof any_ipv4) == 0;
 }
 
-static void take_inet_line(struct search *search, const char *line)
+/* Listening sockets stand first, so the first other one is the end: a churn leaves tens of thousands behind. */
+static bool take_inet_line(struct search *search, const char *line)
 {
     char text[40];
     unsigned port, state;
@@ -88,12 +89,13 @@ static void take_inet_line(struct search *search, const char *line)
     /* NOLINTNEXTLINE(cert-err34-c): the kernel writes numbers only, and how many were read is looked at */
     if (sscanf(line, " %*d: %32[0-9A-F]:%x %*[0-9A-F:] %x %*s %*s %*s %*u %*u %" SCNu64, text, &port, &state,
                &inode) != 4)
-        return;
-    if (state != LISTENS || port != search->port || !read_address(text, &bound))
-        return;
-    int exactness = exactness_of(search, &bound);
+        return true; /* the heading */
+    if (state != LISTENS)
+        return false;
+    int exactness = port == search->port && read_address(text, &bound) ? exactness_of(search, &bound) : 0;
     if (exactness > 0)
         note_socket(search, inode, exactness);
+    return true;
 }
 
 /* Whether the name in the kernel's list is the one looked for; an abstract one begins with '@' there. */
@@ -111,7 +113,7 @@ static bool is_path(const struct search *search, const char *name)
            one.st_ino == other.st_ino;
 }
 
-static void take_unix_line(struct search *search, const char *line)
+static bool take_unix_line(struct search *search, const char *line)
 {
     enum { ACCEPTS = 0x10000 }; /* __SO_ACCEPTCON */
     char name[128];
@@ -121,16 +123,17 @@ static void take_unix_line(struct search *search, const char *line)
     if (sscanf(line, "%*x: %*x %*x %x %*x %*x %" SCNu64 " %127[^\n]", &flags, &inode, name) == 3 &&
         (flags & ACCEPTS) && is_path(search, name))
         note_socket(search, inode, 2);
+    return true;
 }
 
 /* /proc/net is our own network namespace: another one's server of the same address is not found. */
 static void read_sockets(struct search *search, const char *file,
-                         void (*take)(struct search *search, const char *line))
+                         bool (*take)(struct search *search, const char *line))
 {
     char line[512];
     FILE *in = fopen(file, "re");
-    while (in && fgets(line, sizeof line, in))
-        take(search, line);
+    while (in && fgets(line, sizeof line, in) && take(search, line))
+        continue;
     if (in)
         fclose(in);
 }
