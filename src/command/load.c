@@ -1,6 +1,22 @@
 /* parley load ADDRESS: loads a server, and tells how it did. */
 #include "command/load.h"
-#include <string.h>
+#include "load/find_rate.h"
+#include <unistd.h>
+
+static void tell_trial(const struct load_trial *trial)
+{
+    if (isatty(STDERR_FILENO))
+        fprintf(stderr, "%10.0f/s %s: %s\n", trial->rate, trial->kept ? "kept" : "broken", trial->what);
+}
+
+/* The promise was checked by load_output_check(). */
+static int find_rate(const struct arguments *arguments, const struct load_plan *plan,
+                     struct load_result *result)
+{
+    struct condition promise;
+    int status = condition_parse(&promise, arguments_value(arguments, "find-rate"));
+    return status < 0 ? status : load_find_rate(plan, &promise, result, tell_trial);
+}
 
 static int run_and_tell(const struct arguments *arguments, struct load_order *order,
                         struct load_result *result)
@@ -9,7 +25,8 @@ static int run_and_tell(const struct arguments *arguments, struct load_order *or
     int code = load_live_open(&live, arguments, &order->plan);
     if (code)
         return code;
-    int status = load_run(&order->plan, result);
+    bool searches = arguments_given(arguments, "find-rate");
+    int status = searches ? find_rate(arguments, &order->plan, result) : load_run(&order->plan, result);
     code = load_live_close(&live, arguments);
     if (status < 0)
         return complain_failure(arguments->subcommand, status);

@@ -84,7 +84,10 @@ static bool is_condition(const struct given *given)
 int load_output_check(const struct arguments *arguments)
 {
     struct condition condition;
+    const char *promise = arguments_value(arguments, "find-rate");
     int stdouts = 0;
+    if (promise && condition_parse(&condition, promise) < 0)
+        return complain_failure(arguments->subcommand, PARLEY_USAGE);
     for (size_t i = 0; i < arguments->given_count; i++) {
         const struct given *given = &arguments->given[i];
         if (is_condition(given) && condition_parse(&condition, given->value) < 0)
@@ -114,6 +117,10 @@ static int judge_conditions(const struct arguments *arguments, const struct load
 static int judge(const struct arguments *arguments, const struct load_result *result)
 {
     int code = judge_conditions(arguments, result);
+    if (*result->search.promise && result->search.found == 0 && !result->interrupted) {
+        complain(arguments->subcommand, "%s", result->search.sentence);
+        return EXIT_CHECK;
+    }
     if (!result->valid) {
         complain(arguments->subcommand, "INVALID: %s", result->invalid);
         code = EXIT_CHECK;

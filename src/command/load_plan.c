@@ -121,6 +121,8 @@ static int check(const struct load_plan *plan, const struct arguments *arguments
                                                 : "--depth takes 1 to 65536 requests");
     if (plan->duration <= 0)
         return complain(subcommand, "-d takes a time above 0, such as 10s");
+    if (arguments_given(arguments, "rate") && arguments_given(arguments, "find-rate"))
+        return complain(subcommand, "--find-rate chooses the rate itself: leave out -R");
     if (arguments_given(arguments, "rate") && plan->rate < 1)
         return complain(subcommand, "-R takes at least 1 request a second; leave it out for a closed loop");
     return check_replies(plan, arguments);
@@ -160,7 +162,8 @@ static void read_numbers(struct load_plan *plan, const struct arguments *argumen
     plan->idle = (unsigned)arguments_count(arguments, "idle", 0);
     plan->depth = (unsigned)arguments_count(arguments, "depth", 1);
     plan->rate = (double)arguments_count(arguments, "rate", 0);
-    plan->duration = arguments_time(arguments, "duration", 10000);
+    plan->duration =
+        arguments_time(arguments, "duration", arguments_given(arguments, "find-rate") ? 2000 : 10000);
     plan->warmup = arguments_time(arguments, "warmup", 0);
     plan->ramp = arguments_time(arguments, "ramp", 0);
     plan->grace = arguments_time(arguments, "grace", 2000);

@@ -112,8 +112,8 @@ const struct option_group load_verdict_group = {.title = "Verdict", .options = v
 static const struct option search_options[] = {
     {.name = "find-rate",
      .argument = "PROMISE",
-     .help =
-         "searches the highest rate that keeps a promise such as 'p99<5ms', in open-loop runs of -d each"},
+     .help = "searches the highest rate that keeps a promise such as 'p99<5ms', in open-loop runs of -d (2s) "
+             "each"},
     {0},
 };
 const struct option_group load_search_group = {.title = "Verdict", .options = search_options};

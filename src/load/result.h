@@ -44,6 +44,23 @@ struct load_interval {
     struct histogram response; /* from the intended time */
 };
 
+/* --find-rate: what was tried, and what came of it. */
+enum { LOAD_TRIALS = 24 };
+struct load_search {
+    char promise[64]; /* "p99<5ms"; "" when there was no search */
+    double
+        found; /* the highest rate that kept it, confirmed by a second trial where there was room; 0 none */
+    double broken;     /* the lowest that did not; 0 none */
+    bool by_generator; /* that one was beyond the generator, not the server */
+    struct load_trial {
+        double rate;
+        bool kept;
+        char what[80]; /* "p99 is 3.1 ms" */
+    } trials[LOAD_TRIALS];
+    unsigned trial_count;
+    char sentence[256];
+};
+
 struct load_result {
     bool valid;            /* the numbers are the server's, not ours */
     char invalid[256];     /* why not */
@@ -68,6 +85,7 @@ struct load_result {
     struct load_interval *intervals;
     size_t interval_count;
     struct load_limits limits;
+    struct load_search search;
 
     /* The plan in words and numbers, as the reports show it: surroundings.c. Allocated texts, NULL: unknown.
      */

@@ -1,0 +1,155 @@
+#include "load/find_rate.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The gap, as a ratio, at which the search ends; and how much lower a confirmation that failed goes on. */
+static const double close_enough = 1.02, step_back = 0.95;
+
+enum { PROBE = 1000 /* ms */, LEAST_RATE = 1 };
+
+struct hunt {
+    struct load_plan plan;
+    const struct condition *promise;
+    struct load_result *best;
+    struct load_search search;
+    void (*tell)(const struct load_trial *trial);
+    bool confirmed;
+};
+
+/* ---- one trial ---- */
+
+static struct load_trial *new_trial(struct hunt *hunt, double rate)
+{
+    struct load_trial *trial = &hunt->search.trials[hunt->search.trial_count++];
+    *trial = (struct load_trial){.rate = rate};
+    return trial;
+}
+
+/* The promise, and what belongs to it: nothing is lost, and the rate was reached. */
+static bool is_kept(const struct hunt *hunt, const struct load_result *result, struct load_trial *trial)
+{
+    bool kept = condition_kept(hunt->promise, result, trial->what, sizeof trial->what);
+    if (kept && load_errors(result) > 0) {
+        snprintf(trial->what, sizeof trial->what, "%llu errors", (unsigned long long)load_errors(result));
+        return false;
+    }
+    if (kept && load_rate(result) < 0.98 * trial->rate) {
+        snprintf(trial->what, sizeof trial->what, "only %.4g/s were answered", load_rate(result));
+        return false;
+    }
+    return kept;
+}
+
+static void judge_trial(struct hunt *hunt, struct load_trial *trial, struct load_result *result)
+{
+    struct load_search *search = &hunt->search;
+    trial->kept = result->valid && is_kept(hunt, result, trial);
+    if (!result->valid) {
+        search->by_generator = true;
+        snprintf(trial->what, sizeof trial->what, "the generator could not keep its schedule");
+    }
+    if (!trial->kept) {
+        search->broken = trial->rate;
+    } else if (trial->rate >= search->found) {
+        hunt->confirmed = trial->rate == search->found;
+        search->found = trial->rate;
+        struct load_result other = *hunt->best;
+        *hunt->best = *result;
+        *result = other;
+    }
+}
+
+/* 0, or a parley_status; `*interrupted` as load_run() has it. */
+static int try_rate(struct hunt *hunt, double rate, int *interrupted)
+{
+    struct load_result result;
+    struct load_trial *trial = new_trial(hunt, rate);
+    int status = load_result_open(&result);
+    hunt->plan.rate = rate;
+    if (status == 0)
+        status = load_run(&hunt->plan, &result);
+    *interrupted = result.interrupted;
+    if (status == 0 && !result.interrupted)
+        judge_trial(hunt, trial, &result);
+    else
+        hunt->search.trial_count--;
+    if (status == 0 && !result.interrupted && hunt->tell)
+        hunt->tell(trial);
+    load_result_close(&result);
+    return status;
+}
+
+/* ---- the search ---- */
+
+/* What a closed loop reaches is where the schedule begins to be too much. */
+static int probe(struct hunt *hunt, double *reached, int *interrupted)
+{
+    struct load_result result;
+    struct load_plan plan = hunt->plan;
+    plan.rate = 0;
+    plan.duration = plan.duration < PROBE ? plan.duration : PROBE;
+    int status = load_result_open(&result);
+    if (status == 0)
+        status = load_run(&plan, &result);
+    *reached = load_rate(&result);
+    *interrupted = result.interrupted;
+    load_result_close(&result);
+    return status;
+}
+
+/* 0: the search is over. */
+static double next_rate(struct hunt *hunt, double reached)
+{
+    struct load_search *search = &hunt->search;
+    if (search->trial_count == LOAD_TRIALS)
+        return 0;
+    if (search->broken > 0 && search->found >= search->broken) { /* its confirmation failed */
+        search->found = 0;
+        return search->broken * step_back;
+    }
+    if (search->broken == 0)
+        return search->found > 0 ? search->found * 1.5 : reached / 2;
+    if (search->found == 0)
+        return search->broken / 2 >= LEAST_RATE ? search->broken / 2 : 0;
+    if (search->broken / search->found > close_enough)
+        return sqrt(search->broken * search->found);
+    return hunt->confirmed ? 0 : search->found;
+}
+
+static void describe(struct hunt *hunt)
+{
+    struct load_search *search = &hunt->search;
+    char *text = search->sentence;
+    if (search->found == 0)
+        snprintf(text, sizeof search->sentence, "no rate kept %s", search->promise);
+    else if (search->by_generator)
+        snprintf(text, sizeof search->sentence,
+                 "%s is kept up to %.4g/s at least: at %.4g/s the generator is the limit", search->promise,
+                 search->found, search->broken);
+    else
+        snprintf(text, sizeof search->sentence, "%s is kept up to %.4g/s, and is not at %.4g/s (+%.1f%%)",
+                 search->promise, search->found, search->broken, 100 * (search->broken / search->found - 1));
+}
+
+static int hunt_down(struct hunt *hunt, int *interrupted)
+{
+    double reached = 0;
+    int status = probe(hunt, &reached, interrupted);
+    for (double rate; status == 0 && !*interrupted && (rate = next_rate(hunt, reached)) > 0;)
+        status = try_rate(hunt, rate < LEAST_RATE ? LEAST_RATE : rate, interrupted);
+    return status;
+}
+
+int load_find_rate(const struct load_plan *plan, const struct condition *promise, struct load_result *result,
+                   void (*tell)(const struct load_trial *trial))
+{
+    struct hunt hunt = {.plan = *plan, .promise = promise, .best = result, .tell = tell};
+    int interrupted = 0;
+    snprintf(hunt.search.promise, sizeof hunt.search.promise, "%s", promise->text);
+    int status = hunt_down(&hunt, &interrupted);
+    describe(&hunt);
+    result->interrupted = interrupted;
+    result->search = hunt.search;
+    return status;
+}
