@@ -106,7 +106,7 @@ static void opened(parley_conn *conn)
 /* ---- the end ---- */
 
 /* All of the reply is here, so a close(2) says FIN and destroys nothing. */
-void client_leave(struct client *client)
+void client_hang_up(struct client *client)
 {
     conn_die(client->conn, PARLEY_FINISHED);
 }

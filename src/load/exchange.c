@@ -85,7 +85,7 @@ static void answered(struct client *client, uint64_t count, int64_t now)
         take_oldest(client, part, now);
     }
     if (client->generator->run->plan->churn)
-        client_leave(client);
+        client_hang_up(client);
     else
         exchange_send(client, now);
 }

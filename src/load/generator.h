@@ -135,7 +135,7 @@ void client_timer(struct timer *timer);
 /* Something went wrong: counted where it happened in the run. */
 void client_fault(struct client *client, enum load_fault fault, uint64_t count, const char *sentence);
 /* Ends the connection: a churn goes on with the next. */
-void client_leave(struct client *client);
+void client_hang_up(struct client *client);
 
 /* ---- exchange.c ---- */
 
