@@ -14,6 +14,7 @@ struct hunt {
     struct load_result *best;
     struct load_search search;
     void (*tell)(const struct load_trial *trial);
+    double doubtful; /* a rate that was not kept once: a second trial decides; 0 none */
     bool confirmed;
 };
 
@@ -41,23 +42,40 @@ static bool is_kept(const struct hunt *hunt, const struct load_result *result, s
     return kept;
 }
 
-static void judge_trial(struct hunt *hunt, struct load_trial *trial, struct load_result *result)
+/* A busy moment of the machine is no property of the server: only who fails twice has failed. */
+static void note_broken(struct hunt *hunt, double rate, bool by_generator)
+{
+    if (hunt->doubtful != rate) {
+        hunt->doubtful = rate;
+        return;
+    }
+    hunt->doubtful = 0;
+    hunt->search.broken = rate;
+    hunt->search.by_generator = by_generator;
+}
+
+static void note_kept(struct hunt *hunt, double rate, struct load_result *result)
 {
     struct load_search *search = &hunt->search;
+    hunt->doubtful = 0;
+    if (rate < search->found)
+        return;
+    hunt->confirmed = rate == search->found;
+    search->found = rate;
+    struct load_result other = *hunt->best;
+    *hunt->best = *result;
+    *result = other;
+}
+
+static void judge_trial(struct hunt *hunt, struct load_trial *trial, struct load_result *result)
+{
     trial->kept = result->valid && is_kept(hunt, result, trial);
-    if (!result->valid) {
-        search->by_generator = true;
+    if (!result->valid)
         snprintf(trial->what, sizeof trial->what, "the generator could not keep its schedule");
-    }
-    if (!trial->kept) {
-        search->broken = trial->rate;
-    } else if (trial->rate >= search->found) {
-        hunt->confirmed = trial->rate == search->found;
-        search->found = trial->rate;
-        struct load_result other = *hunt->best;
-        *hunt->best = *result;
-        *result = other;
-    }
+    if (trial->kept)
+        note_kept(hunt, trial->rate, result);
+    else
+        note_broken(hunt, trial->rate, !result->valid);
 }
 
 /* 0, or a parley_status; `*interrupted` as load_run() has it. */
@@ -104,6 +122,8 @@ static double next_rate(struct hunt *hunt, double reached)
     struct load_search *search = &hunt->search;
     if (search->trial_count == LOAD_TRIALS)
         return 0;
+    if (hunt->doubtful > 0)
+        return hunt->doubtful;
     if (search->broken > 0 && search->found >= search->broken) { /* its confirmation failed */
         search->found = 0;
         return search->broken * step_back;

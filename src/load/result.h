@@ -45,7 +45,7 @@ struct load_interval {
 };
 
 /* --find-rate: what was tried, and what came of it. */
-enum { LOAD_TRIALS = 24 };
+enum { LOAD_TRIALS = 40 };
 struct load_search {
     char promise[64]; /* "p99<5ms"; "" when there was no search */
     double
