@@ -165,7 +165,7 @@ static int hunt_down(struct hunt *hunt, int *interrupted)
     double reached = 0;
     int status = probe(hunt, &reached, interrupted);
     for (double rate; status == 0 && !*interrupted && (rate = next_rate(hunt, reached)) > 0;)
-        status = try_rate(hunt, rate < LEAST_RATE ? LEAST_RATE : rate, interrupted);
+        status = try_rate(hunt, rate < LEAST_RATE ? LEAST_RATE : rint(rate), interrupted);
     return status;
 }
 

@@ -76,6 +76,8 @@ void generator_record(struct generator *generator, int64_t intended, int64_t sen
 void generator_count_open(struct generator *generator, int change)
 {
     generator->established += (unsigned)change;
+    if (!generator->counting || generator->over)
+        return;
     if (generator->established > generator->open_most)
         generator->open_most = generator->established;
     if (generator->established < generator->open_least)
