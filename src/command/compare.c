@@ -118,8 +118,9 @@ static int complain_no_service(const struct arguments *arguments, const char *na
     struct nearest nearest = {.word = name};
     for (const struct service *service = services; service->handler; service++)
         nearest_consider(&nearest, service->handler->name);
-    return complain(arguments->subcommand, "there is no service %s; %s%s", name,
-                    nearest.name ? "did you mean " : "try ", nearest.name ? nearest.name : "echo");
+    if (nearest.name)
+        return complain(arguments->subcommand, "there is no service %s; did you mean %s?", name, nearest.name);
+    return complain(arguments->subcommand, "there is no service %s; parley help compare lists them", name);
 }
 
 static int choose_exchange(struct compare_plan *plan, const struct arguments *arguments)

@@ -20,7 +20,7 @@ enum {
 };
 
 struct holding {
-    const struct server *server;
+    const struct instance *instance;
     const struct compare_plan *plan;
     char *message; /* plan->size of it */
     int *sockets;
@@ -65,7 +65,7 @@ static bool converse(int connection, const char *message, size_t size)
 /* A connection that has had its exchange and stays; whether it could be had. */
 static bool hold_one(struct holding *holding)
 {
-    int connection = dial(holding->server->port);
+    int connection = dial(holding->instance->port);
     if (connection < 0)
         return false;
     if (converse(connection, holding->message, holding->plan->size)) {
@@ -147,13 +147,13 @@ static void look(struct memory *memory, struct holding *holding, const struct wi
         look_at_held(memory, holding, witness, connections);
 }
 
-void hold_and_look(struct memory *memory, const struct server *server, const struct compare_plan *plan,
+void hold_and_look(struct memory *memory, const struct instance *instance, const struct compare_plan *plan,
                    unsigned connections)
 {
-    struct holding holding = {.server = server, .plan = plan};
+    struct holding holding = {.instance = instance, .plan = plan};
     struct witness witness;
     *memory = (struct memory){.idle = NAN, .per_connection = NAN};
-    if (witness_of_pid(&witness, server->child.pid) == 0 && open_holding(&holding, connections))
+    if (witness_of_pid(&witness, instance->child.pid) == 0 && open_holding(&holding, connections))
         look(memory, &holding, &witness, connections);
     let_go(&holding);
     witness_close(&witness);

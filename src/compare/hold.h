@@ -2,11 +2,11 @@
 #ifndef COMPARE_HOLD_H
 #define COMPARE_HOLD_H
 
-#include "compare/server.h"
+#include "compare/instance.h"
 
 /* Serves itself one exchange, looks, holds `connections` that have had one each, and looks again. What cannot
  * be told stays NaN: of a service that ends its connections, or does not answer, what each adds. */
-void hold_and_look(struct memory *memory, const struct server *server, const struct compare_plan *plan,
+void hold_and_look(struct memory *memory, const struct instance *instance, const struct compare_plan *plan,
                    unsigned connections);
 
 #endif

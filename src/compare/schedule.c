@@ -8,7 +8,7 @@
 #include "compare/compare.h"
 #include "compare/hold.h"
 #include "compare/interruption.h"
-#include "compare/server.h"
+#include "compare/instance.h"
 #include "engine/error.h"
 #include "load/result.h"
 
@@ -46,11 +46,11 @@ static void step(struct schedule *schedule, const struct candidate *candidate,
     schedule->step++;
 }
 
-static bool start(const struct schedule *schedule, struct server *server, struct candidate *candidate)
+static bool start(const struct schedule *schedule, struct instance *instance, struct candidate *candidate)
 {
-    if (server_start(server, candidate, schedule->comparison->plan, schedule->interrupt) == 0)
+    if (instance_start(instance, candidate, schedule->comparison->plan, schedule->interrupt) == 0)
         return true;
-    server_end(server, candidate);
+    instance_end(instance, candidate);
     if (interruption_taken())
         candidate->reason[0] = '\0'; /* it was given no time */
     return false;
@@ -71,12 +71,12 @@ static unsigned most_connections(const struct compare_plan *plan, const struct c
 static void look_at(struct schedule *schedule, struct candidate *candidate)
 {
     const struct compare_plan *plan = schedule->comparison->plan;
-    struct server server;
+    struct instance instance;
     step(schedule, candidate, NULL);
-    if (!start(schedule, &server, candidate))
+    if (!start(schedule, &instance, candidate))
         return;
-    hold_and_look(&candidate->memory, &server, plan, most_connections(plan, candidate));
-    server_end(&server, candidate);
+    hold_and_look(&candidate->memory, &instance, plan, most_connections(plan, candidate));
+    instance_end(&instance, candidate);
 }
 
 /* ---- load ---- */
@@ -93,18 +93,18 @@ static void take_result(struct candidate *candidate, struct cell *cell, const st
                  *cell->first_error ? ": " : "", cell->first_error);
 }
 
-static void load_server(struct schedule *schedule, struct server *server, struct candidate *candidate,
+static void load_server(struct schedule *schedule, struct instance *instance, struct candidate *candidate,
                         size_t workload, struct load_result *result)
 {
     const struct compare_plan *plan = schedule->comparison->plan;
     struct load_plan load;
     compare_load_plan(plan, &plan->workloads[workload], &load);
-    load.address = server->address;
+    load.address = instance->address;
     int status = plan->load(&load, result);
     char sentence[REASON];
     snprintf(sentence, sizeof sentence, "%s", status ? parley_error() : "");
     interruption_note(result->interrupted);
-    uint64_t switches = server_end(server, candidate);
+    uint64_t switches = instance_end(instance, candidate);
     if (interruption_taken())
         return;
     if (status && !*candidate->reason)
@@ -115,14 +115,14 @@ static void load_server(struct schedule *schedule, struct server *server, struct
 
 static void measure(struct schedule *schedule, struct candidate *candidate, size_t workload)
 {
-    struct server server;
+    struct instance instance;
     struct load_result result;
     step(schedule, candidate, &schedule->comparison->plan->workloads[workload]);
-    if (!start(schedule, &server, candidate))
+    if (!start(schedule, &instance, candidate))
         return;
     if (load_result_open(&result) == 0)
-        load_server(schedule, &server, candidate, workload, &result);
-    server_end(&server, candidate);
+        load_server(schedule, &instance, candidate, workload, &result);
+    instance_end(&instance, candidate);
     load_result_close(&result);
 }
 

@@ -1,4 +1,4 @@
-#include "compare/server.h"
+#include "compare/instance.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -35,10 +35,10 @@ static int give_up(struct candidate *candidate, const char *reason)
 }
 
 /* It has ended before it was ready: what it said last is why. */
-static int explain_end(struct server *server, struct candidate *candidate)
+static int explain_end(struct instance *instance, struct candidate *candidate)
 {
-    child_end(&server->child);
-    const struct child *child = &server->child;
+    child_end(&instance->child);
+    const struct child *child = &instance->child;
     candidate->refused =
         candidate->model && WIFEXITED(child->status) && WEXITSTATUS(child->status) == REFUSAL;
     if (candidate->refused)
@@ -48,10 +48,10 @@ static int explain_end(struct server *server, struct candidate *candidate)
     return -1;
 }
 
-static int too_slow(struct server *server, struct candidate *candidate)
+static int too_slow(struct instance *instance, struct candidate *candidate)
 {
     char line[200];
-    child_last_line(&server->child, line, sizeof line);
+    child_last_line(&instance->child, line, sizeof line);
     snprintf(candidate->reason, sizeof candidate->reason, "was not ready within %d s%s%s", PATIENCE / 1000,
              *line ? ": " : "", line);
     return -1;
@@ -61,7 +61,7 @@ static int too_slow(struct server *server, struct candidate *candidate)
 
 enum { WORDS = 16 };
 
-static int start_model(struct server *server, const struct candidate *candidate,
+static int start_model(struct instance *instance, const struct candidate *candidate,
                        const struct compare_plan *plan, int tells)
 {
     char descriptor[16], workers[16];
@@ -79,45 +79,46 @@ static int start_model(struct server *server, const struct candidate *candidate,
                                 workers};
     snprintf(descriptor, sizeof descriptor, "%d", tells);
     snprintf(workers, sizeof workers, "%u", plan->workers);
-    return child_start(&server->child, "/proc/self/exe", (char *const *)(void *)words, &plan->server, tells);
+    return child_start(&instance->child, "/proc/self/exe", (char *const *)(void *)words, &plan->server,
+                       tells);
 }
 
 /* Takes "127.0.0.1:PORT\n"; whether that was it. */
-static bool take_address(struct server *server, int told)
+static bool take_address(struct instance *instance, int told)
 {
-    ssize_t size = read(told, server->address, sizeof server->address - 1);
+    ssize_t size = read(told, instance->address, sizeof instance->address - 1);
     if (size <= 0)
         return false;
-    server->address[size] = '\0';
-    server->address[strcspn(server->address, "\n")] = '\0';
-    const char *port = strrchr(server->address, ':');
-    server->port = port ? (int)strtol(port + 1, NULL, 10) : 0;
-    return server->port > 0;
+    instance->address[size] = '\0';
+    instance->address[strcspn(instance->address, "\n")] = '\0';
+    const char *port = strrchr(instance->address, ':');
+    instance->port = port ? (int)strtol(port + 1, NULL, 10) : 0;
+    return instance->port > 0;
 }
 
-static int hear_model(struct server *server, struct candidate *candidate, int told, int interrupt)
+static int hear_model(struct instance *instance, struct candidate *candidate, int told, int interrupt)
 {
     struct pollfd waits[] = {{.fd = told, .events = POLLIN}, {.fd = interrupt, .events = POLLIN}};
     int ready = poll(waits, 2, PATIENCE);
     if (waits[1].revents || (ready < 0 && errno == EINTR))
         return give_up(candidate, "interrupted");
     if (ready == 0)
-        return too_slow(server, candidate);
-    return take_address(server, told) ? 0 : explain_end(server, candidate);
+        return too_slow(instance, candidate);
+    return take_address(instance, told) ? 0 : explain_end(instance, candidate);
 }
 
-static int serve_model(struct server *server, struct candidate *candidate, const struct compare_plan *plan,
-                       int interrupt)
+static int serve_model(struct instance *instance, struct candidate *candidate,
+                       const struct compare_plan *plan, int interrupt)
 {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) < 0) {
         fail_call("pipe", NULL, errno);
         return give_up(candidate, parley_error());
     }
-    int status = start_model(server, candidate, plan, ends[1]);
+    int status = start_model(instance, candidate, plan, ends[1]);
     close(ends[1]);
-    status =
-        status == 0 ? hear_model(server, candidate, ends[0], interrupt) : give_up(candidate, parley_error());
+    status = status == 0 ? hear_model(instance, candidate, ends[0], interrupt)
+                         : give_up(candidate, parley_error());
     close(ends[0]);
     return status;
 }
@@ -154,51 +155,51 @@ static bool is_reached(int port)
     return reached;
 }
 
-static int reach_peer(struct server *server, struct candidate *candidate, int interrupt)
+static int reach_peer(struct instance *instance, struct candidate *candidate, int interrupt)
 {
-    struct pollfd waits[] = {{.fd = server->child.ended, .events = POLLIN},
+    struct pollfd waits[] = {{.fd = instance->child.ended, .events = POLLIN},
                              {.fd = interrupt, .events = POLLIN}};
     for (int64_t until = now() + PATIENCE; now() < until;) {
-        if (is_reached(server->port))
+        if (is_reached(instance->port))
             return 0;
         if (poll(waits, 2, PAUSE) != 0)
-            return waits[0].revents ? explain_end(server, candidate) : give_up(candidate, "interrupted");
+            return waits[0].revents ? explain_end(instance, candidate) : give_up(candidate, "interrupted");
     }
-    return too_slow(server, candidate);
+    return too_slow(instance, candidate);
 }
 
-static int serve_peer(struct server *server, struct candidate *candidate, const struct compare_plan *plan,
+static int serve_peer(struct instance *instance, struct candidate *candidate, const struct compare_plan *plan,
                       int interrupt)
 {
-    server->port = free_port();
-    snprintf(server->address, sizeof server->address, "127.0.0.1:%d", server->port);
-    char **words = words_with_port(candidate->words, server->port);
-    if (!words || server->port == 0) {
+    instance->port = free_port();
+    snprintf(instance->address, sizeof instance->address, "127.0.0.1:%d", instance->port);
+    char **words = words_with_port(candidate->words, instance->port);
+    if (!words || instance->port == 0) {
         words_free(words);
         return give_up(candidate, words ? "no port of 127.0.0.1 is free" : "no memory for its command");
     }
-    int status = child_start(&server->child, words[0], words, &plan->server, -1);
+    int status = child_start(&instance->child, words[0], words, &plan->server, -1);
     words_free(words);
-    return status == 0 ? reach_peer(server, candidate, interrupt) : give_up(candidate, parley_error());
+    return status == 0 ? reach_peer(instance, candidate, interrupt) : give_up(candidate, parley_error());
 }
 
 /* ---- both ---- */
 
-int server_start(struct server *server, struct candidate *candidate, const struct compare_plan *plan,
-                 int interrupt)
+int instance_start(struct instance *instance, struct candidate *candidate, const struct compare_plan *plan,
+                   int interrupt)
 {
-    *server = (struct server){.child = {.ended = -1, .said = -1}};
-    return candidate->model ? serve_model(server, candidate, plan, interrupt)
-                            : serve_peer(server, candidate, plan, interrupt);
+    *instance = (struct instance){.child = {.ended = -1, .said = -1}};
+    return candidate->model ? serve_model(instance, candidate, plan, interrupt)
+                            : serve_peer(instance, candidate, plan, interrupt);
 }
 
-uint64_t server_end(struct server *server, struct candidate *candidate)
+uint64_t instance_end(struct instance *instance, struct candidate *candidate)
 {
-    bool early = server->child.pid > 0 && child_has_ended(&server->child);
-    child_end(&server->child);
+    bool early = instance->child.pid > 0 && child_has_ended(&instance->child);
+    child_end(&instance->child);
     if (early && !*candidate->reason)
-        child_epitaph(&server->child, candidate->reason, sizeof candidate->reason);
-    uint64_t switches = (uint64_t)server->child.usage.ru_nvcsw + (uint64_t)server->child.usage.ru_nivcsw;
-    child_close(&server->child);
+        child_epitaph(&instance->child, candidate->reason, sizeof candidate->reason);
+    uint64_t switches = (uint64_t)instance->child.usage.ru_nvcsw + (uint64_t)instance->child.usage.ru_nivcsw;
+    child_close(&instance->child);
     return switches;
 }
