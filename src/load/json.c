@@ -110,6 +110,33 @@ static int put_intervals(const struct load_result *result, json_t *root)
     return status | json_object_set_new(root, "intervals", array);
 }
 
+/* ---- a search ---- */
+
+static json_t *trial_list(const struct load_search *search)
+{
+    json_t *array = json_array();
+    int status = 0;
+    for (unsigned i = 0; i < search->trial_count; i++) {
+        json_t *object = json_object();
+        status |= json_write_fields(trial_fields, &search->trials[i], object);
+        status |= json_array_append_new(array, object);
+    }
+    if (status == 0)
+        return array;
+    json_decref(array);
+    return NULL;
+}
+
+static int put_search(const struct load_result *result, json_t *root)
+{
+    if (!*result->search.promise)
+        return json_object_set_new(root, "search", json_null());
+    json_t *object = json_object();
+    int status = json_write_fields(search_fields, &result->search, object);
+    status |= json_object_set_new(object, "trials", trial_list(&result->search));
+    return status | json_object_set_new(root, "search", object);
+}
+
 /* ---- the document ---- */
 
 static int put_faults(const struct load_result *result, json_t *root)
@@ -136,6 +163,7 @@ static int put_everything(const struct load_result *result, json_t *root)
     status |= json_object_set_new(root, "since", instant(result->since));
     status |= put_faults(result, root);
     status |= json_write_fields(result_fields, result, root);
+    status |= put_search(result, root);
     return status | put_histograms(result, root) | put_intervals(result, root);
 }
 

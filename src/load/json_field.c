@@ -4,69 +4,88 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define IN_RESULT(member) offsetof(struct load_result, member)
-#define IN_INTERVAL(member) offsetof(struct load_interval, member)
+#define FIELD(structure, path, kind, member)                                                                 \
+    {                                                                                                        \
+        path, kind, offsetof(struct structure, member), sizeof(((struct structure *)NULL)->member)           \
+    }
+#define RESULT(path, kind, member) FIELD(load_result, path, kind, member)
+#define INTERVAL(path, kind, member) FIELD(load_interval, path, kind, member)
+#define SEARCH(path, kind, member) FIELD(load_search, path, kind, member)
+#define TRIAL(path, kind, member) FIELD(load_trial, path, kind, member)
 
 /* In the order of the document; what is computed comes between the two. */
 const struct json_field head_fields[] = {
-    {"valid", JSON_FLAG, IN_RESULT(valid)},
-    {"invalid", JSON_SENTENCE, IN_RESULT(invalid)},
-    {"elapsed_s", JSON_AMOUNT, IN_RESULT(elapsed)},
-    {"requests", JSON_COUNT, IN_RESULT(requests)},
-    {NULL, 0, 0},
+    RESULT("valid", JSON_FLAG, valid),
+    RESULT("invalid", JSON_SENTENCE, invalid),
+    RESULT("elapsed_s", JSON_AMOUNT, elapsed),
+    RESULT("requests", JSON_COUNT, requests),
+    {0},
 };
 
 const struct json_field result_fields[] = {
-    {"bytes_in", JSON_COUNT, IN_RESULT(bytes_in)},
-    {"bytes_out", JSON_COUNT, IN_RESULT(bytes_out)},
-    {"replies_late", JSON_COUNT, IN_RESULT(replies_late)},
-    {"intended", JSON_SOME_COUNT, IN_RESULT(intended)},
-    {"connects", JSON_COUNT, IN_RESULT(connects)},
-    {"open.least", JSON_NUMBER, IN_RESULT(open_least)},
-    {"open.most", JSON_NUMBER, IN_RESULT(open_most)},
-    {"idle_held", JSON_NUMBER, IN_RESULT(idle_held)},
-    {"limits.generator_busy", JSON_KNOWN, IN_RESULT(limits.generator_busy)},
-    {"limits.generator_cpu_s", JSON_KNOWN, IN_RESULT(limits.generator_cpu)},
-    {"limits.server_busy", JSON_KNOWN, IN_RESULT(limits.server_busy)},
-    {"limits.server_cpu_s", JSON_KNOWN, IN_RESULT(limits.server_cpu)},
-    {"limits.server_processes", JSON_SOME_NUMBER, IN_RESULT(limits.server_processes)},
-    {"limits.machine_idle", JSON_KNOWN, IN_RESULT(limits.machine_idle)},
-    {"limits.sentence", JSON_SENTENCE, IN_RESULT(limits.sentence)},
-    {"conditions.command_line", JSON_TEXT, IN_RESULT(conditions.command_line)},
-    {"conditions.target", JSON_TEXT, IN_RESULT(conditions.target)},
-    {"conditions.mode", JSON_TEXT, IN_RESULT(conditions.mode)},
-    {"conditions.kernel", JSON_TEXT, IN_RESULT(conditions.kernel)},
-    {"conditions.processor", JSON_TEXT, IN_RESULT(conditions.processor)},
-    {"conditions.processors", JSON_SOME_NUMBER, IN_RESULT(conditions.processors)},
-    {"conditions.version", JSON_TEXT, IN_RESULT(conditions.version)},
-    {"conditions.host", JSON_TEXT, IN_RESULT(conditions.host)},
-    {"conditions.connections", JSON_NUMBER, IN_RESULT(conditions.connections)},
-    {"conditions.threads", JSON_NUMBER, IN_RESULT(conditions.threads)},
-    {"conditions.idle", JSON_NUMBER, IN_RESULT(conditions.idle)},
-    {"conditions.depth", JSON_SOME_NUMBER, IN_RESULT(conditions.depth)},
-    {"conditions.rate", JSON_SOME_AMOUNT, IN_RESULT(conditions.rate)},
-    {"conditions.duration_s", JSON_AMOUNT, IN_RESULT(conditions.duration)},
-    {"conditions.warmup_s", JSON_AMOUNT, IN_RESULT(conditions.warmup)},
-    {"conditions.ramp_s", JSON_AMOUNT, IN_RESULT(conditions.ramp)},
-    {"conditions.message_size", JSON_SOME_COUNT, IN_RESULT(conditions.message_size)},
-    {"conditions.reply_size", JSON_SOME_COUNT, IN_RESULT(conditions.reply_size)},
-    {"conditions.generators", JSON_NUMBER, IN_RESULT(conditions.generators)},
-    {NULL, 0, 0},
+    RESULT("bytes_in", JSON_COUNT, bytes_in),
+    RESULT("bytes_out", JSON_COUNT, bytes_out),
+    RESULT("replies_late", JSON_COUNT, replies_late),
+    RESULT("intended", JSON_SOME_COUNT, intended),
+    RESULT("connects", JSON_COUNT, connects),
+    RESULT("open.least", JSON_NUMBER, open_least),
+    RESULT("open.most", JSON_NUMBER, open_most),
+    RESULT("idle_held", JSON_NUMBER, idle_held),
+    RESULT("limits.generator_busy", JSON_KNOWN, limits.generator_busy),
+    RESULT("limits.generator_cpu_s", JSON_KNOWN, limits.generator_cpu),
+    RESULT("limits.server_busy", JSON_KNOWN, limits.server_busy),
+    RESULT("limits.server_cpu_s", JSON_KNOWN, limits.server_cpu),
+    RESULT("limits.server_processes", JSON_SOME_NUMBER, limits.server_processes),
+    RESULT("limits.machine_idle", JSON_KNOWN, limits.machine_idle),
+    RESULT("limits.sentence", JSON_SENTENCE, limits.sentence),
+    RESULT("conditions.command_line", JSON_TEXT, conditions.command_line),
+    RESULT("conditions.target", JSON_TEXT, conditions.target),
+    RESULT("conditions.mode", JSON_TEXT, conditions.mode),
+    RESULT("conditions.kernel", JSON_TEXT, conditions.kernel),
+    RESULT("conditions.processor", JSON_TEXT, conditions.processor),
+    RESULT("conditions.processors", JSON_SOME_NUMBER, conditions.processors),
+    RESULT("conditions.version", JSON_TEXT, conditions.version),
+    RESULT("conditions.host", JSON_TEXT, conditions.host),
+    RESULT("conditions.connections", JSON_NUMBER, conditions.connections),
+    RESULT("conditions.threads", JSON_NUMBER, conditions.threads),
+    RESULT("conditions.idle", JSON_NUMBER, conditions.idle),
+    RESULT("conditions.depth", JSON_SOME_NUMBER, conditions.depth),
+    RESULT("conditions.rate", JSON_SOME_AMOUNT, conditions.rate),
+    RESULT("conditions.duration_s", JSON_AMOUNT, conditions.duration),
+    RESULT("conditions.warmup_s", JSON_AMOUNT, conditions.warmup),
+    RESULT("conditions.ramp_s", JSON_AMOUNT, conditions.ramp),
+    RESULT("conditions.message_size", JSON_SOME_COUNT, conditions.message_size),
+    RESULT("conditions.reply_size", JSON_SOME_COUNT, conditions.reply_size),
+    RESULT("conditions.generators", JSON_NUMBER, conditions.generators),
+    {0},
 };
 
 const struct json_field interval_fields[] = {
-    {"start", JSON_OFFSET, IN_INTERVAL(start)},      {"length", JSON_AMOUNT, IN_INTERVAL(length)},
-    {"requests", JSON_COUNT, IN_INTERVAL(requests)}, {"errors", JSON_COUNT, IN_INTERVAL(errors)},
-    {"bytes_in", JSON_COUNT, IN_INTERVAL(bytes_in)}, {"bytes_out", JSON_COUNT, IN_INTERVAL(bytes_out)},
-    {"open", JSON_NUMBER, IN_INTERVAL(open)},        {NULL, 0, 0},
+    INTERVAL("start", JSON_OFFSET, start),      INTERVAL("length", JSON_AMOUNT, length),
+    INTERVAL("requests", JSON_COUNT, requests), INTERVAL("errors", JSON_COUNT, errors),
+    INTERVAL("bytes_in", JSON_COUNT, bytes_in), INTERVAL("bytes_out", JSON_COUNT, bytes_out),
+    INTERVAL("open", JSON_NUMBER, open),        {0},
+};
+
+const struct json_field search_fields[] = {
+    SEARCH("promise", JSON_SENTENCE, promise),   SEARCH("found", JSON_SOME_AMOUNT, found),
+    SEARCH("broken", JSON_SOME_AMOUNT, broken),  SEARCH("by_generator", JSON_FLAG, by_generator),
+    SEARCH("sentence", JSON_SENTENCE, sentence), {0},
+};
+
+const struct json_field trial_fields[] = {
+    TRIAL("rate", JSON_AMOUNT, rate),
+    TRIAL("kept", JSON_FLAG, kept),
+    TRIAL("what", JSON_SENTENCE, what),
+    {0},
 };
 
 const struct json_histogram json_histograms[JSON_HISTOGRAMS] = {
-    {"latency", "latency_us", IN_RESULT(response)},
-    {"service", "service_us", IN_RESULT(service)},
-    {"connect", "connect_us", IN_RESULT(connect)},
-    {"first_byte", "first_byte_us", IN_RESULT(first_byte)},
-    {"lag", "lag_us", IN_RESULT(lag)},
+    {"latency", "latency_us", offsetof(struct load_result, response)},
+    {"service", "service_us", offsetof(struct load_result, service)},
+    {"connect", "connect_us", offsetof(struct load_result, connect)},
+    {"first_byte", "first_byte_us", offsetof(struct load_result, first_byte)},
+    {"lag", "lag_us", offsetof(struct load_result, lag)},
 };
 
 /* Texts may quote what a peer or a user gave, or be cut in the middle of a character. */

@@ -16,19 +16,20 @@ enum json_kind {
     JSON_OFFSET,      /* double, of either sign */
     JSON_SOME_AMOUNT, /* the same; 0: null */
     JSON_KNOWN,       /* double; negative is not known: null */
-    JSON_SENTENCE,    /* char[256]; "": null */
+    JSON_SENTENCE,    /* char[size]; "": null */
     JSON_TEXT         /* char *, allocated; NULL: null */
 };
-enum { JSON_SENTENCE_ROOM = 256 };
 
 struct json_field {
     const char *path; /* "open.least" is a member of the object `open`; NULL ends a table */
     enum json_kind kind;
-    size_t offset; /* in the structure */
+    size_t offset; /* in the structure, and the size there */
+    size_t size;
 };
 
-extern const struct json_field head_fields[], result_fields[]; /* of struct load_result */
-extern const struct json_field interval_fields[];              /* of struct load_interval */
+extern const struct json_field head_fields[], result_fields[];  /* of struct load_result */
+extern const struct json_field interval_fields[];               /* of struct load_interval */
+extern const struct json_field search_fields[], trial_fields[]; /* of struct load_search, of load_trial */
 
 /* The histograms: "latency" is an object `latency_us` and a text in `histograms`. */
 struct json_histogram {

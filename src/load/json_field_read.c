@@ -70,9 +70,9 @@ static const char *take_amount(const json_t *value, bool may_be_negative, double
     return fabs(*amount) <= MOST_AMOUNT ? NULL : "is too large";
 }
 
-static const char *take_sentence(const json_t *value, char *sentence)
+static const char *take_sentence(const json_t *value, size_t room, char *sentence)
 {
-    if (!json_is_string(value) || json_string_length(value) >= JSON_SENTENCE_ROOM)
+    if (!json_is_string(value) || json_string_length(value) >= room)
         return "is no short text";
     memcpy(sentence, json_string_value(value), json_string_length(value) + 1);
     return NULL;
@@ -108,7 +108,7 @@ static const char *take(const struct json_field *field, const json_t *value, voi
     case JSON_AMOUNT:
     case JSON_SOME_AMOUNT:
     case JSON_KNOWN: return take_amount(value, false, to);
-    case JSON_SENTENCE: return take_sentence(value, to);
+    case JSON_SENTENCE: return take_sentence(value, field->size, to);
     default: return take_text(value, to);
     }
 }

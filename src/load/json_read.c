@@ -90,6 +90,39 @@ static int take_intervals(struct load_result *into, const json_t *root, const st
     return 0;
 }
 
+/* ---- a search ---- */
+
+static int take_trials(struct load_search *into, const json_t *object, const struct json_place *place)
+{
+    const json_t *array = json_member(object, place, "trials");
+    if (!array)
+        return PARLEY_USAGE;
+    if (!json_is_array(array) || json_array_size(array) > LOAD_TRIALS)
+        return json_complain(place, "trials", "is no list of trials");
+    for (; into->trial_count < json_array_size(array); into->trial_count++) {
+        char name[40];
+        snprintf(name, sizeof name, "search.trials[%u].", into->trial_count);
+        int status =
+            json_read_fields(trial_fields, json_array_get(array, into->trial_count),
+                             &(struct json_place){place->file, name}, &into->trials[into->trial_count]);
+        if (status != 0)
+            return status;
+    }
+    return 0;
+}
+
+static int take_search(struct load_result *into, const json_t *root, const struct json_place *place)
+{
+    const json_t *object = json_member(root, place, "search");
+    const struct json_place inside = {place->file, "search."};
+    if (!object)
+        return PARLEY_USAGE;
+    if (json_is_null(object))
+        return 0;
+    int status = json_read_fields(search_fields, object, &inside, &into->search);
+    return status == 0 ? take_trials(&into->search, object, &inside) : status;
+}
+
 /* ---- the rest of the document ---- */
 
 static int take_fault(struct load_faults *into, const json_t *kind, const struct json_place *place,
@@ -156,6 +189,7 @@ static int take_everything(struct load_result *into, const json_t *root, const s
     status = status != 0 ? status : take_since(into, root, place);
     status = status != 0 ? status : take_faults(into, root, place);
     status = status != 0 ? status : json_read_fields(result_fields, root, place, into);
+    status = status != 0 ? status : take_search(into, root, place);
     status = status != 0 ? status : take_histograms(into, root, place);
     return status != 0 ? status : take_intervals(into, root, place);
 }

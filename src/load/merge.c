@@ -159,6 +159,7 @@ int load_merge(struct load_result *into, const struct load_result *from)
     merge_counts(into, from);
     merge_histograms(into, from);
     merge_limits(&into->limits, &from->limits);
+    into->search = (struct load_search){0};
     into->interrupted = into->interrupted ? into->interrupted : from->interrupted;
     into->since = into->since < from->since ? into->since : from->since;
     into->elapsed = larger(into->elapsed, from->elapsed);

@@ -21,6 +21,22 @@ static void say(FILE *out, const char *text)
     free(safe);
 }
 
+/* ---- what was searched ---- */
+
+static void print_search(const struct load_search *search, FILE *out)
+{
+    label(out, "found");
+    say(out, search->sentence);
+    fputc('\n', out);
+    for (unsigned i = 0; i < search->trial_count; i++) {
+        const struct load_trial *trial = &search->trials[i];
+        fprintf(out, "  %-*s%-8s", LABEL, amount_rate(trial->rate).text, trial->kept ? "kept" : "broken");
+        say(out, trial->what);
+        fputc('\n', out);
+    }
+    fputc('\n', out);
+}
+
 /* ---- what was asked ---- */
 
 static void print_number(FILE *out, unsigned number, const char *one, const char *many)
@@ -88,7 +104,10 @@ static void print_connections(const struct load_result *result, FILE *out)
         fprintf(out, "%u", result->open_most);
     else
         fprintf(out, "%u to %u", result->open_least, result->open_most);
-    fprintf(out, " connections at once, %" PRIu64 " made\n", result->connects);
+    fputs(result->open_most == 1 ? " connection at once" : " connections at once", out);
+    if (result->connects > 0)
+        fprintf(out, ", %" PRIu64 " made", result->connects);
+    fputc('\n', out);
 }
 
 static void print_errors(const struct load_result *result, FILE *out)
@@ -165,6 +184,8 @@ int load_table_print(const struct load_result *result, FILE *out)
         say(out, result->invalid);
         fputs("\n\n", out);
     }
+    if (*result->search.promise)
+        print_search(&result->search, out);
     print_load(result, out);
     print_duration(result, out);
     print_requests(result, out);

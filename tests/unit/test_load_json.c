@@ -215,6 +215,12 @@ static void a_document_comes_back(void **state)
     result.interrupted = SIGINT;
     result.valid = false;
     snprintf(result.invalid, sizeof result.invalid, "it was not its day");
+    result.search = (struct load_search){.promise = "p99<5ms",
+                                         .found = 12345.5,
+                                         .by_generator = true,
+                                         .sentence = "it is kept",
+                                         .trials = {{8000, true, "p99 is 2.10 ms"}, {16000, false, ""}},
+                                         .trial_count = 2};
     char *text = printed_of(load_json_write, &result), *again;
     assert_says(text, "\"interrupted\": \"SIGINT\"");
     save(text);
@@ -226,6 +232,7 @@ static void a_document_comes_back(void **state)
     assert_int_equal(read.response.most, 7310000);
     assert_int_equal(read.interrupted, SIGINT);
     assert_int_equal(read.interval_count, 4);
+    assert_int_equal(read.search.trial_count, 2);
     load_result_close(&read);
     free(text);
     free(again);
@@ -345,6 +352,11 @@ static void what_is_wrong_is_named(void **state)
     replaced_is_refused("conditions", "mode", "3", ": conditions.mode is no text");
     replaced_is_refused("errors_by", "reset", "12", ": errors_by.reset has no count");
     replaced_is_refused("errors_by", "reset", "{\"count\": -1}", ": errors_by.reset has no count");
+    replaced_is_refused("", "search", "{}", ": no search.promise: not written by parley load?");
+    replaced_is_refused("", "search",
+                        "{\"promise\": \"p\", \"found\": 1, \"broken\": null, \"by_generator\": false, "
+                        "\"sentence\": null, \"trials\": [7]}",
+                        ": no search.trials[0].rate: not written by parley load?");
     replaced_is_refused("", "intervals", "{}", ": intervals is no list");
     replaced_is_refused("", "intervals", "[7]", ": no intervals[0].start: not written by parley load?");
     replaced_is_refused("", "latency_us", "null", ": latency_us and its histogram do not belong together");

@@ -38,7 +38,7 @@ static void the_table_tells_everything(void **state)
         "duration    3.00 s, warm-up before 1.00 s\n"
         "requests    3000, 1.00 k/s of 1.00 k/s intended\n"
         "bytes       in 62.5 KiB/s, out 62.5 KiB/s\n"
-        "open        48 to 50 connections at once, 0 made\n"
+        "open        48 to 50 connections at once\n"
         "errors      15, 0.498 %\n"
         "  reset       12: recv 127.0.0.1:3000: connection reset by peer\n"
         "  unanswered  3: 3 requests had no reply 2 s after the end\n"
@@ -102,6 +102,24 @@ static void what_there_was_is_told(void **state)
     free(text);
 }
 
+static void what_was_found_is_said_first(void **state)
+{
+    (void)state;
+    result.search =
+        (struct load_search){.promise = "p99<5ms",
+                             .sentence = "p99<5ms is kept up to 12.3 k/s",
+                             .trials = {{8000, true, "p99 is 2.10 ms"}, {16000, false, "p99 is 9.90 ms"}},
+                             .trial_count = 2};
+    char *text = printed_of(load_table_print, &result);
+    static const char expected[] = "found       p99<5ms is kept up to 12.3 k/s\n"
+                                   "  8.00 k/s    kept    p99 is 2.10 ms\n"
+                                   "  16.0 k/s    broken  p99 is 9.90 ms\n"
+                                   "\n"
+                                   "target ";
+    assert_int_equal(strncmp(text, expected, sizeof expected - 1), 0);
+    free(text);
+}
+
 /* Interrupted before anything was measured. */
 static void nothing_measured_is_a_table_too(void **state)
 {
@@ -114,7 +132,7 @@ static void nothing_measured_is_a_table_too(void **state)
                               "duration    0 ns\n"
                               "requests    0, 0/s\n"
                               "bytes       in 0 B/s, out 0 B/s\n"
-                              "open        0 connections at once, 0 made\n"
+                              "open        0 connections at once\n"
                               "errors      0\n");
     free(text);
 }
@@ -214,6 +232,7 @@ int main(void)
         WITH_RESULT(a_closed_loop_has_one_latency),
         WITH_RESULT(what_is_invalid_is_said_first),
         WITH_RESULT(what_there_was_is_told),
+        WITH_RESULT(what_was_found_is_said_first),
         WITH_RESULT(nothing_measured_is_a_table_too),
         WITH_RESULT(no_text_steers_the_terminal),
         WITH_RESULT(the_live_line_replaces_the_one_before),
