@@ -89,8 +89,9 @@ static void judge_limits(struct load_result *result, const struct load_plan *pla
     struct load_limits *limits = &result->limits;
     char server[80];
     describe_server(limits, server, sizeof server);
-    snprintf(limits->sentence, sizeof limits->sentence, "%s: its busiest thread was %.0f%% busy, %s",
-             verdict(result, plan), 100 * limits->generator_busy, server);
+    snprintf(limits->sentence, sizeof limits->sentence,
+             "%s; the generator's busiest thread was %.0f%% busy, %s", verdict(result, plan),
+             100 * limits->generator_busy, server);
 }
 
 void load_judge(struct load_result *result, const struct load_plan *plan)
