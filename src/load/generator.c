@@ -157,6 +157,8 @@ static bool has_started(struct generator *generator, int64_t now)
         return false;
     generator->window = run_window(run);
     generator->end = run_end(run);
+    if (generator->window == run_start(run)) /* the first requests count */
+        begin_counting(generator);
     for (unsigned i = 0; i < generator->opened; i++)
         exchange_send(&generator->clients[i], now);
     return true;
