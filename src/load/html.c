@@ -199,14 +199,11 @@ void html_table(FILE *out, const char *caption, const char *columns)
     fputs("</tr></thead>\n<tbody>\n", out);
 }
 
-void html_row(FILE *out, ...)
+void html_cells(FILE *out, const char *const cells[])
 {
-    va_list cells;
-    va_start(cells, out);
-    put_element(out, "<tr><th scope=\"row\">", va_arg(cells, const char *), "</th>");
-    for (const char *cell; (cell = va_arg(cells, const char *));)
-        put_element(out, "<td>", cell, "</td>");
-    va_end(cells);
+    put_element(out, "<tr><th scope=\"row\">", cells[0], "</th>");
+    for (size_t i = 1; cells[i]; i++)
+        put_element(out, "<td>", cells[i], "</td>");
     fputs("</tr>\n", out);
 }
 

@@ -30,10 +30,11 @@ void html_section(FILE *out, const char *heading, const char *note);
 void html_section_end(FILE *out);
 
 /* A table that scrolls by itself where it is too wide. `columns` are its headings, separated by '|'; one that
- * begins with '<' is text, flush left; the others are numbers. Each row is html_row() with one text for each
- * column, the last followed by NULL. */
+ * begins with '<' is text, flush left; the others are numbers. */
 void html_table(FILE *out, const char *caption, const char *columns);
-void html_row(FILE *out, ...) __attribute__((sentinel));
+/* A row of it: html_row(out, cell, ...), a text for each column. */
+#define html_row(out, ...) html_cells(out, (const char *const[]){__VA_ARGS__, NULL})
+void html_cells(FILE *out, const char *const cells[]);
 void html_table_end(FILE *out);
 
 /* A row of headline numbers: each a name and a value, `note` small below it, NULL none. */

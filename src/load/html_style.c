@@ -32,6 +32,7 @@ p { margin: .25rem 0 1rem; max-width: 44rem; }
 code { font: .875em/1.5 ui-monospace, "Cascadia Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; }
 .note { color: var(--soft); }
 .said { font-size: 1.0625rem; }
+.said::first-letter { text-transform: uppercase; }
 
 header { padding: 3rem 0 1.5rem; }
 .kind {

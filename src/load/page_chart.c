@@ -63,9 +63,9 @@ static void describe_latency(char *text, size_t room, const struct histogram *hi
                  unit_text(most, UNIT_TIME, (double)histogram->most));
 }
 
-static const char *note_on_latency(const struct load_result *result)
+static const char *note_on_latency(bool open_loop)
 {
-    return result->conditions.rate > 0
+    return open_loop
                ? "The response time is counted from when a request was meant to be sent, so it holds what "
                  "the "
                  "request waited before; the service time from when it was sent."
@@ -103,7 +103,7 @@ int page_percentiles(const struct load_result *result, FILE *out)
     trace(&lines[0], &result->response);
     trace(&lines[1], &result->service);
     bool both = result->service.total > 0 && !is_same(&result->response, &result->service);
-    html_section(out, "Latency", note_on_latency(result));
+    html_section(out, "Latency", note_on_latency(both || result->conditions.rate > 0));
     print_percentiles(result, lines, both ? 2 : 1, out);
     html_section_end(out);
     free(lines);

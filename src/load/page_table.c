@@ -54,6 +54,15 @@ static void number_fact(FILE *out, const char *name, uint64_t number, const char
     fact(out, name, text);
 }
 
+/* Of what there is at least one, unless nothing is known of it. */
+static void some_fact(FILE *out, const char *name, unsigned number, const char *unit)
+{
+    if (number > 0)
+        number_fact(out, name, number, unit);
+    else
+        fact(out, name, NULL);
+}
+
 /* Of what is only there when it was asked for. */
 static void asked_fact(FILE *out, const char *name, double number, const char *unit)
 {
@@ -87,10 +96,10 @@ void page_conditions(const struct load_result *result, FILE *out)
     fact(out, "Host", conditions->host);
     fact(out, "Kernel", conditions->kernel);
     fact(out, "Processor", conditions->processor);
-    number_fact(out, "Processors", conditions->processors, "");
-    number_fact(out, "Connections", conditions->connections, "");
-    number_fact(out, "Threads", conditions->threads, "");
-    number_fact(out, "Depth", conditions->depth, " under way on each");
+    some_fact(out, "Processors", conditions->processors, "");
+    some_fact(out, "Connections", conditions->connections, "");
+    some_fact(out, "Threads", conditions->threads, "");
+    some_fact(out, "Depth", conditions->depth, " under way on each");
     number_fact(out, "Message", conditions->message_size, " bytes");
     number_fact(out, "Reply", conditions->reply_size, " bytes");
     asked_fact(out, "Rate asked for", conditions->rate, " requests a second");
@@ -106,11 +115,16 @@ void page_conditions(const struct load_result *result, FILE *out)
 
 /* ---- raw numbers ---- */
 
+static const char *count_text(char text[CELL], uint64_t count)
+{
+    snprintf(text, CELL, "%" PRIu64, count);
+    return text;
+}
+
 static void count_row(FILE *out, const char *name, uint64_t count)
 {
     char text[CELL];
-    snprintf(text, sizeof text, "%" PRIu64, count);
-    html_row(out, name, text, NULL);
+    html_row(out, name, count_text(text, count));
 }
 
 /* A cell of a number that may not be known. */
@@ -123,7 +137,7 @@ static const char *real_text(char text[CELL], double number, int decimals)
 static void real_row(FILE *out, const char *name, double number)
 {
     char text[CELL];
-    html_row(out, name, real_text(text, number, 3), NULL);
+    html_row(out, name, real_text(text, number, 3));
 }
 
 static void print_counts(const struct load_result *result, FILE *out)
@@ -176,7 +190,7 @@ static void latency_row(const struct load_result *result, const char *name, hist
     char cells[TIMES][CELL];
     for (size_t i = 0; i < TIMES; i++)
         texts[i] = real_text(cells[i], all[i]->total > 0 ? value(all[i], percentile) / 1000 : NAN, 3);
-    html_row(out, name, texts[0], texts[1], texts[2], texts[3], texts[4], NULL);
+    html_row(out, name, texts[0], texts[1], texts[2], texts[3], texts[4]);
 }
 
 static void print_latencies(const struct load_result *result, FILE *out)
@@ -196,15 +210,13 @@ static void print_latencies(const struct load_result *result, FILE *out)
 
 static void moment_row(const struct moment *moment, FILE *out)
 {
-    char cells[9][CELL];
-    snprintf(cells[0], CELL, "%.3f", moment->start);
-    snprintf(cells[1], CELL, "%" PRIu64, moment->requests);
-    snprintf(cells[2], CELL, "%" PRIu64, moment->errors);
-    snprintf(cells[3], CELL, "%u", moment->open);
-    real_text(cells[4], moment_rate(moment), 1);
-    html_row(out, cells[0], real_text(cells[5], moment->length, 3), cells[1], cells[2], cells[4], cells[3],
-             real_text(cells[6], moment->p50 / 1000, 3), real_text(cells[7], moment->p99 / 1000, 3),
-             real_text(cells[8], moment->most / 1000, 3), NULL);
+    char start[CELL], length[CELL], requests[CELL], errors[CELL], rate[CELL], open[CELL];
+    char p50[CELL], p99[CELL], most[CELL];
+    snprintf(start, CELL, "%.3f", moment->start);
+    html_row(out, start, real_text(length, moment->length, 3), count_text(requests, moment->requests),
+             count_text(errors, moment->errors), real_text(rate, moment_rate(moment), 1),
+             count_text(open, moment->open), real_text(p50, moment->p50 / 1000, 3),
+             real_text(p99, moment->p99 / 1000, 3), real_text(most, moment->most / 1000, 3));
 }
 
 void page_numbers(const struct load_result *result, const struct moments *moments, FILE *out)
