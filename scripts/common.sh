@@ -11,6 +11,7 @@ declare -A packages=(
              libjansson-dev zlib1g-dev scdoc"
     [test]="g++ libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-pytest-timeout
             universal-ctags binutils"
+    [browser]="chromium fonts-dejavu-core"
     [clang]="clang"
     [lint]="clang-format clang-tidy cppcheck shellcheck"
     [sanitize]="libclang-rt-14-dev llvm valgrind"
