@@ -1,6 +1,7 @@
 /* parley load ADDRESS: loads a server, and tells how it did. */
 #include "command/load.h"
 #include "load/find_rate.h"
+#include <string.h>
 #include <unistd.h>
 
 static void tell_trial(const struct load_trial *trial)
@@ -31,6 +32,8 @@ static int run_and_tell(const struct arguments *arguments, struct load_order *or
     if (status < 0)
         return complain_failure(arguments->subcommand, status);
     int outcome = load_output(arguments, result);
+    if (result->interrupted)
+        return 128 + result->interrupted;
     return outcome ? outcome : code;
 }
 
@@ -38,6 +41,8 @@ int load_main(const struct arguments *arguments)
 {
     struct load_order order;
     struct load_result result;
+    if (arguments->operand_count > 0 && strcmp(arguments->operands[0], "merge") == 0)
+        return load_merge_main(arguments);
     int code = load_output_check(arguments);
     if (code)
         return code;

@@ -33,6 +33,11 @@ int load_output_check(const struct arguments *arguments);
  * could not be written. */
 int load_output(const struct arguments *arguments, const struct load_result *result);
 
+/* ---- load_merge.c ---- */
+
+/* parley load merge FILE...: one result from those that --json wrote. Returns the exit code. */
+int load_merge_main(const struct arguments *arguments);
+
 /* ---- load_live.c ---- */
 
 /* The live line, and --intervals: struct load_plan's `second` and its context. */

@@ -134,7 +134,5 @@ int load_output(const struct arguments *arguments, const struct load_result *res
 {
     int written = write_forms(arguments, result);
     int code = judge(arguments, result);
-    if (result->interrupted)
-        return 128 + result->interrupted;
     return written ? written : code;
 }

@@ -119,7 +119,7 @@ const struct subcommand subcommands[] = {
                  "parley connect 127.0.0.1 5000 --send 'hello, server... %d' --every 1s --count 10\n"
                  "parley connect -z localhost 22\n"},
     {.name = "load",
-     .operands = "ADDRESS",
+     .operands = "ADDRESS | merge FILE...",
      .run = load_main,
      .groups = load_groups,
      .purpose = "loads a server and measures its replies",
@@ -127,7 +127,8 @@ const struct subcommand subcommands[] = {
                  "parley load 127.0.0.1 3000 -c 100 -R 20k --report load.html\n"
                  "parley load 127.0.0.1 3000 -c 50 --depth 32 --size 64 --verify\n"
                  "parley load 127.0.0.1 3000 --churn -c 20 --json -\n"
-                 "parley load 127.0.0.1 3000 -c 50 --find-rate 'p99<5ms' -d 2s\n"},
+                 "parley load 127.0.0.1 3000 -c 50 --find-rate 'p99<5ms' -d 2s\n"
+                 "parley load merge a.json b.json --report both.html\n"},
     {.name = "compare",
      .operands = "SERVICE",
      .run = compare_run,

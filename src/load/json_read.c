@@ -211,7 +211,7 @@ int load_json_read(struct load_result *into, const char *path)
     json_error_t error;
     FILE *file = fopen(path, "re");
     if (!file)
-        return fail_call("open", path, errno);
+        return fail(PARLEY_RESOURCE, "open %s: %s", path, reason_of("open", errno));
     json_t *root = json_loadf(file, JSON_REJECT_DUPLICATES, &error);
     fclose(file);
     if (!root)

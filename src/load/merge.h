@@ -14,7 +14,7 @@
  * generators that ran for the same time is the sum of their rates. The whole is valid when each was, and when
  * they ran at the same time: windows that overlap by less than half of the shorter one make it INVALID, since
  * such rates do not add. A server's processor time is what one of them saw of it, a generator's share the
- * busiest one's. */
+ * busiest one's. A search for a rate is of one generator, and is left out. */
 int load_merge(struct load_result *into, const struct load_result *from);
 
 /* ---- merge_conditions.c ---- */
