@@ -51,8 +51,10 @@ static unsigned at_once_of(const struct model *model, const struct compare_plan 
         return model->placement->limit;
     if (model->placement->per_client && model->placement->processes)
         return 0;
+    /* A thread for each client has a descriptor of its own beside the client's, in the same process. */
     if (model->poller->descriptors > 0)
-        return (unsigned)model->poller->descriptors - OWN_DESCRIPTORS;
+        return ((unsigned)model->poller->descriptors - OWN_DESCRIPTORS) /
+               (model->placement->per_client ? 2 : 1);
     return model->placement->per_client ? 0 : model->poller->capacity * workers_of(plan);
 }
 

@@ -88,9 +88,8 @@ static void take_result(struct candidate *candidate, struct cell *cell, const st
 {
     if (cell_add(cell, result, switches))
         snprintf(candidate->reason, sizeof candidate->reason, "%s", parley_error());
-    else if (result->requests == 0 && !*candidate->reason)
-        snprintf(candidate->reason, sizeof candidate->reason, "answered nothing%s%s",
-                 *cell->first_error ? ": " : "", cell->first_error);
+    else if (result->requests == 0 && load_errors(result) > 0 && !*candidate->reason)
+        snprintf(candidate->reason, sizeof candidate->reason, "answered nothing: %s", cell->first_error);
 }
 
 static void load_server(struct schedule *schedule, struct instance *instance, struct candidate *candidate,

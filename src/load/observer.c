@@ -114,6 +114,21 @@ int observer_start(struct observer *observer, struct run *run)
     return fail_call("pthread_create", NULL, error);
 }
 
+/* A look at a thousand processes takes a while. What it saw is of the moment it looked, and of the window's
+ * end at the latest: after that the server rests. */
+static void judge_server(const struct observer *observer)
+{
+    struct load_limits *limits = &observer->run->result->limits;
+    int64_t end = run_end(observer->run), until = observer->last_at < end ? observer->last_at : end;
+    double seconds = (double)(until - observer->server_at_begin.at) / NS_PER_SECOND;
+    double window = (double)(until - run_window(observer->run)) / NS_PER_SECOND;
+    if (!observer->has_server || seconds <= 0)
+        return;
+    limits->server_busy = (observer->server_at_end.time - observer->server_at_begin.time) / seconds;
+    limits->server_cpu = limits->server_busy * window;
+    limits->server_processes = observer->server_at_end.processes;
+}
+
 void observer_stop(struct observer *observer)
 {
     struct ledger *ledger = &observer->run->ledger;
@@ -124,12 +139,7 @@ void observer_stop(struct observer *observer)
     pthread_mutex_unlock(&ledger->lock);
     pthread_join(observer->thread, NULL);
     end(observer);
-    double seconds = (double)(observer->last_at - observer->first_at) / NS_PER_SECOND;
-    if (observer->has_server && seconds > 0) {
-        limits->server_cpu = observer->server_at_end.time - observer->server_at_begin.time;
-        limits->server_busy = limits->server_cpu / seconds;
-        limits->server_processes = observer->server_at_end.processes;
-    }
+    judge_server(observer);
     double total = observer->machine_at_end.total - observer->machine_at_begin.total;
     if (observer->has_machine && total > 0)
         limits->machine_idle = (observer->machine_at_end.idle - observer->machine_at_begin.idle) / total;

@@ -148,8 +148,16 @@ static void look_closely(struct witness_reading *reading, pid_t pid)
         reading->memory = memory < 0 ? -1 : reading->memory + memory;
 }
 
+static int64_t now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
 static void sum_up(const struct processes *processes, struct witness_reading *reading, bool closely)
 {
+    int64_t begin = now();
     *reading = (struct witness_reading){.switches = closely ? 0 : -1, .memory = closely ? 0 : -1};
     for (size_t i = 0; i < processes->count; i++) {
         const struct process *process = &processes->list[i];
@@ -161,6 +169,7 @@ static void sum_up(const struct processes *processes, struct witness_reading *re
         if (closely)
             look_closely(reading, process->pid);
     }
+    reading->at = begin + (now() - begin) / 2;
 }
 
 static int take_reading(const struct witness *witness, struct witness_reading *reading, bool closely)

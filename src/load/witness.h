@@ -24,6 +24,7 @@ struct witness {
 struct witness_reading {
     double time; /* s of processor time: of all threads, living or not, to the ns; of children that came and
                     went between the readings too, to 10 ms, if their parent has waited for them */
+    int64_t at;  /* when it was so: ns on CLOCK_MONOTONIC, the middle of the look */
     unsigned processes, threads; /* alive now */
 
     /* witness_read_closely() only; otherwise, and where it is not to be seen, negative. */

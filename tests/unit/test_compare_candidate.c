@@ -115,6 +115,7 @@ static void test_how_many_clients_a_model_serves_at_once(void **state)
     check_at_once("prethread+epoll", 0);
     check_at_once("prefork+blocking", 2); /* as many as workers, which are as many as processors */
     check_at_once("prethread+select", 1000);
+    check_at_once("thread+select", 500);
     plan.workers = 9;
     check_at_once("prethread+blocking", 9);
 }
