@@ -10,7 +10,7 @@ declare -A packages=(
     [build]="gcc libc6-dev cmake ninja-build pkgconf liburing-dev libedit-dev
              libjansson-dev zlib1g-dev scdoc"
     [test]="g++ libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-pytest-timeout
-            universal-ctags binutils"
+            universal-ctags binutils default-jre-headless libhdrhistogram-java"
     [browser]="chromium fonts-dejavu-core"
     [clang]="clang"
     [lint]="clang-format clang-tidy cppcheck shellcheck"
