@@ -7,7 +7,7 @@
 enum {
     HEIGHT = 300,    /* px of a picture, with its texts */
     LEFT = 64,       /* of it for the texts of the y axis */
-    PHONE_STEPS = 5, /* texts that fit below the picture on a phone; of more every second stays */
+    PHONE_STEPS = 4, /* texts that fit below the picture on a phone; of more every second stays */
     FEW_POINTS = 24, /* every one of them is marked */
     MARKS = 6        /* of a longer line: enough to tell its shape, not so many that they hide it */
 };

@@ -9,6 +9,7 @@
 enum {
     FINENESS = 16,      /* points for each nine of a percentile */
     MOST_NINES = 6,     /* 99.9999 % */
+    TIMES = 4,          /* most of the kinds of time that are drawn */
     SERIES = 3,         /* most of a chart over time */
     LOGARITHM_FROM = 30 /* values so many times apart are shown on a logarithmic axis */
 };
@@ -63,25 +64,46 @@ static void describe_latency(char *text, size_t room, const struct histogram *hi
                  unit_text(most, UNIT_TIME, (double)histogram->most));
 }
 
-static const char *note_on_latency(bool open_loop)
+/* The kinds of time that say something of their own: service times where requests waited before they were
+ * sent, those of the connection where each request has one. Returns how many. */
+static size_t choose_times(const struct load_result *result, const struct histogram *times[TIMES],
+                           const char *names[TIMES])
 {
-    return open_loop
-               ? "The response time is counted from when a request was meant to be sent, so it holds what "
-                 "the "
-                 "request waited before; the service time from when it was sent."
-               : "A closed loop sends a request when the last one was answered, so response time and service "
-                 "time are one.";
+    size_t count = 0;
+    times[count] = &result->response, names[count++] = "response time";
+    if (result->service.total > 0 && !is_same(&result->response, &result->service))
+        times[count] = &result->service, names[count++] = "service time";
+    if (result->first_byte.total > 0) {
+        times[count] = &result->connect, names[count++] = "connected";
+        times[count] = &result->first_byte, names[count++] = "first byte of the reply";
+    }
+    return count;
 }
 
-static void print_percentiles(const struct load_result *result, const struct percentile_line lines[2],
+static const char *note_on_latency(const struct load_result *result, size_t count)
+{
+    if (result->first_byte.total > 0)
+        return "Each request had a connection of its own. The response time is counted from when it was "
+               "meant to "
+               "begin, the service time from when the request was sent, the others from when it began to "
+               "connect.";
+    if (count > 1 || result->conditions.rate > 0)
+        return "The response time is counted from when a request was meant to be sent, so it holds what the "
+               "request waited before; the service time from when it was sent.";
+    return "A closed loop sends a request when the last one was answered, so response time and service time "
+           "are "
+           "one.";
+}
+
+static void print_percentiles(const struct load_result *result, const struct chart_series *series,
                               size_t count, FILE *out)
 {
-    const struct chart_series series[] = {
-        {.name = "response time", .points = lines[0].points, .count = lines[0].count},
-        {.name = "service time", .points = lines[1].points, .count = lines[1].count},
-    };
-    double least = fmin((double)result->response.least, (double)result->service.least);
-    enum chart_scale scale = scale_for(least, (double)result->response.most);
+    double least = INFINITY, most = 0;
+    for (size_t i = 0; i < count; i++)
+        if (series[i].count > 0) {
+            least = fmin(least, series[i].points[0].y);
+            most = fmax(most, series[i].points[series[i].count - 1].y);
+        }
     char text[256];
     describe_latency(text, sizeof text, &result->response);
     chart_lines(&(struct chart){.title = "Latency by percentile",
@@ -89,7 +111,7 @@ static void print_percentiles(const struct load_result *result, const struct per
                                 .x = {.label = "share of the requests that took at most so long",
                                       .scale = SCALE_PERCENTILE,
                                       .most = 99.99},
-                                .y = time_axis(scale),
+                                .y = time_axis(scale_for(least, most)),
                                 .series = series,
                                 .series_count = count},
                 out);
@@ -97,14 +119,20 @@ static void print_percentiles(const struct load_result *result, const struct per
 
 int page_percentiles(const struct load_result *result, FILE *out)
 {
-    struct percentile_line *lines = calloc(2, sizeof *lines);
+    const struct histogram *times[TIMES];
+    const char *names[TIMES];
+    struct chart_series series[TIMES] = {{0}};
+    struct percentile_line *lines = calloc(TIMES, sizeof *lines);
     if (!lines)
         return fail(PARLEY_RESOURCE, "no memory for the report");
-    trace(&lines[0], &result->response);
-    trace(&lines[1], &result->service);
-    bool both = result->service.total > 0 && !is_same(&result->response, &result->service);
-    html_section(out, "Latency", note_on_latency(both || result->conditions.rate > 0));
-    print_percentiles(result, lines, both ? 2 : 1, out);
+    size_t count = choose_times(result, times, names);
+    for (size_t i = 0; i < count; i++) {
+        trace(&lines[i], times[i]);
+        series[i] =
+            (struct chart_series){.name = names[i], .points = lines[i].points, .count = lines[i].count};
+    }
+    html_section(out, "Latency", note_on_latency(result, count));
+    print_percentiles(result, series, count, out);
     html_section_end(out);
     free(lines);
     return 0;

@@ -82,6 +82,21 @@ static void response_and_service_are_two_lines_where_they_differ(void **state)
     written_free(&written);
 }
 
+static void a_churn_shows_its_connecting(void **state)
+{
+    struct load_result result;
+
+    (void)state;
+    sample_closed_loop(&result, 2);
+    histogram_record_many(&result.connect, 30000, result.requests);
+    histogram_record_many(&result.first_byte, 60000, result.requests);
+    struct written written = write_page(&result);
+    assert_holds(&written, "connected</li>");
+    assert_holds(&written, "first byte of the reply</li>");
+    assert_holds(&written, "Each request had a connection of its own.");
+    written_free(&written);
+}
+
 static void hostile_texts_are_shown_and_do_nothing(void **state)
 {
     struct load_result result;
@@ -245,6 +260,7 @@ int main(int count, char **arguments)
         cmocka_unit_test(the_page_says_what_was_measured),
         cmocka_unit_test(the_page_needs_nothing_beside_it),
         cmocka_unit_test(response_and_service_are_two_lines_where_they_differ),
+        cmocka_unit_test(a_churn_shows_its_connecting),
         cmocka_unit_test(hostile_texts_are_shown_and_do_nothing),
         cmocka_unit_test(what_went_wrong_comes_first),
         cmocka_unit_test(nothing_measured_is_said),
