@@ -111,7 +111,7 @@ static void turn(struct loop *loop)
     if (stop == WORKER_ABORT)
         cut_all(loop);
     timers_fire(&loop->timers, loop->now, fired);
-    int64_t paced = loop->pace && !loop->draining ? loop->pace(loop) : -1;
+    int64_t paced = loop->pace ? loop->pace(loop) : -1;
     settle(loop);
     if (loop_is_finished(loop))
         return;

@@ -81,7 +81,7 @@ struct loop {
 
     /* NULL, or called once in each turn, for work at times finer than the timers': does what is due, and
      * returns how many ns until it wants to be called again at the latest, or -1. The loop does not end while
-     * there is one. */
+     * there is one, unless it drains, which the pacer can see. */
     int64_t (*pace)(struct loop *loop);
     void *pacer; /* of who paces */
 };

@@ -30,6 +30,8 @@ static void settle(struct client *client, bool reached)
     if (client->settled)
         return;
     client->settled = true;
+    if (client->generator->loop->draining) /* called off: it says nothing of the server */
+        return;
     unsigned total = run->plan->connections + run->plan->idle;
     unsigned settled = atomic_fetch_add(&run->settled, 1) + 1;
     unsigned all = atomic_fetch_add(&run->reached, reached) + reached;
@@ -77,7 +79,7 @@ void client_connect(struct client *client)
 void client_timer(struct timer *timer)
 {
     struct client *client = (struct client *)(void *)((char *)timer - offsetof(struct client, timer));
-    if (!client->conn)
+    if (!client->conn && client_has_work(client))
         client_connect(client);
 }
 
@@ -97,7 +99,7 @@ static void opened(parley_conn *conn)
         generator->tally.connects++;
         histogram_record(&generator->tally.connect, (uint64_t)(clock_ns() - client->connect_at));
     }
-    if (generator->dismissed)
+    if (generator->dismissed || !client_has_work(client))
         parley_finish(conn);
     else
         exchange_send(client, clock_ns());
@@ -141,12 +143,13 @@ static void lost(struct client *client, parley_conn *conn, parley_reason reason)
 static void go_on(struct client *client)
 {
     struct generator *generator = client->generator;
-    bool churns = generator->run->plan->churn && !client->idle;
+    const struct run *run = generator->run;
+    bool churns = run->plan->churn && !client->idle;
     if (generator->dismissed || generator->loop->draining)
         return;
     if (client->failures > 0 || !churns)
         try_later(client);
-    else if (generator->run->slot > 0 ? client->due > 0 : !generator->over)
+    else if (run->slot > 0 ? client->due > 0 : run_start(run) && !generator->over)
         client_connect(client);
 }
 

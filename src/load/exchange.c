@@ -97,9 +97,16 @@ static bool is_as_sent(struct client *client, const void *bytes, size_t size)
     if (!run->plan->verify ||
         messages_match(&run->messages, client_message(client, client->first), client->position, bytes, size))
         return true;
-    client_fault(client, FAULT_MISMATCH, 1, "the reply is not what was sent");
+    client_fault(client, FAULT_MISMATCH, client_under_way(client), "the reply is not what was sent");
     parley_abort(client->conn);
     return false;
+}
+
+static void note_unasked(struct client *client)
+{
+    if (!client->astray)
+        client_fault(client, FAULT_MISMATCH, 1, "more bytes came than were asked for (--reply-size?)");
+    client->astray = true;
 }
 
 /* How many replies these bytes complete. */
@@ -107,27 +114,29 @@ static uint64_t completed(struct client *client, size_t size)
 {
     size_t whole = client->generator->run->plan->reply_size;
     uint64_t count = 0, asked = client_under_way(client);
-    if (size < client->reply_left) {
-        client->reply_left -= size;
-        return 0;
+    if (size >= client->reply_left) {
+        size -= client->reply_left;
+        count = 1 + (size < whole ? 0 : size / whole);
+        client->reply_left = whole;
+        size = size < whole ? size : size % whole;
     }
-    size -= client->reply_left;
-    count = 1 + (size < whole ? 0 : size / whole);
-    client->reply_left = whole - (size < whole ? size : size % whole);
-    bool astray = count > asked || (count == asked && client->reply_left < whole);
-    if (astray && !client->astray)
-        client_fault(client, FAULT_MISMATCH, 1, "more bytes came than were asked for (--reply-size?)");
-    client->astray = client->astray || astray;
+    client->reply_left -= size;
+    if (count > asked || (count == asked && size > 0))
+        note_unasked(client);
     return count < asked ? count : asked;
 }
 
 static uint64_t replies_in(struct client *client, const void *bytes, size_t size)
 {
-    switch (client->generator->run->plan->reply) {
-    case REPLY_BYTES: return is_as_sent(client, bytes, size) ? completed(client, size) : 0;
-    case REPLY_FRAMED: return client_under_way(client) > 0;
-    default: return 0;
-    }
+    enum reply_kind kind = client->generator->run->plan->reply;
+    if (client->idle || kind == REPLY_END)
+        return 0;
+    if (kind == REPLY_BYTES)
+        return is_as_sent(client, bytes, size) ? completed(client, size) : 0;
+    if (kind == REPLY_FRAMED && client_under_way(client) > 0)
+        return 1;
+    note_unasked(client);
+    return 0;
 }
 
 void exchange_received(parley_conn *conn, const void *bytes, size_t size)
@@ -138,9 +147,9 @@ void exchange_received(parley_conn *conn, const void *bytes, size_t size)
     bool is_first = client->position == 0;
     if (generator->dismissed)
         return;
-    generator->tally.bytes_in += size;
+    generator->tally.bytes_in += conn->received - client->position;
     uint64_t replies = replies_in(client, bytes, size);
-    client->position += size;
+    client->position = conn->received;
     if (is_first && generator->run->plan->churn && client->connect_at >= generator->window)
         histogram_record(&generator->tally.first_byte, (uint64_t)(now - client->connect_at));
     if (replies > 0)
@@ -154,12 +163,21 @@ void exchange_drained(parley_conn *conn)
         answered(client, client_under_way(client), clock_ns());
 }
 
+/* A churn that has not started yet, or a client at the end of the load, loses nothing. */
+static bool is_early(const struct client *client)
+{
+    const struct run *run = client->generator->run;
+    if (client_under_way(client) > 0)
+        return true;
+    return client_has_work(client) && (client->idle || !run->plan->churn || run_start(run));
+}
+
 void exchange_ended(parley_conn *conn)
 {
     struct client *client = *(struct client **)parley_state(conn);
     if (client->generator->run->plan->reply == REPLY_END && client_under_way(client) > 0)
         answered(client, 1, clock_ns());
-    else if (!client->generator->dismissed)
+    else if (is_early(client))
         client_fault(client, FAULT_CLOSED, client_under_way(client), "the server closed the connection");
     parley_finish(conn);
 }

@@ -98,9 +98,19 @@ static void begin_counting(struct generator *generator)
     tally->bytes_in = tally->bytes_out = 0;
 }
 
-static void stop_counting(struct generator *generator)
+static void count_idle(struct generator *generator)
+{
+    for (unsigned i = 0; i < generator->idle_count; i++) {
+        const parley_conn *conn = generator->clients[generator->client_count + i].conn;
+        generator->idle_held += conn && conn->opened && !conn->dead;
+    }
+}
+
+static void stop_counting(struct generator *generator, int64_t now)
 {
     generator->over = true;
+    generator->stopped = now;
+    count_idle(generator);
     generator->cpu = processor_time() - generator->cpu_at_begin;
 }
 
@@ -126,6 +136,8 @@ static bool may_open(const struct generator *generator, int64_t now)
         return false;
     if (plan->ramp == 0 || client->idle)
         return true;
+    if (!run_start(generator->run))
+        return false;
     return now >= run_start(generator->run) + plan->ramp * NS_PER_MS * client->index / plan->connections;
 }
 
@@ -146,6 +158,16 @@ static void try_start(struct run *run, int64_t now)
         atomic_compare_exchange_strong(&run->start, &none, now);
 }
 
+/* A churn whose first connection the server has closed begins with another. */
+static void start_client(struct client *client, int64_t now)
+{
+    const struct run *run = client->generator->run;
+    if (client->conn)
+        exchange_send(client, now);
+    else if (run->plan->churn && run->slot == 0 && !client->idle)
+        client_connect(client);
+}
+
 static bool has_started(struct generator *generator, int64_t now)
 {
     struct run *run = generator->run;
@@ -160,7 +182,7 @@ static bool has_started(struct generator *generator, int64_t now)
     if (generator->window == run_start(run)) /* the first requests count */
         begin_counting(generator);
     for (unsigned i = 0; i < generator->opened; i++)
-        exchange_send(&generator->clients[i], now);
+        start_client(&generator->clients[i], now);
     return true;
 }
 
@@ -179,6 +201,14 @@ static void dismiss(struct generator *generator)
     for (unsigned i = 0; i < generator->opened; i++)
         if (generator->clients[i].conn)
             parley_finish(generator->clients[i].conn);
+    generator->loop->pace = NULL;
+}
+
+/* A signal has ended the run early. */
+static void break_off(struct generator *generator, int64_t now)
+{
+    if (generator->counting && !generator->over)
+        stop_counting(generator, now);
     generator->loop->pace = NULL;
 }
 
@@ -211,6 +241,10 @@ static int64_t pace(struct loop *loop)
 {
     struct generator *generator = loop->pacer;
     int64_t now = clock_ns(), slot = -1;
+    if (loop->draining) {
+        break_off(generator, now);
+        return -1;
+    }
     timers_fire(&generator->timers, now, client_timer);
     open_clients(generator, now);
     if (!has_started(generator, now))
@@ -222,7 +256,7 @@ static int64_t pace(struct loop *loop)
     if (generator->counting)
         keep_seconds(generator, now);
     if (!generator->over && now >= generator->end)
-        stop_counting(generator);
+        stop_counting(generator, now);
     if (generator->over && (generator->owed == 0 || now >= run_grace_end(generator->run))) {
         dismiss(generator);
         return -1;

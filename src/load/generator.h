@@ -62,8 +62,9 @@ struct generator {
     bool over;                /* ... and the load has ended */
     bool dismissed;           /* the connections are being closed */
     int64_t window, end;      /* of the run, once it has started */
+    int64_t stopped;          /* when the counting ended; 0: it has not begun, or not ended */
     double cpu_at_begin, cpu; /* s of processor time: at the window's begin, then in the window */
-    unsigned open_least, open_most;
+    unsigned open_least, open_most, idle_held;
     struct tally tally;
     struct batch *batches; /* of all clients */
 };
@@ -151,6 +152,11 @@ void exchange_ended(parley_conn *conn);
 static inline uint64_t client_message(const struct client *client, uint64_t number)
 {
     return number + (uint64_t)client->index * 7;
+}
+/* The end of the load leaves a client only with what was due before. */
+static inline bool client_has_work(const struct client *client)
+{
+    return !client->generator->over || client->due > 0;
 }
 /* Requests under way. */
 static inline uint64_t client_under_way(const struct client *client)

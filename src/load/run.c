@@ -3,19 +3,32 @@
 #include "engine/server.h"
 #include "load/judge.h"
 #include "load/observer.h"
+#include "net/dial.h"
 #include "net/lookup.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 /* Descriptors beside the connections: the pollers', the report's, the standard ones. */
 enum { OTHER_DESCRIPTORS = 64, PER_THREAD = 8 };
 
 /* ---- addresses ---- */
 
-/* The first that can be reached at all; a load goes to one address. */
+/* The one that a client would reach, which one connection finds out; a load goes to one address. */
+static int try_addresses(const struct load_plan *plan, const struct endpoint *endpoint,
+                         struct address *target)
+{
+    struct dial_options how = {.family = plan->family, .timeout = plan->connect_timeout, .cancel = -1};
+    int fd = dial(endpoint, &how, target);
+    if (fd < 0)
+        return fd;
+    close(fd);
+    return 0;
+}
+
 static int find_target(const struct load_plan *plan, struct address *target)
 {
     struct patience patience = patience_start(plan->connect_timeout, -1);
@@ -24,11 +37,12 @@ static int find_target(const struct load_plan *plan, struct address *target)
     int status = endpoint_parse(&endpoint, plan->address);
     if (status == 0)
         status = lookup(&endpoint, plan->family, &patience, &list);
-    if (status < 0)
+    if (status != 0)
         return status;
     *target = list.items[0];
+    bool one = list.count == 1;
     address_list_free(&list);
-    return 0;
+    return one ? 0 : try_addresses(plan, &endpoint, target);
 }
 
 static int find_source(const char *text, struct address *source)
@@ -40,7 +54,7 @@ static int find_source(const char *text, struct address *source)
     int status = endpoint_parse(&endpoint, with_port);
     if (status == 0)
         status = resolve(&endpoint, AF_UNSPEC, false, &list);
-    if (status < 0)
+    if (status != 0)
         return status;
     *source = list.items[0];
     address_list_free(&list);
@@ -182,31 +196,32 @@ static void collect(struct run *run, struct generator *generator)
     }
     result->open_least += generator->open_least;
     result->open_most += generator->open_most;
+    result->idle_held += generator->idle_held;
 }
 
-static double measured(const struct run *run, int64_t now)
+/* Until the end, or the signal that came before it. */
+static double measured(const struct run *run)
 {
-    int64_t window = run_window(run), end = run_end(run);
-    if (!run_start(run) || now <= window)
-        return 0;
-    return (double)((now < end ? now : end) - window) / NS_PER_SECOND;
+    int64_t stopped = 0, window = run_window(run), end = run_end(run);
+    for (unsigned i = 0; i < run->threads; i++)
+        stopped = run->generators[i].stopped > stopped ? run->generators[i].stopped : stopped;
+    return stopped <= window ? 0 : (double)((stopped < end ? stopped : end) - window) / NS_PER_SECOND;
 }
 
 /* When the window began, in the time of the wall. */
-static double since(const struct run *run, int64_t now)
+static double since(const struct run *run)
 {
     struct timespec time;
+    int64_t ago = run_start(run) ? clock_ns() - run_window(run) : 0;
     clock_gettime(CLOCK_REALTIME, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec / NS_PER_SECOND -
-           (double)(now - run_window(run)) / NS_PER_SECOND;
+    return (double)time.tv_sec + (double)(time.tv_nsec - ago) / NS_PER_SECOND;
 }
 
 static void fill_result(struct run *run)
 {
     struct load_result *result = run->result;
-    int64_t now = clock_ns();
-    result->elapsed = measured(run, now);
-    result->since = since(run, now);
+    result->elapsed = measured(run);
+    result->since = since(run);
     result->interrupted = atomic_load(&run->server->last_signal);
     for (unsigned i = 0; i < run->threads; i++)
         collect(run, &run->generators[i]);
