@@ -8,7 +8,7 @@ _parley() {
     fi
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
-        mapfile -t COMPREPLY < <(compgen -W 'serve listen connect load help version completion --help --version' -- "$current")
+        mapfile -t COMPREPLY < <(compgen -W 'serve listen connect load compare help version completion --help --version' -- "$current")
         return
     fi
     case ${COMP_WORDS[1]} in
@@ -136,11 +136,29 @@ _parley() {
         options=' --port -p --ipaddr -i --domain --unix -U --ipv4 -4 --ipv6 -6 --source --timeout --connections -c --threads -t --duration -d --rate -R --depth --churn --idle --ramp --warmup --grace --poller --message --file --size --reply-size --expect-framing --expect-end --verify --fail-if --find-rate --intervals --json --csv --hgrm --hdr-log --report --quiet -q --help -h'
         words=''
         ;;
+    compare)
+        case $previous in
+        --models) return ;;
+        --peer) return ;;
+        --workers) return ;;
+        --processors) return ;;
+        --connections | -c) return ;;
+        --duration | -d) return ;;
+        --rounds) return ;;
+        --size) return ;;
+        --depth) return ;;
+        --json) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --csv) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --report) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        esac
+        options=' --models --peer --workers --processors --connections -c --duration -d --rounds --size --depth --json --csv --report --help -h'
+        words='hangup echo upper greet discard chargen'
+        ;;
     help)
         case $previous in
         esac
         options=' --man --help -h'
-        words='serve listen connect load help version completion'
+        words='serve listen connect load compare help version completion'
         ;;
     version)
         case $previous in

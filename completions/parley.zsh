@@ -2,7 +2,7 @@
 # zsh completion for parley; made by: parley completion zsh
 _parley() {
     local line state
-    _arguments -C '1:subcommand:((serve\:"serves one of the built-in services under any server design" listen\:"waits for a client and talks to it from here" connect\:"connects to a server and talks to it from here" load\:"loads a server and measures its replies" help\:"tells what a subcommand does and its options" version\:"prints the version" completion\:"prints the completion for a shell"))' '*::operand:->operands'
+    _arguments -C '1:subcommand:((serve\:"serves one of the built-in services under any server design" listen\:"waits for a client and talks to it from here" connect\:"connects to a server and talks to it from here" load\:"loads a server and measures its replies" compare\:"measures the designs of a service, and other servers, against each other" help\:"tells what a subcommand does and its options" version\:"prints the version" completion\:"prints the completion for a shell"))' '*::operand:->operands'
     case $line[1] in
     serve)
         _arguments -s -S \
@@ -153,7 +153,7 @@ _parley() {
             '--expect-end[a reply ends when the server closes; goes with --churn]' \
             '--verify[compares each reply with its request, as an echo should have it]' \
             '--fail-if=[exit code 3 if this holds\: '\''p99>5ms'\'', '\''errors>0'\'', '\''rate<10k'\'', '\''service.p99.9>1ms'\''; may be repeated]:CONDITION: ' \
-            '--find-rate=[searches the highest rate that keeps a promise such as '\''p99<5ms'\'', in open-loop runs of -d each]:PROMISE: ' \
+            '--find-rate=[searches the highest rate that keeps a promise such as '\''p99<5ms'\'', in open-loop runs of -d (2s) each]:PROMISE: ' \
             '--intervals=[writes a JSON object for each second as it passes; - is stdout]:FILE:_files' \
             '--json=[writes the result as JSON; - is stdout]:FILE:_files' \
             '--csv=[writes a row for each second and one for the whole; - is stdout]:FILE:_files' \
@@ -164,11 +164,29 @@ _parley() {
             '(-h --help)'{-h,--help}'[shows this help]' \
             '*:address:_hosts'
         ;;
+    compare)
+        _arguments -s -S \
+            '--models=[the designs, separated by commas, each PLACEMENT+POLLER or either half; by default all 25]:LIST: ' \
+            '--peer=[one more server, which listens on {port} of 127.0.0.1; split as a shell would, but run without one; may be repeated]:NAME=COMMAND: ' \
+            '--workers=[workers of prefork and prethread; 0, the default\: as many as processors they may use]:N: ' \
+            '--processors=[the processors of the servers and of the generator, each a number or a range\: 0-3,4-7; by default one each where there are two]:S,G: ' \
+            '(-c --connections)'{-c+,--connections=}'[the numbers of connections to measure with, separated by commas; 1,50,1000]:LIST: ' \
+            '(-d --duration)'{-d+,--duration=}'[of each measurement, a warm-up aside; 2s]:TIME: ' \
+            '--rounds=[measurements of each, in turn; 3]:N: ' \
+            '--size=[of a message; 64]:SIZE: ' \
+            '--depth=[messages under way on a connection at the same time; 1]:N: ' \
+            '--json=[writes everything as JSON; - is standard output, instead of the tables\: so for the others]:FILE:_files' \
+            '--csv=[writes a row for each measurement]:FILE:_files' \
+            '--report=[writes one page of HTML with charts, which needs nothing beside it]:FILE:_files' \
+            '(-h --help)'{-h,--help}'[shows this help]' \
+            '1:operand:((hangup\:"accepts and hangs up at once" echo\:"sends back what it receives" upper\:"sends it back with a-z as A-Z; a line \"end\" ends the conversation" greet\:"reads the first message, answers with its own, and closes" discard\:"reads and forgets \(RFC 863\)" chargen\:"sends a pattern of characters without end \(RFC 864\)"))' \
+            '*:address:_hosts'
+        ;;
     help)
         _arguments -s -S \
             '--man[prints the options as the manual page has them, in scdoc]' \
             '(-h --help)'{-h,--help}'[shows this help]' \
-            '1:operand:((serve\:"serves one of the built-in services under any server design" listen\:"waits for a client and talks to it from here" connect\:"connects to a server and talks to it from here" load\:"loads a server and measures its replies" help\:"tells what a subcommand does and its options" version\:"prints the version" completion\:"prints the completion for a shell"))' \
+            '1:operand:((serve\:"serves one of the built-in services under any server design" listen\:"waits for a client and talks to it from here" connect\:"connects to a server and talks to it from here" load\:"loads a server and measures its replies" compare\:"measures the designs of a service, and other servers, against each other" help\:"tells what a subcommand does and its options" version\:"prints the version" completion\:"prints the completion for a shell"))' \
             '*:address:_hosts'
         ;;
     version)

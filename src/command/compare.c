@@ -119,7 +119,8 @@ static int complain_no_service(const struct arguments *arguments, const char *na
     for (const struct service *service = services; service->handler; service++)
         nearest_consider(&nearest, service->handler->name);
     if (nearest.name)
-        return complain(arguments->subcommand, "there is no service %s; did you mean %s?", name, nearest.name);
+        return complain(arguments->subcommand, "there is no service %s; did you mean %s?", name,
+                        nearest.name);
     return complain(arguments->subcommand, "there is no service %s; parley help compare lists them", name);
 }
 

@@ -79,7 +79,7 @@ static int exactness_of(const struct search *search, const struct in6_addr *boun
     return IN6_IS_ADDR_V4MAPPED(&search->address) && memcmp(bound, &any_ipv4, sizeof any_ipv4) == 0;
 }
 
-/* Listening sockets stand first, so the first other one is the end: a churn leaves tens of thousands behind. */
+/* Listening sockets stand first, so the first other is the end: a churn leaves tens of thousands behind. */
 static bool take_inet_line(struct search *search, const char *line)
 {
     char text[40];

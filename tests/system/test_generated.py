@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("PARLEY_BUILD", ROOT / "build"))
 PARLEY = BUILD / "parley"
-SUBCOMMANDS = ["serve", "listen", "connect", "help", "version", "completion"]
+SUBCOMMANDS = ["serve", "listen", "connect", "compare", "help", "version", "completion"]
 
 
 def run(*command, **options):
