@@ -82,8 +82,8 @@ struct parley_server {
     /* NULL, or what each worker does first, in its own thread: 0 or a parley_status. Who connects or paces
      * instead of listening begins here. */
     int (*begin)(struct loop *loop);
-    /* Each worker thread has a table of descriptors of its own (unshare(2)), so that the kernel need not count
-     * who uses one: some hundredths of each call. Nobody can then reach its loop from outside. */
+    /* Each worker thread has a table of descriptors of its own (unshare(2)), so that the kernel need not
+     * count who uses one: some hundredths of each call. Nobody can then reach its loop from outside. */
     bool private_descriptors;
 };
 

@@ -1,4 +1,5 @@
 #include "load/find_rate.h"
+#include "load/amount.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -148,16 +149,20 @@ static double next_rate(struct hunt *hunt, double reached)
 static void describe(struct hunt *hunt)
 {
     struct load_search *search = &hunt->search;
+    struct amount found = amount_rate(search->found), broken = amount_rate(search->broken);
     char *text = search->sentence;
+    size_t room = sizeof search->sentence;
     if (search->found == 0)
-        snprintf(text, sizeof search->sentence, "no rate kept %s", search->promise);
+        snprintf(text, room, "no rate kept %s", search->promise);
+    else if (search->broken == 0)
+        snprintf(text, room, "%s is kept up to %s at least: there was no time to try more", search->promise,
+                 found.text);
     else if (search->by_generator)
-        snprintf(text, sizeof search->sentence,
-                 "%s is kept up to %.4g/s at least: at %.4g/s the generator is the limit", search->promise,
-                 search->found, search->broken);
+        snprintf(text, room, "%s is kept up to %s at least: at %s the generator is the limit",
+                 search->promise, found.text, broken.text);
     else
-        snprintf(text, sizeof search->sentence, "%s is kept up to %.4g/s, and is not at %.4g/s (+%.1f%%)",
-                 search->promise, search->found, search->broken, 100 * (search->broken / search->found - 1));
+        snprintf(text, room, "%s is kept up to %s, and is not at %s (+%.1f %%)", search->promise, found.text,
+                 broken.text, 100 * (search->broken / search->found - 1));
 }
 
 static int hunt_down(struct hunt *hunt, int *interrupted)

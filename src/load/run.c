@@ -227,7 +227,7 @@ static void fill_result(struct run *run)
         collect(run, &run->generators[i]);
     if (result->interval_count > 0) {
         struct load_interval *last = &result->intervals[result->interval_count - 1];
-        last->length = result->elapsed - last->start;
+        last->length = result->elapsed > last->start ? result->elapsed - last->start : 0;
     }
     if (run->slot == 0 && !run->plan->churn)
         histogram_add(&result->service, &result->response);
