@@ -4,7 +4,10 @@
 #include "load/json.h"
 #include "load/page.h"
 #include "load/table.h"
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- the forms ---- */
 
@@ -81,6 +84,30 @@ static bool is_condition(const struct given *given)
     return strcmp(given->option->name, "fail-if") == 0;
 }
 
+/* One that does not exist yet is made; one that does keeps what it holds until there is something new. */
+static int check_path(const struct arguments *arguments, const char *path)
+{
+    int fd = -1;
+    if (is_stdout(path) || access(path, W_OK) == 0)
+        return 0;
+    if (errno == ENOENT)
+        fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return complain_call(arguments->subcommand, "open", path);
+    close(fd);
+    return 0;
+}
+
+static int check_paths(const struct arguments *arguments)
+{
+    int code = 0;
+    for (int i = 0; i < FORMS && code == 0; i++) {
+        const char *path = arguments_value(arguments, forms[i].name);
+        code = path ? check_path(arguments, path) : 0;
+    }
+    return code;
+}
+
 int load_output_check(const struct arguments *arguments)
 {
     struct condition condition;
@@ -94,7 +121,8 @@ int load_output_check(const struct arguments *arguments)
             return complain_failure(arguments->subcommand, PARLEY_USAGE);
         stdouts += given->option->kind == OPTION_PATH && is_stdout(given->value);
     }
-    return stdouts > 1 ? complain(arguments->subcommand, "only one output can be - (stdout)") : 0;
+    return stdouts > 1 ? complain(arguments->subcommand, "only one output can be - (stdout)")
+                       : check_paths(arguments);
 }
 
 /* Every condition is looked at, so that all reasons are told. */
