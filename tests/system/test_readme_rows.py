@@ -2,8 +2,9 @@
 
 Convention: in a table each code span that begins with `parley ` is a command. `serve` and `listen` are servers, each
 started in turn with every client of its row; a client in a row without server talks to the last server above it.
-Clients are typed at: a line "hello", a line "end"."""
+Clients are typed at: a line "hello", a line "end". Of what measures, the convention of test_readme.py holds."""
 
+import itertools
 import os
 import re
 import subprocess
@@ -11,7 +12,7 @@ import subprocess
 import pytest
 
 from harness import MODELS, PARLEY, ROOT, placement_of, poller_of
-from test_readme import PRELUDE, READMES, quote, with_own_network
+from test_readme import MEASURES, PRELUDE, READMES, TOO_BUSY, lines_of, quote, with_own_network
 
 ENGLISH, CHINESE = READMES
 ANSWERS = {"--until END": "HELLO\nEND", "--send helloworld": "helloworld", "--count 10": "hello, server... 10",
@@ -40,6 +41,11 @@ def conversations_of(path):
     return found
 
 
+def talking(clients):
+    """Those that talk to a server under any model; what measures goes by the model of the text."""
+    return [client for client in clients if not MEASURES.match(client)]
+
+
 def under(command, model):
     """The same with that model instead of its own."""
     return re.sub(r" --(model|workers) \S+", "", command) + f" --model {model}"
@@ -54,16 +60,27 @@ def client_script(command):
     """
 
 
+def measuring_script(command):
+    """Merging takes what another machine wrote at the same time: a copy is as good."""
+    copies = [f"cp {quote(path)} {quote(other)}" for path, other in
+              itertools.pairwise(re.findall(r"\S+\.json", command))] if " merge " in command else []
+    return "\n".join([*copies, *lines_of(command)])
+
+
+def script_with(client):
+    return measuring_script(client) if MEASURES.match(client) else client_script(client)
+
+
 def conversation_script(server, clients):
     stop = "kill -TERM $server" if " serve " in server else ": one conversation is all it waits for"
-    return "\n".join([f"{server} & server=$!", "wait_listening $server", *map(client_script, clients), stop,
+    return "\n".join([f"{server} & server=$!", "wait_listening $server", *map(script_with, clients), stop,
                       "wait $server", f"check $? 0 {quote(server)}"])
 
 
 def run_conversations(conversations, directory):
     os.symlink(PARLEY, directory / "parley")
     environment = {**os.environ, "PATH": f"{directory}:{os.environ['PATH']}"}
-    script = "\n".join([PRELUDE, *(conversation_script(*conversation) for conversation in conversations)])
+    script = "\n".join([f"TOO_BUSY={quote(TOO_BUSY)}", PRELUDE, *(conversation_script(*conversation) for conversation in conversations)])
     done = subprocess.run(with_own_network(script), cwd=directory, env=environment, timeout=100,
                           stdout=subprocess.PIPE, check=False)
     written = done.stdout.decode("utf-8", "replace")
@@ -79,15 +96,15 @@ def test_every_service_of_the_tables_runs_under_every_model(model, tmp_path):
     served = {}
     for server, clients in conversations_of(ENGLISH):
         if server.startswith("parley serve"):
-            quick = [client.replace("--every 1s", "--every 10ms") for client in clients]
+            quick = [client.replace("--every 1s", "--every 10ms") for client in talking(clients)]
             served.setdefault(under(server, model), []).extend(quick)
     run_conversations(served.items(), tmp_path)
 
 
 @pytest.mark.parametrize("model", CONVERSES)
 def test_a_conversation_runs_under_every_model_it_can(model, tmp_path):
-    pairs = [(server, [under(client, model) for client in clients if " -z " not in client])
-             for server, clients in conversations_of(ENGLISH) if clients and "chargen" not in server]
+    pairs = [(server, [under(client, model) for client in talking(clients) if " -z " not in client])
+             for server, clients in conversations_of(ENGLISH) if talking(clients) and "chargen" not in server]
     quick = [(under(server, model) if "listen" in server else server,
               [client.replace("--every 1s", "--every 10ms") for client in clients]) for server, clients in pairs]
     run_conversations(quick, tmp_path)
