@@ -28,8 +28,10 @@ static int close_failed(int fd, const char *call, const struct address *address)
     char text[ADDRESS_TEXT];
     int error = errno;
     sys.close(fd);
-    return fail_call(call, address_text((const struct sockaddr *)&address->storage, address->length, text),
-                     error);
+    int status = fail_call(
+        call, address_text((const struct sockaddr *)&address->storage, address->length, text), error);
+    errno = error;
+    return status;
 }
 
 /* A descriptor that is connected, or about to be: for io_uring only made, the ring connects. */
@@ -59,8 +61,10 @@ int loop_connect(struct loop *loop, const struct address *peer, const struct add
     if (fd < 0)
         return fd;
     parley_conn *conn = loop_adopt(loop, fd, (const struct sockaddr *)&peer->storage, CONN_CONNECTING);
-    if (!conn)
+    if (!conn) {
+        errno = ENOMEM;
         return fail(PARLEY_RESOURCE, "no memory for another connection");
+    }
     *made = conn;
     return 0;
 }

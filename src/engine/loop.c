@@ -98,7 +98,7 @@ static int64_t time_to_sleep(const struct loop *loop, int64_t paced)
 {
     int64_t timers = timers_wait(&loop->timers, loop->now);
     timers = timers > INT64_MAX / MILLISECOND ? -1 : timers * MILLISECOND;
-    if (loop->dirty)
+    if (loop->dirty || loop->restless)
         return 0;
     return timers < 0 || (paced >= 0 && paced < timers) ? paced : timers;
 }
@@ -111,6 +111,7 @@ static void turn(struct loop *loop)
     if (stop == WORKER_ABORT)
         cut_all(loop);
     timers_fire(&loop->timers, loop->now, fired);
+    loop->restless = false;
     int64_t paced = loop->pace ? loop->pace(loop) : -1;
     settle(loop);
     if (loop_is_finished(loop))

@@ -83,7 +83,9 @@ struct loop {
      * returns how many ns until it wants to be called again at the latest, or -1. The loop does not end while
      * there is one, unless it drains, which the pacer can see. */
     int64_t (*pace)(struct loop *loop);
-    void *pacer; /* of who paces */
+    void *pacer;   /* of who paces */
+    bool restless; /* `pace` is to be called again before the loop sleeps: what has happened since changes it
+                    */
 };
 
 /* Opens the loop in its worker's own thread: 0 or a parley_status. */
@@ -104,8 +106,8 @@ parley_conn *loop_adopt(struct loop *loop, int fd, const struct sockaddr *peer, 
 
 /* connecting.c: begins to connect to `peer`, from `source` (NULL: any), and gives the connection. When it is
  * established the handler's `opened` runs; when not, its `closed`, with PARLEY_UNREACHED: never from inside
- * this call. 0, or a parley_status with its sentence when it could not even begin. Not for a blocking poller.
- */
+ * this call. 0, or a parley_status with its sentence, and errno, when it could not even begin. Not for a
+ * blocking poller. */
 int loop_connect(struct loop *loop, const struct address *peer, const struct address *source,
                  parley_conn **made);
 /* It is established: the handler hears of it. */

@@ -43,13 +43,40 @@ static void settle(struct client *client, bool reached)
 
 /* ---- connecting ---- */
 
+/* Whether this machine is at its limit, rather than the peer or the way to it. */
+static bool is_ours(int error)
+{
+    return error == EADDRNOTAVAIL || error == EMFILE || error == ENFILE || error == ENOMEM ||
+           error == ENOBUFS;
+}
+
 static void try_later(struct client *client)
 {
     struct generator *generator = client->generator;
     unsigned doublings = client->failures < MOST_DOUBLINGS ? client->failures : MOST_DOUBLINGS;
     client->failures++;
-    if (!generator->dismissed && !generator->loop->draining)
-        timer_arm(&generator->timers, &client->timer, clock_ns() + ((int64_t)NS_PER_MS << doublings));
+    if (generator->dismissed || generator->loop->draining)
+        return;
+    timer_arm(&generator->timers, &client->timer, clock_ns() + ((int64_t)NS_PER_MS << doublings));
+    generator->loop->restless = true;
+}
+
+/* A unix listener's queue is full: no failure as long as another would wait. */
+static bool has_to_wait(const struct client *client, int error)
+{
+    int64_t timeout = client->generator->run->plan->connect_timeout;
+    return error == EAGAIN && client->failures < 32 && (INT64_C(1) << client->failures) < timeout;
+}
+
+/* It could not even begin; errno says why. */
+static void not_begun(struct client *client)
+{
+    int error = errno;
+    if (!has_to_wait(client, error)) {
+        client_fault(client, is_ours(error) ? FAULT_LOCAL : FAULT_CONNECT, 1, parley_error());
+        settle(client, false);
+    }
+    try_later(client);
 }
 
 static const struct address *next_source(struct generator *generator)
@@ -66,9 +93,7 @@ void client_connect(struct client *client)
     parley_conn *conn;
     client->connect_at = clock_ns();
     if (loop_connect(generator->loop, &generator->run->target, next_source(generator), &conn) < 0) {
-        client_fault(client, FAULT_LOCAL, 1, parley_error());
-        settle(client, false);
-        try_later(client);
+        not_begun(client);
         return;
     }
     *(struct client **)parley_state(conn) = client;
@@ -124,10 +149,9 @@ static void give_up(struct client *client)
 static void not_reached(struct client *client, const parley_conn *conn)
 {
     char peer[ADDRESS_TEXT], sentence[256];
-    bool ours = conn->error == EADDRNOTAVAIL || conn->error == EMFILE || conn->error == ENOMEM;
     snprintf(peer, sizeof peer, "%s", parley_peer((parley_conn *)conn));
     snprintf(sentence, sizeof sentence, "connect %s: %s", peer, reason_of("connect", conn->error));
-    client_fault(client, ours ? FAULT_LOCAL : FAULT_CONNECT, 1, sentence);
+    client_fault(client, is_ours(conn->error) ? FAULT_LOCAL : FAULT_CONNECT, 1, sentence);
     settle(client, false);
 }
 
@@ -145,6 +169,7 @@ static void go_on(struct client *client)
     struct generator *generator = client->generator;
     const struct run *run = generator->run;
     bool churns = run->plan->churn && !client->idle;
+    generator->loop->restless |= generator->dismissed; /* it waits for the last one to leave */
     if (generator->dismissed || generator->loop->draining)
         return;
     if (client->failures > 0 || !churns)

@@ -8,6 +8,8 @@
 
 /* Attempts to connect at once, in each thread: a listener's queue should hold them. */
 enum { MOST_CONNECTING = 64 };
+/* How long a server may take to read what it was sent. */
+#define FAREWELL NS_PER_SECOND
 
 static double processor_time(void)
 {
@@ -189,7 +191,7 @@ static bool has_started(struct generator *generator, int64_t now)
 /* ---- ending ---- */
 
 /* What is still owed gets no more time; everybody is told goodbye. */
-static void dismiss(struct generator *generator)
+static void dismiss(struct generator *generator, int64_t now)
 {
     struct tally *tally = &generator->tally;
     if (generator->owed > 0)
@@ -201,7 +203,20 @@ static void dismiss(struct generator *generator)
     for (unsigned i = 0; i < generator->opened; i++)
         if (generator->clients[i].conn)
             parley_finish(generator->clients[i].conn);
+    generator->leave_at = now + FAREWELL;
+}
+
+/* What is still to be sent goes to a server that reads; one that does not cannot hold us. */
+static int64_t say_goodbye(struct generator *generator, int64_t now)
+{
+    bool all_gone = generator->loop->total == 0;
+    if (!all_gone && now < generator->leave_at)
+        return generator->leave_at - now;
+    for (unsigned i = 0; i < generator->opened; i++)
+        if (generator->clients[i].conn)
+            parley_abort(generator->clients[i].conn);
     generator->loop->pace = NULL;
+    return -1;
 }
 
 /* A signal has ended the run early. */
@@ -230,7 +245,7 @@ static int64_t next_look(const struct generator *generator, int64_t now, int64_t
     bool incomplete = generator->established < generator->client_count + generator->idle_count;
     int64_t second = generator->window + (int64_t)(generator->second + 1) * NS_PER_SECOND;
     int64_t wait = sooner(slot, timers_wait(&generator->timers, now));
-    if (incomplete) /* settle may arm a timer after this look */
+    if (incomplete) /* the next of a ramp */
         wait = sooner(wait, NS_PER_MS);
     if (!generator->over)
         return sooner(wait, until(second < generator->end ? second : generator->end, now));
@@ -245,6 +260,8 @@ static int64_t pace(struct loop *loop)
         break_off(generator, now);
         return -1;
     }
+    if (generator->dismissed)
+        return say_goodbye(generator, now);
     timers_fire(&generator->timers, now, client_timer);
     open_clients(generator, now);
     if (!has_started(generator, now))
@@ -258,8 +275,8 @@ static int64_t pace(struct loop *loop)
     if (!generator->over && now >= generator->end)
         stop_counting(generator, now);
     if (generator->over && (generator->owed == 0 || now >= run_grace_end(generator->run))) {
-        dismiss(generator);
-        return -1;
+        dismiss(generator, now);
+        return 0;
     }
     return next_look(generator, now, slot);
 }

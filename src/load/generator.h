@@ -62,6 +62,7 @@ struct generator {
     bool over;                /* ... and the load has ended */
     bool dismissed;           /* the connections are being closed */
     int64_t window, end;      /* of the run, once it has started */
+    int64_t leave_at;         /* dismissed: who is not gone by then is cut off */
     int64_t stopped;          /* when the counting ended; 0: it has not begun, or not ended */
     double cpu_at_begin, cpu; /* s of processor time: at the window's begin, then in the window */
     unsigned open_least, open_most, idle_held;
