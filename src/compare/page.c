@@ -10,24 +10,35 @@
 
 /* ---- sections ---- */
 
+static int print_charts(const struct rows *rows, FILE *out)
+{
+    static const enum measure measures[] = {MEASURE_RATE, MEASURE_CPU, MEASURE_P50, MEASURE_P99};
+    int status = 0;
+    for (size_t i = 0; i < sizeof measures / sizeof *measures && status == 0; i++) {
+        const struct measure_form *form = &measure_forms[measures[i]];
+        status = rows_bars(rows, measures[i], form->title,
+                           form->better > 0 ? "More is better." : "Less is better.", out);
+    }
+    rows_percentiles(rows, out);
+    return status;
+}
+
 static int print_load(const struct comparison *comparison, size_t workload, FILE *out)
 {
     struct rows rows;
     char title[WORDING], bound[WORDING], note[WORDING + 80] = "";
-    enum measure times[] = {MEASURE_P50, MEASURE_P99};
     int status = rows_open(&rows, comparison, workload);
     workload_text(&comparison->plan->workloads[workload], title);
     if (bound_text(comparison, workload, bound))
         snprintf(note, sizeof note, "The generator was the limit, these could do more: %s.", bound);
     html_section(out, title, *note ? note : NULL);
-    if (status == 0 && rows.count > 0) {
-        status = rows_measure(&rows, MEASURE_RATE, "Messages answered a second; more is better.", out);
-        status = status ? status : rows_measure(&rows, MEASURE_CPU, "Less is better.", out);
-        status = status ? status : rows_bars(&rows, "Response time", "Less is better.", times, 2, out);
-        rows_percentiles(&rows, out);
-    }
+    if (status == 0 && rows.count > 0)
+        status = print_charts(&rows, out);
     if (status == 0)
-        rows_table(&rows, title, "message", out);
+        rows_table(
+            &rows,
+            "CPU and switches for each message; processors kept busy by the server, and by the generator",
+            out);
     html_section_end(out);
     rows_close(&rows);
     return status;
@@ -38,16 +49,14 @@ static int print_costs(const struct comparison *comparison, FILE *out)
     struct rows rows;
     struct claim claim;
     char text[CLAIM_ROOM];
-    size_t workload = comparison->plan->workload_count - 1;
-    int status = rows_open(&rows, comparison, workload);
+    int status = rows_open(&rows, comparison, comparison->plan->workload_count - 1);
     html_section(out, "What a connection costs",
                  comparison_claim(comparison, &claim) ? claim_text(&claim, text) : NULL);
     if (status == 0 && rows.count > 0)
-        status =
-            rows_bars(&rows, "The server's processor time for each connection",
-                      "Connect, one exchange, close; less is better.", &(enum measure){MEASURE_CPU}, 1, out);
+        status = rows_bars(&rows, MEASURE_CPU, "The server's processor time for each connection",
+                           "Connect, one exchange, close. Less is better.", out);
     if (status == 0)
-        rows_table(&rows, "One connection after another", "connection", out);
+        rows_table(&rows, "CPU and switches for each connection, one after another", out);
     html_section_end(out);
     rows_close(&rows);
     return status;
@@ -61,7 +70,7 @@ static void print_memory_row(const struct candidate *candidate, FILE *out)
              unit_text(each, UNIT_BYTES, memory->per_connection),
              unit_text(held, UNIT_COUNT, memory->held ? memory->held : NAN),
              unit_text(processes, UNIT_COUNT, memory->processes ? memory->processes : NAN),
-             unit_text(threads, UNIT_COUNT, memory->threads ? memory->threads : NAN), NULL);
+             unit_text(threads, UNIT_COUNT, memory->threads ? memory->threads : NAN));
 }
 
 static void print_memory(const struct comparison *comparison, FILE *out)

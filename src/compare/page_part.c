@@ -36,34 +36,25 @@ static struct chart_bar bar_of(const struct cell *cell, enum measure measure)
                               cell->most.values[measure]};
 }
 
-/* One or two measures beside each other. */
-int rows_bars(const struct rows *rows, const char *title, const char *description,
-              const enum measure *measures, size_t count, FILE *out)
+int rows_bars(const struct rows *rows, enum measure measure, const char *title, const char *description,
+              FILE *out)
 {
-    struct bar_series series[MOST_TOGETHER];
-    struct chart_bar *bars = calloc((rows->count + 1) * count, sizeof *bars);
+    struct chart_bar *bars = calloc(rows->count + 1, sizeof *bars);
     if (!bars)
         return fail(PARLEY_RESOURCE, "no memory for the page");
-    for (size_t i = 0; i < count; i++) {
-        for (size_t row = 0; row < rows->count; row++)
-            bars[i * rows->count + row] = bar_of(&rows->list[row]->cells[rows->workload], measures[i]);
-        series[i] = (struct bar_series){measure_forms[measures[i]].heading, bars + i * rows->count};
-    }
+    for (size_t row = 0; row < rows->count; row++)
+        bars[row] = bar_of(&rows->list[row]->cells[rows->workload], measure);
+    struct bar_series series = {.bars = bars};
     chart_bars(&(struct bar_chart){.title = title,
                                    .description = description,
-                                   .unit = measure_forms[measures[0]].unit,
+                                   .unit = measure_forms[measure].unit,
                                    .rows = rows->names,
                                    .row_count = rows->count,
-                                   .series = series,
-                                   .series_count = count},
+                                   .series = &series,
+                                   .series_count = 1},
                out);
     free(bars);
     return 0;
-}
-
-int rows_measure(const struct rows *rows, enum measure measure, const char *description, FILE *out)
-{
-    return rows_bars(rows, measure_forms[measure].title, description, &measure, 1, out);
 }
 
 /* ---- lines ---- */
@@ -161,7 +152,7 @@ static void print_row(const struct rows *rows, const struct candidate *candidate
     html_row(out, candidate->name, texts[MEASURE_RATE],
              unit_text(spread, UNIT_SHARE, cell_spread(&candidate->cells[rows->workload])),
              texts[MEASURE_CPU], texts[MEASURE_P50], texts[MEASURE_P99], texts[MEASURE_P999],
-             texts[MEASURE_SWITCHES], texts[MEASURE_SERVER], texts[MEASURE_GENERATOR], NULL);
+             texts[MEASURE_SWITCHES], texts[MEASURE_SERVER], texts[MEASURE_GENERATOR]);
 }
 
 /* Why one has no numbers, or what is to be known of those it has; NULL: nothing. */
@@ -179,22 +170,19 @@ static void print_notes(const struct rows *rows, FILE *out)
         const struct candidate *candidate = &rows->comparison->candidates[i];
         const char *note = note_on(rows, candidate, text);
         if (note && !any)
-            html_table(out, "To be known", "<Server|<");
+            html_table(out, "Remarks", "<Server|<Remark");
         if (note)
-            html_row(out, candidate->name, note, NULL);
+            html_row(out, candidate->name, note);
         any = any || note;
     }
     if (any)
         html_table_end(out);
 }
 
-void rows_table(const struct rows *rows, const char *caption, const char *each, FILE *out)
+void rows_table(const struct rows *rows, const char *caption, FILE *out)
 {
-    char columns[256];
-    snprintf(columns, sizeof columns,
-             "<Server|Rate|Spread|CPU/%s|p50|p99|p99.9|Switches/%s|Server busy|Generator busy", each, each);
     if (rows->count > 0) {
-        html_table(out, caption, columns);
+        html_table(out, caption, "<Server|Rate|Spread|CPU|p50|p99|p99.9|Switches|Busy|Generator");
         for (size_t i = 0; i < rows->count; i++)
             print_row(rows, rows->list[i], out);
         html_table_end(out);

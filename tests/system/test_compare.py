@@ -145,7 +145,7 @@ def check_page(path, names):
     page = path.read_text(encoding="utf-8")
     assert page.startswith("<!DOCTYPE html>") and page.rstrip().endswith("</html>")
     assert "<script" not in page and not re.search(r"(src|href)\s*=\s*[\"']?http", page)
-    assert page.count("<figure") == 2 * 4 + 1
+    assert page.count("<figure") == 2 * 5 + 1
     assert all(name in page for name in names)
 
 
