@@ -9,6 +9,7 @@ import resource
 import pytest
 
 from harness import MODELS, PARLEY, Server
+from loading import known, known_program, python_server, servers  # pylint: disable=unused-import  # fixtures
 
 
 def pytest_configure(config):
