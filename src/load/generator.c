@@ -88,7 +88,7 @@ void generator_count_open(struct generator *generator, int change)
 
 static void hand_over(struct generator *generator)
 {
-    ledger_hand_over(&generator->run->ledger, generator->second, &generator->tally, generator->established);
+    ledger_hand_over(&generator->run->ledger, generator->interval, &generator->tally, generator->established);
 }
 
 static void begin_counting(struct generator *generator)
@@ -116,13 +116,13 @@ static void stop_counting(struct generator *generator, int64_t now)
     generator->cpu = processor_time() - generator->cpu_at_begin;
 }
 
-/* The seconds that have passed are handed over; one that a stall has swallowed is handed over empty. */
-static void keep_seconds(struct generator *generator, int64_t now)
+/* The intervals that have passed are handed over; one that a stall has swallowed is handed over empty. */
+static void keep_intervals(struct generator *generator, int64_t now)
 {
     int64_t until = now < generator->end ? now : generator->end - 1;
-    while (until >= generator->window + (int64_t)(generator->second + 1) * NS_PER_SECOND) {
+    while (until >= generator->window + (int64_t)(generator->interval + 1) * generator->run->ledger.step) {
         hand_over(generator);
-        generator->second++;
+        generator->interval++;
     }
 }
 
@@ -243,12 +243,12 @@ static int64_t until(int64_t when, int64_t now)
 static int64_t next_look(const struct generator *generator, int64_t now, int64_t slot)
 {
     bool incomplete = generator->established < generator->client_count + generator->idle_count;
-    int64_t second = generator->window + (int64_t)(generator->second + 1) * NS_PER_SECOND;
+    int64_t interval = generator->window + (int64_t)(generator->interval + 1) * generator->run->ledger.step;
     int64_t wait = sooner(slot, timers_wait(&generator->timers, now));
     if (incomplete) /* the next of a ramp */
         wait = sooner(wait, NS_PER_MS);
     if (!generator->over)
-        return sooner(wait, until(second < generator->end ? second : generator->end, now));
+        return sooner(wait, until(interval < generator->end ? interval : generator->end, now));
     return sooner(wait, until(run_grace_end(generator->run), now));
 }
 
@@ -271,7 +271,7 @@ static int64_t pace(struct loop *loop)
     if (generator->run->slot > 0)
         slot = schedule_advance(generator, now);
     if (generator->counting)
-        keep_seconds(generator, now);
+        keep_intervals(generator, now);
     if (!generator->over && now >= generator->end)
         stop_counting(generator, now);
     if (generator->over && (generator->owed == 0 || now >= run_grace_end(generator->run))) {

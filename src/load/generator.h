@@ -57,7 +57,7 @@ struct generator {
     struct timers timers;     /* of the clients, in ns */
     uint64_t round;           /* the schedule's cursor: the next slot is of this round, */
     unsigned turn;            /* ... and of this client */
-    size_t second;            /* of the run, which is being counted */
+    size_t interval;          /* of the run, which is being counted */
     bool counting;            /* the measured window has begun */
     bool over;                /* ... and the load has ended */
     bool dismissed;           /* the connections are being closed */

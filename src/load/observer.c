@@ -49,15 +49,15 @@ static void end(struct observer *observer)
     observer->last_at = clock_ns();
 }
 
-/* ---- the seconds ---- */
+/* ---- the intervals ---- */
 
-/* All generators have handed that second over: nobody writes to it any more. */
+/* All generators have handed that one over: nobody writes to it any more. */
 static bool is_complete(struct ledger *ledger, size_t index)
 {
     return index < ledger->result->interval_count && ledger->handed_over[index] >= ledger->generators;
 }
 
-static bool wait_for_second(struct observer *observer, size_t index)
+static bool wait_for_interval(struct observer *observer, size_t index)
 {
     struct ledger *ledger = &observer->run->ledger;
     pthread_mutex_lock(&ledger->lock);
@@ -92,13 +92,13 @@ static void *observe(void *context)
     if (!sleep_until(observer, run_window(run)))
         return NULL;
     begin(observer);
-    size_t seconds = (size_t)((run->plan->duration + 999) / 1000);
-    for (size_t index = 0; index + 1 < seconds && wait_for_second(observer, index); index++)
+    size_t intervals = ledger_intervals(&run->ledger, run->plan->duration);
+    for (size_t index = 0; index + 1 < intervals && wait_for_interval(observer, index); index++)
         tell(observer, index);
     sleep_until(observer, run_end(run));
     end(observer);
-    if (wait_for_second(observer, seconds - 1))
-        tell(observer, seconds - 1);
+    if (wait_for_interval(observer, intervals - 1))
+        tell(observer, intervals - 1);
     return NULL;
 }
 

@@ -42,7 +42,8 @@ struct load_plan {
     const int *processors;    /* the processors the threads are pinned to, in turn; NULL: not pinned */
     size_t processor_count;
 
-    /* Called about each second of the run by a thread of its own; NULL none. */
+    /* Called about each second of the run (in one of more than two hours less often) by a thread of its own;
+     * NULL none. */
     void (*second)(void *context, const struct load_result *so_far, const struct load_interval *interval);
     void *context;
 };

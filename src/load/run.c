@@ -141,7 +141,7 @@ static int make_server(struct run *run)
 static int open_generators(struct run *run)
 {
     run->generators = calloc(run->threads, sizeof *run->generators);
-    if (!run->generators || ledger_open(&run->ledger, run->result, run->threads) < 0)
+    if (!run->generators || ledger_open(&run->ledger, run->result, run->threads, run->plan->duration) < 0)
         return fail(PARLEY_RESOURCE, "no memory for %u threads", run->threads);
     int status = 0;
     for (unsigned i = 0; i < run->threads && status == 0; i++)
@@ -181,13 +181,13 @@ static void close_run(struct run *run)
 
 /* ---- the result ---- */
 
-/* Of one that was interrupted, the second that had just begun. */
+/* Of one that was interrupted, the interval that had just begun. */
 static void collect(struct run *run, struct generator *generator)
 {
     struct load_result *result = run->result;
     struct load_limits *limits = &result->limits;
     if (generator->counting && !generator->dismissed)
-        ledger_hand_over(&run->ledger, generator->second, &generator->tally, generator->established);
+        ledger_hand_over(&run->ledger, generator->interval, &generator->tally, generator->established);
     ledger_settle(&run->ledger, &generator->tally);
     if (result->elapsed > 0) {
         double cpu = generator->cpu / result->elapsed;

@@ -1,6 +1,10 @@
 #include "load/tally.h"
+#include "load/clock.h"
 #include <stdlib.h>
 #include <string.h>
+
+/* Each may touch 64 KiB: half a GiB in all, however long the run. */
+enum { MOST_INTERVALS = 7200 };
 
 int tally_open(struct tally *tally)
 {
@@ -23,10 +27,23 @@ void tally_close(struct tally *tally)
     histogram_close(&tally->lag);
 }
 
-int ledger_open(struct ledger *ledger, struct load_result *result, unsigned generators)
+/* Rounded up to whole seconds. */
+static int64_t step_for(int64_t duration_ms)
+{
+    int64_t seconds = duration_ms / 1000 / MOST_INTERVALS + (duration_ms / 1000 % MOST_INTERVALS > 0);
+    return (seconds > 1 ? seconds : 1) * NS_PER_SECOND;
+}
+
+size_t ledger_intervals(const struct ledger *ledger, int64_t duration_ms)
+{
+    int64_t step_ms = ledger->step / NS_PER_MS;
+    return (size_t)((duration_ms + step_ms - 1) / step_ms);
+}
+
+int ledger_open(struct ledger *ledger, struct load_result *result, unsigned generators, int64_t duration_ms)
 {
     pthread_condattr_t attributes;
-    *ledger = (struct ledger){.result = result, .generators = generators};
+    *ledger = (struct ledger){.result = result, .generators = generators, .step = step_for(duration_ms)};
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&ledger->handed, &attributes);
@@ -41,9 +58,9 @@ void ledger_close(struct ledger *ledger)
     free(ledger->handed_over);
 }
 
-/* Makes all seconds up to `index` exist. NULL without memory: that second is not shown, nothing else is lost.
+/* Makes all intervals up to `index` exist. NULL without memory: that one is not shown, nothing else is lost.
  */
-static struct load_interval *second(struct ledger *ledger, size_t index)
+static struct load_interval *interval_at(struct ledger *ledger, size_t index)
 {
     struct load_result *result = ledger->result;
     while (index >= ledger->room) {
@@ -59,13 +76,13 @@ static struct load_interval *second(struct ledger *ledger, size_t index)
         struct load_interval *interval = load_result_add_interval(result);
         if (!interval)
             return NULL;
-        interval->start = (double)(result->interval_count - 1);
-        interval->length = 1;
+        interval->length = (double)ledger->step / NS_PER_SECOND;
+        interval->start = (double)(result->interval_count - 1) * interval->length;
     }
     return &result->intervals[index];
 }
 
-static void add_second(struct load_interval *interval, const struct tally *tally, unsigned open)
+static void add_to(struct load_interval *interval, const struct tally *tally, unsigned open)
 {
     interval->requests += tally->requests;
     interval->errors += tally->errors;
@@ -79,9 +96,9 @@ void ledger_hand_over(struct ledger *ledger, size_t index, struct tally *tally, 
 {
     struct load_result *result = ledger->result;
     pthread_mutex_lock(&ledger->lock);
-    struct load_interval *interval = second(ledger, index);
+    struct load_interval *interval = interval_at(ledger, index);
     if (interval) {
-        add_second(interval, tally, open);
+        add_to(interval, tally, open);
         if (++ledger->handed_over[index] >= ledger->generators)
             pthread_cond_signal(&ledger->handed);
     }

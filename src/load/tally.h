@@ -15,12 +15,14 @@ struct tally {
     struct histogram response, service, connect, first_byte, lag;
 };
 
-/* What the generators hand over: the seconds of the run. */
+/* What the generators hand over: the run in intervals of a second, or longer ones in a run of many hours, so
+ * that they fit into memory. */
 struct ledger {
     pthread_mutex_t lock;
     pthread_cond_t handed;
     struct load_result *result; /* its intervals, and the sums of requests and bytes */
     unsigned generators;
+    int64_t step;          /* ns of an interval */
     unsigned *handed_over; /* by interval: how many generators; room for `room` */
     size_t room;
 };
@@ -29,9 +31,11 @@ struct ledger {
 int tally_open(struct tally *tally);
 void tally_close(struct tally *tally);
 
-int ledger_open(struct ledger *ledger, struct load_result *result, unsigned generators);
+int ledger_open(struct ledger *ledger, struct load_result *result, unsigned generators, int64_t duration_ms);
+/* Intervals of a run of that length. */
+size_t ledger_intervals(const struct ledger *ledger, int64_t duration_ms);
 void ledger_close(struct ledger *ledger);
-/* Adds what was counted since the last time to second `index` of the run. Any thread. */
+/* Adds what was counted since the last time to interval `index` of the run. Any thread. */
 void ledger_hand_over(struct ledger *ledger, size_t index, struct tally *tally, unsigned open);
 /* The generator is through: what it counted in all goes into the result. After its thread has ended. */
 void ledger_settle(struct ledger *ledger, struct tally *tally);
