@@ -30,20 +30,26 @@ static void note_sent(struct client *client, uint64_t count, int64_t now)
     generator->tally.bytes_out += count * run->messages.size;
 }
 
+/* What is sent once the server has finished would be lost, and nobody would count it. */
+static bool can_send(const struct client *client)
+{
+    const parley_conn *conn = client->conn;
+    return !client->idle && conn && !conn->connecting && !conn->finishing && !conn->dead;
+}
+
 /* `now` may be some hundred ns old: what we do ourselves before the send counts for the reply, not against
  * it. */
 void exchange_send(struct client *client, int64_t now)
 {
     const struct messages *messages = &client->generator->run->messages;
-    parley_conn *conn = client->conn;
-    uint64_t count = client->idle || !conn || conn->connecting || conn->dead ? 0 : wanted(client);
+    uint64_t count = can_send(client) ? wanted(client) : 0;
     if (count == 0)
         return;
     struct iovec vector = {
         .iov_base = (void *)(uintptr_t)messages_from(messages, client_message(client, client->sent)),
         .iov_len = count * messages->size};
     note_sent(client, count, now);
-    conn_queue(conn, &vector, 1); /* a failure shows when the connection closes */
+    conn_queue(client->conn, &vector, 1); /* a failure shows when the connection closes */
 }
 
 /* ---- replies ---- */
