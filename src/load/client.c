@@ -160,7 +160,7 @@ static void lost(struct client *client, parley_conn *conn, parley_reason reason)
     const char *failure = parley_failure(conn);
     if (reason == PARLEY_RESET || reason == PARLEY_FAILED)
         client_fault(client, FAULT_RESET, client_under_way(client), *failure ? failure : "reset");
-    else if (reason == PARLEY_BAD_MESSAGE || reason == PARLEY_TRUNCATED)
+    else if (reason == PARLEY_BAD_MESSAGE) /* one that was cut off counted when the server finished */
         client_fault(client, FAULT_MISMATCH, client_under_way(client), parley_reason_text(reason));
 }
 

@@ -9,10 +9,10 @@ SIZE = 64
 
 
 class Leaving(Service):
-    """Answers `answers` requests of each connection; when the next one comes it says its end, and reads on."""
+    """Answers `answers` requests of each connection; when the next one comes it says `last` and its end, and reads on."""
 
-    def __init__(self, answers):
-        self.answers = answers
+    def __init__(self, answers, reply=b"", last=b""):
+        self.answers, self.reply, self.last = answers, reply, last
         self.left = set()
 
     def received(self, server, client, data):
@@ -22,9 +22,10 @@ class Leaving(Service):
         client.received += data
         asked = len(client.received) // SIZE
         for number in range(before, min(asked, self.answers)):
-            server.send(client, bytes(client.received[number * SIZE:(number + 1) * SIZE]))
+            server.send(client, self.reply or bytes(client.received[number * SIZE:(number + 1) * SIZE]))
         if asked > self.answers:
             self.left.add(client)
+            server.send(client, self.last)
             client.sock.shutdown(socket.SHUT_WR)
 
 
@@ -35,3 +36,9 @@ def test_requests_due_while_a_connection_ends_are_not_lost(python_server):
     result = outcome.json
     assert len(service.left) > 10, str(outcome)
     assert result["intended"] == outcome.answered() + result["errors"], str(outcome)
+
+
+def test_a_reply_that_is_cut_off_is_one_error(python_server):
+    service = Leaving(3, reply=b"\0\0\0\5hello", last=b"\0\0\0\5he")
+    outcome = load(python_server(service).address, "-d", "300ms", "-c", 1, "--expect-framing", "u32be")
+    assert outcome.errors() == {"closed": len(service.left)}, str(outcome)
