@@ -166,6 +166,8 @@ def test_the_demonstration_runs():
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=100, check=False)
     written = done.stdout.decode()
     assert done.returncode == 0 and written.count("helloworld went there and came back") == 6, written
+    shown = " ".join(written.split())
+    assert "latency " in shown and "response " in shown and "times as dear as a thread" in shown, written
 
 
 # ---- the architecture ----
