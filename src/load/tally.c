@@ -44,6 +44,7 @@ int ledger_open(struct ledger *ledger, struct load_result *result, unsigned gene
 {
     pthread_condattr_t attributes;
     *ledger = (struct ledger){.result = result, .generators = generators, .step = step_for(duration_ms)};
+    ledger->duration = (double)duration_ms / 1000;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&ledger->handed, &attributes);
@@ -76,8 +77,10 @@ static struct load_interval *interval_at(struct ledger *ledger, size_t index)
         struct load_interval *interval = load_result_add_interval(result);
         if (!interval)
             return NULL;
-        interval->length = (double)ledger->step / NS_PER_SECOND;
-        interval->start = (double)(result->interval_count - 1) * interval->length;
+        double step = (double)ledger->step / NS_PER_SECOND;
+        interval->start = (double)(result->interval_count - 1) * step;
+        double left = ledger->duration - interval->start;
+        interval->length = left > 0 && left < step ? left : step;
     }
     return &result->intervals[index];
 }
@@ -90,6 +93,17 @@ static void add_to(struct load_interval *interval, const struct tally *tally, un
     interval->bytes_out += tally->bytes_out;
     interval->open += open;
     histogram_add(&interval->response, &tally->recent);
+}
+
+/* The tally keeps its sentences, and counts on from nothing. */
+static void take_faults(struct load_result *result, struct tally *tally)
+{
+    for (int fault = 0; fault < FAULTS; fault++) {
+        struct load_faults *counted = &tally->faults[fault];
+        load_fault_note(result->faults, (enum load_fault)fault, counted->count,
+                        *counted->first ? counted->first : NULL);
+        counted->count = 0;
+    }
 }
 
 void ledger_hand_over(struct ledger *ledger, size_t index, struct tally *tally, unsigned open)
@@ -105,6 +119,7 @@ void ledger_hand_over(struct ledger *ledger, size_t index, struct tally *tally, 
     result->requests += tally->requests;
     result->bytes_in += tally->bytes_in;
     result->bytes_out += tally->bytes_out;
+    take_faults(result, tally);
     pthread_mutex_unlock(&ledger->lock);
     histogram_add(&tally->response, &tally->recent);
     histogram_clear(&tally->recent);
@@ -117,9 +132,7 @@ void ledger_settle(struct ledger *ledger, struct tally *tally)
     result->replies_late += tally->late;
     result->connects += tally->connects;
     result->intended += tally->intended;
-    for (int fault = 0; fault < FAULTS; fault++)
-        load_fault_note(result->faults, (enum load_fault)fault, tally->faults[fault].count,
-                        *tally->faults[fault].first ? tally->faults[fault].first : NULL);
+    take_faults(result, tally);
     histogram_add(&result->response, &tally->response);
     histogram_add(&result->service, &tally->service);
     histogram_add(&result->connect, &tally->connect);

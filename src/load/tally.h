@@ -8,10 +8,10 @@
 struct tally {
     /* Since the last second was handed over. */
     uint64_t requests, errors, bytes_in, bytes_out;
-    struct histogram recent; /* response times */
+    struct histogram recent;           /* response times */
+    struct load_faults faults[FAULTS]; /* the sentences are of the whole run */
     /* Of the whole run. */
     uint64_t late, connects, intended;
-    struct load_faults faults[FAULTS];
     struct histogram response, service, connect, first_byte, lag;
 };
 
@@ -20,9 +20,10 @@ struct tally {
 struct ledger {
     pthread_mutex_t lock;
     pthread_cond_t handed;
-    struct load_result *result; /* its intervals, and the sums of requests and bytes */
+    struct load_result *result; /* its intervals, its faults, and the sums of requests and bytes */
     unsigned generators;
-    int64_t step;          /* ns of an interval */
+    int64_t step;          /* ns of an interval; the last may be shorter */
+    double duration;       /* s */
     unsigned *handed_over; /* by interval: how many generators; room for `room` */
     size_t room;
 };
