@@ -1,0 +1,83 @@
+"""`parley load --find-rate`: the highest rate that keeps a promise."""
+
+import signal
+
+import pytest
+
+from client import wait_until
+from harness import run
+from loading import FIRST, Load, load, measures
+from test_load_accuracy import agrees_at_last
+
+CAPACITY, SECONDS, BOUND = 1000, 0.5, 20
+
+
+def trials_of(outcome):
+    return [(trial["rate"], trial["kept"]) for trial in outcome.json["search"]["trials"]]
+
+
+def search(known, promise, seconds=SECONDS):
+    server = known("--capacity", str(CAPACITY))
+    options = ("-c", 50, "-d", f"{seconds:g}s", "--find-rate", promise)
+    return Load(server.address, *options, wrapper=FIRST).wait()
+
+
+@measures
+@pytest.mark.xdist_group("measures")
+def test_it_finds_the_capacity_of_a_server_and_tells_its_uncertainty(known):
+    """Of R requests a second R - 1000 stay behind each second: those at the end of a trial wait the longest."""
+    limit = CAPACITY + BOUND / SECONDS
+
+    def judge(outcome):
+        found, broken = outcome.json["search"]["found"], outcome.json["search"]["broken"]
+        wrong = [] if 0.95 * CAPACITY <= found <= 1.02 * limit else [f"found {found}, theory says {limit}"]
+        wrong += [] if found < broken <= 1.03 * found else [f"{broken} was broken: more than 2 % and rounding away"]
+        return wrong
+
+    outcome = agrees_at_last(lambda: search(known, f"p99<{BOUND}ms"), judge)
+    found, trials = outcome.json["search"], trials_of(outcome)
+    assert found["promise"] == "p99<20ms" and not found["by_generator"], str(outcome)
+    assert trials.count((found["found"], True)) >= 2, f"what is told was kept twice: {trials}"
+    assert trials.count((found["broken"], False)) >= 2, f"what is called broken was broken twice: {trials}"
+    assert found["sentence"].startswith("p99<20ms is kept up to ") and " and is not at " in found["sentence"]
+    assert outcome.json["requests"] == pytest.approx(found["found"] * SECONDS, rel=0.05), "it is the best trial's"
+
+
+def test_a_promise_that_nothing_keeps(known):
+    outcome = search(known, "p50<1us", 0.05)
+    assert outcome.code == 3 and "no rate kept p50<1us" in outcome.stderr, str(outcome)
+    assert outcome.json["search"]["found"] in (0, None), str(outcome)
+    assert not any(kept for _, kept in trials_of(outcome)), str(outcome)
+
+
+def test_the_table_tells_it(python_server):
+    outcome = load(python_server().address, "-d", "100ms", "--find-rate", "p99<1h", output=())
+    assert "p99<1h is kept up to " in outcome.stdout, str(outcome)
+
+
+@pytest.mark.parametrize("clients", [1, 2])
+def test_an_interrupted_search_reports_first(python_server, clients):
+    """In the probe, a closed loop of at most a second; in the first trial, whose connection is another."""
+    server = python_server()
+    running = Load(server.address, "-d", "1h", "--find-rate", "p99<1h")
+    try:
+        wait_until(lambda: len(server.clients) == clients, f"connection {clients}")
+        running.signal(signal.SIGINT)
+        outcome = running.wait()
+    finally:
+        running.kill()
+    assert outcome.code == 130 and outcome.json["interrupted"] == "SIGINT", str(outcome)
+    assert trials_of(outcome) == [], str(outcome)
+
+
+@pytest.mark.parametrize("options, sentence", [
+    (("--find-rate", "fast"), "fast"), (("--find-rate", "p99<5ms", "-R", "5"), "leave out -R")])
+def test_what_makes_no_sense_is_said(python_server, options, sentence):
+    server = python_server()
+    outcome = run("load", server.address, *options)
+    assert outcome.returncode == 2 and sentence in outcome.stderr and not server.clients, outcome.stderr
+
+
+def test_nobody_is_there():
+    outcome = run("load", "127.0.0.1:1", "--find-rate", "p99<5ms")
+    assert outcome.returncode == 1 and "connection refused" in outcome.stderr, outcome.stderr
