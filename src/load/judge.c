@@ -53,7 +53,7 @@ static bool refuse_unsent(struct load_result *result, const struct load_plan *pl
 static void judge_validity(struct load_result *result, const struct load_plan *plan)
 {
     result->valid = true;
-    if (is_open_loop(plan) && plan->ramp == 0 && result->elapsed > 0)
+    if (is_open_loop(plan) && result->elapsed > 0)
         result->valid = !refuse_unsent(result, plan);
     if (result->valid && is_open_loop(plan) && result->response.total > 0)
         result->valid = !refuse_lag(result, 50, TENTH_OF_A_MS) && !refuse_lag(result, 99, MILLISECOND);

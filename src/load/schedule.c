@@ -20,15 +20,17 @@ int64_t schedule_time(const struct client *client, uint64_t number)
     return slot_time(client->generator->run, slot_of(client, client->skipped + number));
 }
 
-/* Whether the client takes part yet: during a ramp they come one after another. */
 static bool has_begun(const struct generator *generator, const struct client *client)
 {
     return client < generator->clients + generator->opened;
 }
 
+/* During a ramp clients come one after another, and those that have not begun miss nothing. In the window all
+ * take part: who could not even begin to connect is late. */
 static void ask(struct generator *generator, struct client *client, int64_t intended, int64_t now)
 {
-    if (!has_begun(generator, client)) {
+    bool begun = has_begun(generator, client);
+    if (!begun && intended < generator->window) {
         client->skipped++;
         return;
     }
@@ -40,7 +42,7 @@ static void ask(struct generator *generator, struct client *client, int64_t inte
     generator->owed++;
     if (client->conn)
         exchange_send(client, now);
-    else if (generator->run->plan->churn)
+    else if (begun && generator->run->plan->churn)
         client_connect(client);
 }
 

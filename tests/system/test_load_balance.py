@@ -1,8 +1,12 @@
 """Every request that the schedule wanted has an end: answered, or counted as an error. None is forgotten, and none is
 counted twice."""
 
+import contextlib
 import socket
 
+import pytest
+
+from client import PATIENCE
 from loading import Service, load
 
 SIZE = 64
@@ -42,3 +46,21 @@ def test_a_reply_that_is_cut_off_is_one_error(python_server):
     service = Leaving(3, reply=b"\0\0\0\5hello", last=b"\0\0\0\5he")
     outcome = load(python_server(service).address, "-d", "300ms", "-c", 1, "--expect-framing", "u32be")
     assert outcome.errors() == {"closed": len(service.left)}, str(outcome)
+
+
+@pytest.fixture
+def full():
+    """The address of a server that nobody accepts for: a few connections are established, the others hang."""
+    with contextlib.closing(socket.socket()) as listener:
+        listener.settimeout(PATIENCE)
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(4)
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("churn", [(), ("--churn",)], ids=["kept", "churn"])
+def test_a_ramp_that_does_not_come_about_forgives_nothing(full, churn):
+    """Clients that could not even begin to connect when the window opens owe their requests all the same."""
+    outcome = load(full, "-d", "1s", "-c", 200, "-R", 1000, "--ramp", "200ms", "--grace", "500ms", *churn)
+    assert outcome.json["intended"] == 1000 and outcome.json["requests"] == 0, str(outcome)
+    assert outcome.errors()["unanswered"] >= 1000, str(outcome)
