@@ -9,7 +9,7 @@
 #include "command/suggest.h"
 #include "compare/report.h"
 #include "engine/error.h"
-#include "load/proc.h"
+#include "witness/proc.h"
 #include "service/service.h"
 
 /* ---- progress ---- */

@@ -1,7 +1,7 @@
 /* What is told while a load runs: a line on the terminal, and an object for each second. */
 #include "command/load.h"
-#include "load/json.h"
-#include "load/table.h"
+#include "report/json.h"
+#include "report/table.h"
 #include <string.h>
 #include <unistd.h>
 

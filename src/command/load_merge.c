@@ -1,7 +1,7 @@
 /* parley load merge FILE...: one result from generators that ran on several machines at the same time. */
 #include "load/merge.h"
 #include "command/load.h"
-#include "load/json.h"
+#include "report/json.h"
 
 /* What shapes a load has no meaning where none is made. */
 static bool is_output(const struct option *option)

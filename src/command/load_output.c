@@ -1,9 +1,9 @@
 /* The outputs of a load's result: every form that was asked for, and the exit code. */
 #include "command/load.h"
 #include "load/condition.h"
-#include "load/json.h"
-#include "load/page.h"
-#include "load/table.h"
+#include "report/json.h"
+#include "report/page.h"
+#include "report/table.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "load/chart.h"
+#include "report/chart.h"
 #include "load/histogram.h"
 #include "load/plan.h"
 

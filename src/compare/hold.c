@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "load/witness.h"
+#include "witness/witness.h"
 
 enum {
     PATIENCE = 5, /* s for a reply */

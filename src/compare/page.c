@@ -6,7 +6,7 @@
 
 #include "compare/page_part.h"
 #include "engine/error.h"
-#include "load/html.h"
+#include "report/html.h"
 
 /* ---- sections ---- */
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "engine/error.h"
-#include "load/html.h"
+#include "report/html.h"
 
 /* ---- bars ---- */
 

@@ -1,5 +1,5 @@
 #include "load/condition.h"
-#include "load/amount.h"
+#include "report/amount.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>

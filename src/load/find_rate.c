@@ -1,5 +1,5 @@
 #include "load/find_rate.h"
-#include "load/amount.h"
+#include "report/amount.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

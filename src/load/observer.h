@@ -4,7 +4,7 @@
 #define LOAD_OBSERVER_H
 
 #include "load/generator.h"
-#include "load/witness.h"
+#include "witness/witness.h"
 #include <pthread.h>
 
 struct observer {

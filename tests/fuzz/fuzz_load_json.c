@@ -8,9 +8,9 @@
 
 #include <parley.h>
 
-#include "load/json.h"
+#include "report/json.h"
 #include "load/merge.h"
-#include "load/table.h"
+#include "report/table.h"
 
 static int read_back(struct load_result *into, const void *bytes, size_t size)
 {

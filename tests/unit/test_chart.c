@@ -9,10 +9,10 @@
 
 #include <cmocka.h>
 
-#include "load/chart.h"
-#include "load/chart_axis.h"
-#include "load/chart_frame.h"
-#include "load/html.h"
+#include "report/chart.h"
+#include "report/chart_axis.h"
+#include "report/chart_frame.h"
+#include "report/html.h"
 #include "written.h"
 
 #define HOSTILE "</svg><script>alert(\"x\")</script> & '\x1b[31m' \xff \xe2\x80\xae"

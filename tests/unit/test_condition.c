@@ -7,7 +7,7 @@
 #include <cmocka.h>
 #include <parley.h>
 
-#include "load/amount.h"
+#include "report/amount.h"
 #include "load/condition.h"
 
 static struct load_result result;

@@ -14,7 +14,7 @@
 #include <jansson.h>
 #include <parley.h>
 
-#include "load/json.h"
+#include "report/json.h"
 #include "loaded.h"
 
 static struct load_result result;

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 #include <parley.h>
 
-#include "load/json.h"
+#include "report/json.h"
 #include "load/merge.h"
 #include "load/surroundings.h"
 #include "loaded.h"

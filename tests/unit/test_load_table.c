@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "load/table.h"
+#include "report/table.h"
 #include "loaded.h"
 
 static struct load_result result;

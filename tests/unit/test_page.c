@@ -11,7 +11,7 @@
 
 #include <parley.h>
 
-#include "load/page.h"
+#include "report/page.h"
 #include "page_sample.h"
 #include "written.h"
 

@@ -16,7 +16,7 @@
 #include <cmocka.h>
 #include <parley.h>
 
-#include "load/witness.h"
+#include "witness/witness.h"
 #include "loopback.h"
 
 enum { MEMORY = 8 << 20, SWITCHES = 500 };
