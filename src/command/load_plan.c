@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 
 enum { MOST_CONNECTIONS = 1000000, MOST_THREADS = 256, MOST_DEPTH = 65536, MOST_MESSAGE = 1 << 30 };
+/* ms: what a run reckons in ns stays far from the end of its clock. */
+#define MOST_TIME (INT64_C(1000) * 3600 * 1000)
 
 /* ---- what is sent ---- */
 
@@ -108,6 +110,16 @@ static int check_replies(const struct load_plan *plan, const struct arguments *a
     return 0;
 }
 
+static int check_times(const struct load_plan *plan, const struct subcommand *subcommand)
+{
+    if (plan->duration <= 0)
+        return complain(subcommand, "-d takes a time above 0, such as 10s");
+    if (plan->duration > MOST_TIME || plan->warmup > MOST_TIME || plan->ramp > MOST_TIME ||
+        plan->grace > MOST_TIME)
+        return complain(subcommand, "-d, --warmup, --ramp and --grace take at most 1000h each");
+    return 0;
+}
+
 static int check(const struct load_plan *plan, const struct arguments *arguments)
 {
     const struct subcommand *subcommand = arguments->subcommand;
@@ -119,13 +131,12 @@ static int check(const struct load_plan *plan, const struct arguments *arguments
     if (plan->depth < 1 || plan->depth > MOST_DEPTH || (plan->churn && plan->depth > 1))
         return complain(subcommand, plan->churn ? "--churn is one exchange per connection: leave out --depth"
                                                 : "--depth takes 1 to 65536 requests");
-    if (plan->duration <= 0)
-        return complain(subcommand, "-d takes a time above 0, such as 10s");
     if (arguments_given(arguments, "rate") && arguments_given(arguments, "find-rate"))
         return complain(subcommand, "--find-rate chooses the rate itself: leave out -R");
     if (arguments_given(arguments, "rate") && plan->rate < 1)
         return complain(subcommand, "-R takes at least 1 request a second; leave it out for a closed loop");
-    return check_replies(plan, arguments);
+    int code = check_times(plan, subcommand);
+    return code ? code : check_replies(plan, arguments);
 }
 
 /* ---- everything ---- */

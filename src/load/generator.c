@@ -140,7 +140,8 @@ static bool may_open(const struct generator *generator, int64_t now)
         return true;
     if (!run_start(generator->run))
         return false;
-    return now >= run_start(generator->run) + plan->ramp * NS_PER_MS * client->index / plan->connections;
+    double share = (double)client->index / plan->connections;
+    return now >= run_start(generator->run) + (int64_t)((double)plan->ramp * NS_PER_MS * share);
 }
 
 static void open_clients(struct generator *generator, int64_t now)
