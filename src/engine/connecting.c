@@ -6,10 +6,6 @@
 #include "engine/sys.h"
 #include "net/socket.h"
 #include <errno.h>
-#include <string.h>
-
-/* The kernel takes local ports from here up (ip(7), ip_local_port_range). */
-enum { FIRST_LOCAL_PORT = 32768 };
 
 /* The port is chosen when the peer is known, so that one local port serves for many peers; without it an
  * address runs out at 28 thousand connections. */
@@ -69,30 +65,12 @@ int loop_connect(struct loop *loop, const struct address *peer, const struct add
     return 0;
 }
 
-/* Where nobody listens on a port of the range that local ports come from, a socket may meet itself. */
-static bool met_itself(const parley_conn *conn)
-{
-    struct sockaddr_storage own;
-    socklen_t length = sizeof own;
-    const struct sockaddr *peer = (const struct sockaddr *)&conn->peer;
-    if (conn->peer.family == AF_UNIX || address_port(peer) < FIRST_LOCAL_PORT)
-        return false;
-    if (getsockname(conn->fd, (struct sockaddr *)&own, &length) < 0)
-        return false;
-    if (conn->peer.family == AF_INET)
-        return memcmp(&((struct sockaddr_in *)&own)->sin_addr, &conn->peer.ipv4.sin_addr,
-                      sizeof conn->peer.ipv4.sin_addr) == 0 &&
-               address_port((struct sockaddr *)&own) == address_port(peer);
-    return memcmp(&((struct sockaddr_in6 *)&own)->sin6_addr, &conn->peer.ipv6.sin6_addr,
-                  sizeof conn->peer.ipv6.sin6_addr) == 0 &&
-           address_port((struct sockaddr *)&own) == address_port(peer);
-}
-
 void conn_connected(parley_conn *conn)
 {
     if (conn->dead)
         return;
-    if (met_itself(conn)) {
+    socklen_t length = conn->peer.family == AF_INET ? sizeof conn->peer.ipv4 : sizeof conn->peer.ipv6;
+    if (socket_met_itself(conn->fd, (const struct sockaddr *)&conn->peer, length)) {
         conn_failed(conn, "connect", ECONNREFUSED);
         return;
     }

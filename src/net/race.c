@@ -187,23 +187,11 @@ static void start_next(struct race *race)
     }
 }
 
-/* Dialling a port of the ephemeral range on this machine, the kernel may choose that same port for our side:
- * both ends are then one socket, and whatever is sent comes back. */
-static bool is_self(const struct sockaddr_storage *peer, socklen_t length, int fd)
-{
-    struct sockaddr_storage own = {0};
-    socklen_t own_length = sizeof own;
-
-    return peer->ss_family != AF_UNIX && getsockname(fd, (struct sockaddr *)&own, &own_length) == 0 &&
-           own_length == length && memcmp(&own, peer, length) == 0;
-}
-
 /* 0 when connected, else why not. */
 static int outcome(int fd)
 {
     struct sockaddr_storage peer = {0};
     socklen_t length = sizeof peer;
-    struct linger reset = {.l_onoff = 1};
     int error = 0;
     socklen_t size = sizeof error;
 
@@ -213,12 +201,7 @@ static int outcome(int fd)
         return error;
     if (getpeername(fd, (struct sockaddr *)&peer, &length) != 0)
         return errno == ENOTCONN ? ECONNRESET : errno;
-    if (is_self(&peer, length, fd)) {
-        /* Reset, lest its TIME_WAIT keep the port from the server that should have it. */
-        sys.setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-        return ECONNREFUSED;
-    }
-    return 0;
+    return socket_met_itself(fd, (struct sockaddr *)&peer, length) ? ECONNREFUSED : 0;
 }
 
 /* ---- the race ------------------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,6 +18,18 @@ enum { KEEPALIVE_PROBES = 3, BACKLOG_UNKNOWN = 4096 };
 static int set_option(int fd, int level, int name, int value)
 {
     return sys.setsockopt(fd, level, name, &value, sizeof value);
+}
+
+bool socket_met_itself(int fd, const struct sockaddr *peer, socklen_t length)
+{
+    struct sockaddr_storage own = {0};
+    struct linger reset = {.l_onoff = 1};
+    socklen_t own_length = sizeof own;
+    if (peer->sa_family == AF_UNIX || getsockname(fd, (struct sockaddr *)&own, &own_length) < 0 ||
+        own_length != length || memcmp(&own, peer, length) != 0)
+        return false;
+    sys.setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    return true;
 }
 
 int socket_set_blocking(int fd, bool blocking)

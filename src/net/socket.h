@@ -27,6 +27,12 @@ int socket_listen(const struct address *address, const struct socket_options *op
  */
 int socket_tune(int fd, int family, const struct socket_options *options);
 
+/* Whether a descriptor that has just been connected to `peer` met itself: when nobody listens on a port of
+ * the ephemeral range of this machine, the kernel may choose that same port for our side. Both ends are then
+ * one socket, and whatever is sent comes back. Such a one is reset when it is closed, lest its TIME_WAIT keep
+ * the port from the server that should have it. */
+bool socket_met_itself(int fd, const struct sockaddr *peer, socklen_t length);
+
 /* O_NONBLOCK on or off: 0, or -1 and errno. */
 int socket_set_blocking(int fd, bool blocking);
 

@@ -123,6 +123,41 @@ static void test_refused(void **state)
     in_models(NONBLOCKING, refused);
 }
 
+/* A port that the kernel does not choose by itself, nor anybody here. */
+static int low_port(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    for (int candidate = 20000; candidate < 30000; candidate++) {
+        int fd = socket(AF_INET, SOCK_STREAM, 0);
+        address.sin_port = htons((uint16_t)candidate);
+        int status = bind(fd, (struct sockaddr *)&address, sizeof address);
+        close(fd);
+        if (status == 0)
+            return candidate;
+    }
+    fail_msg("no port from 20000 to 30000 is free");
+    return -1;
+}
+
+/* The port stays free: it is the next model's too. */
+static void meets_itself(const char *model)
+{
+    start(&unreached, model, "5s");
+    assert_int_equal(server_wait(), 0);
+    assert_int_equal(atomic_load(&witness->opened), 0);
+    assert_int_equal(atomic_load(&witness->reasons[PARLEY_UNREACHED]), 1);
+    assert_non_null(strstr(failure, "connection refused"));
+}
+
+/* As when ip_local_port_range was widened, which is usual for load. */
+static void test_meets_itself(void **state)
+{
+    (void)state;
+    target = source = address_of("127.0.0.1", low_port());
+    in_models(NONBLOCKING, meets_itself);
+    source = (struct address){0};
+}
+
 static void unanswered(const char *model)
 {
     int hole_port = 0;
@@ -207,6 +242,7 @@ int main(void)
         SERVER_TEST(test_exchange),
         SERVER_TEST(test_source),
         SERVER_TEST(test_refused),
+        SERVER_TEST(test_meets_itself),
         SERVER_TEST(test_unanswered),
         SERVER_TEST(test_stopped_while_connecting),
         SERVER_TEST(test_paced),
