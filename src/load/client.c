@@ -33,9 +33,9 @@ static void settle(struct client *client, bool reached)
     if (client->generator->loop->draining) /* called off: it says nothing of the server */
         return;
     unsigned total = run->plan->connections + run->plan->idle;
+    atomic_fetch_add(&run->reached, reached); /* first: who sees all settled sees who was reached */
     unsigned settled = atomic_fetch_add(&run->settled, 1) + 1;
-    unsigned all = atomic_fetch_add(&run->reached, reached) + reached;
-    if (all == 0 && settled >= (total < HOPELESS ? total : HOPELESS)) {
+    if (atomic_load(&run->reached) == 0 && settled >= (total < HOPELESS ? total : HOPELESS)) {
         atomic_store(&run->hopeless, true);
         parley_stop(run->server);
     }
