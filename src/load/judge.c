@@ -1,19 +1,15 @@
 #include "load/judge.h"
+#include "report/amount.h"
 #include <stdio.h>
 
 /* Shares of a processor, or of the machine. */
 static const double saturated = 0.95, busy = 0.85;
 
-enum { TENTH_OF_A_MS = 100000, MILLISECOND = 1000000 };
+enum { TENTH_OF_A_MS = 100000, MILLISECOND = 1000000, TEN_MS = 10000000 };
 
 static bool is_open_loop(const struct load_plan *plan)
 {
     return plan->rate > 0;
-}
-
-static double ms(uint64_t ns)
-{
-    return (double)ns / MILLISECOND;
 }
 
 /* ---- validity ---- */
@@ -31,9 +27,9 @@ static bool refuse_lag(struct load_result *result, double percentile, uint64_t l
     if (!lag_exceeds(result, percentile, least))
         return false;
     snprintf(result->invalid, sizeof result->invalid,
-             "requests were sent late by the generator itself: at p%g %.3g ms of the %.3g ms it reports",
-             percentile, ms(histogram_at(&result->lag, percentile)),
-             ms(histogram_at(&result->response, percentile)));
+             "requests were sent late by the generator itself: at p%g %s of the %s it reports", percentile,
+             amount_time((double)histogram_at(&result->lag, percentile)).text,
+             amount_time((double)histogram_at(&result->response, percentile)).text);
     return true;
 }
 
@@ -44,9 +40,9 @@ static bool refuse_unsent(struct load_result *result, const struct load_plan *pl
     if (result->interrupted || (double)result->intended >= scheduled * 0.99 - 1)
         return false;
     snprintf(result->invalid, sizeof result->invalid,
-             "the generator kept %.3g%% of its schedule: %.4g requests/s instead of %.4g (-t adds threads)",
-             100 * (double)result->intended / scheduled, (double)result->intended / result->elapsed,
-             plan->rate);
+             "the generator kept %s of its schedule: %s instead of %s (-t adds threads)",
+             amount_percent(100 * (double)result->intended / scheduled).text,
+             amount_rate((double)result->intended / result->elapsed).text, amount_rate(plan->rate).text);
     return true;
 }
 
@@ -56,7 +52,8 @@ static void judge_validity(struct load_result *result, const struct load_plan *p
     if (is_open_loop(plan) && result->elapsed > 0)
         result->valid = !refuse_unsent(result, plan);
     if (result->valid && is_open_loop(plan) && result->response.total > 0)
-        result->valid = !refuse_lag(result, 50, TENTH_OF_A_MS) && !refuse_lag(result, 99, MILLISECOND);
+        result->valid = !refuse_lag(result, 50, TENTH_OF_A_MS) && !refuse_lag(result, 99, MILLISECOND) &&
+                        !refuse_lag(result, 99.9, TEN_MS);
 }
 
 /* ---- who was the limit ---- */

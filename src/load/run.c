@@ -132,7 +132,9 @@ static int make_server(struct run *run)
         return fail(PARLEY_RESOURCE, "no memory for the generator");
     parley_server_set_user(run->server, run);
     run->server->begin = generator_begin;
+#ifndef __SANITIZE_THREAD__ /* which takes a number for the same descriptor in every thread */
     run->server->private_descriptors = true;
+#endif
     return set_options(run->server, run->plan);
 }
 

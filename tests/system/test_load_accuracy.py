@@ -43,15 +43,15 @@ def agrees_at_last(run, judge):
     return pytest.fail("\n".join(map(str, seen)), pytrace=False)
 
 
-def own_cost(known, rate):
+def own_cost(known, rate, *options):
     """What an answer without delay takes here, in ms: of the machine and the generator, at this rate."""
-    outcome = measure(known().address, "-d", "500ms", "-c", 60, "-R", rate)
+    outcome = measure(known().address, "-d", "500ms", "-c", 60, "-R", rate, *options)
     return in_ms(outcome.json["latency_us"], "p50")
 
 
-def compare(outcome, theory, cost):
+def compare(outcome, theory, cost, summary="latency_us"):
     """No answer comes before its time; none later than the tolerance and what it costs here."""
-    latency = outcome.json["latency_us"]
+    latency = outcome.json[summary]
     return [f"{key} is {in_ms(latency, key):g} ms, theory says {wanted:g} ms, the machine's own {cost:g} ms"
             for key, wanted in zip(PERCENTILES, theory)
             if not wanted * (1 - HISTOGRAM) <= in_ms(latency, key) <= wanted * (1 + TOLERANCE) + cost]
@@ -67,6 +67,19 @@ def test_percentiles_are_those_of_theory(known, loop, delay):
     server = known("--delay", delay)
     agrees_at_last(lambda: measure(server.address, *loop),
                    lambda outcome: compare(outcome, DISTRIBUTIONS[delay], cost))
+
+
+def test_a_churn_is_timed_from_its_first_step(known):
+    """Connecting takes next to nothing here, so all of its times are the server's delay."""
+    cost = own_cost(known, 500, "--churn")
+    server = known("--delay", "20")
+
+    def judge(outcome):
+        wrong = [f"{summary}: {complaint}" for summary in ("latency_us", "first_byte_us", "service_us")
+                 for complaint in compare(outcome, (20, 20, 20), cost, summary)]
+        late = in_ms(outcome.json["connect_us"], "p50") - cost
+        return wrong if late < 0 else [*wrong, f"connecting took {late:g} ms more than all of it did before"]
+    agrees_at_last(lambda: measure(server.address, "-c", 20, "-d", "1s", "--churn", "--ramp", "200ms"), judge)
 
 
 # ---- a server that stalls ----
