@@ -177,15 +177,8 @@ static bool has_latencies(const struct load_result *result)
            0;
 }
 
-int load_table_print(const struct load_result *result, FILE *out)
+static void print_run(const struct load_result *result, FILE *out)
 {
-    if (!result->valid) {
-        fputs("INVALID: ", out);
-        say(out, result->invalid);
-        fputs("\n\n", out);
-    }
-    if (*result->search.promise)
-        print_search(&result->search, out);
     print_load(result, out);
     print_duration(result, out);
     print_requests(result, out);
@@ -199,5 +192,18 @@ int load_table_print(const struct load_result *result, FILE *out)
         say(out, result->limits.sentence);
         fputc('\n', out);
     }
+}
+
+int load_table_print(const struct load_result *result, FILE *out)
+{
+    if (!result->valid) {
+        fputs("INVALID: ", out);
+        say(out, result->invalid);
+        fputs("\n\n", out);
+    }
+    if (*result->search.promise)
+        print_search(&result->search, out);
+    if (!*result->search.promise || result->search.found > 0)
+        print_run(result, out);
     return ferror(out) ? -1 : 0;
 }
