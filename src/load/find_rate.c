@@ -7,7 +7,8 @@
 /* The gap, as a ratio, at which the search ends; and how much lower a confirmation that failed goes on. */
 static const double close_enough = 1.02, step_back = 0.95;
 
-enum { PROBE = 1000 /* ms */, LEAST_RATE = 1 };
+/* What fails at this part of what a closed loop reaches is no matter of the rate. */
+enum { PROBE = 1000 /* ms */, LEAST_RATE = 1, HOPELESS = 256 };
 
 struct hunt {
     struct load_plan plan;
@@ -140,7 +141,7 @@ static double next_rate(struct hunt *hunt, double reached)
     if (search->broken == 0)
         return search->found > 0 ? search->found * 1.5 : reached / 2;
     if (search->found == 0)
-        return search->broken / 2 >= LEAST_RATE ? search->broken / 2 : 0;
+        return search->broken > reached / HOPELESS ? search->broken / 2 : 0;
     if (search->broken / search->found > close_enough)
         return sqrt(search->broken * search->found);
     return hunt->confirmed ? 0 : search->found;

@@ -34,7 +34,6 @@ static void print_search(const struct load_search *search, FILE *out)
         say(out, trial->what);
         fputc('\n', out);
     }
-    fputc('\n', out);
 }
 
 /* ---- what was asked ---- */
@@ -203,6 +202,8 @@ int load_table_print(const struct load_result *result, FILE *out)
     }
     if (*result->search.promise)
         print_search(&result->search, out);
+    if (*result->search.promise && result->search.found > 0)
+        fputc('\n', out);
     if (!*result->search.promise || result->search.found > 0)
         print_run(result, out);
     return ferror(out) ? -1 : 0;

@@ -108,6 +108,7 @@ static void what_was_found_is_said_first(void **state)
     result.search =
         (struct load_search){.promise = "p99<5ms",
                              .sentence = "p99<5ms is kept up to 12.3 k/s",
+                             .found = 8000,
                              .trials = {{8000, true, "p99 is 2.10 ms"}, {16000, false, "p99 is 9.90 ms"}},
                              .trial_count = 2};
     char *text = printed_of(load_table_print, &result);
@@ -117,6 +118,20 @@ static void what_was_found_is_said_first(void **state)
                                    "\n"
                                    "target ";
     assert_int_equal(strncmp(text, expected, sizeof expected - 1), 0);
+    free(text);
+}
+
+/* There is no run to tell of. */
+static void nothing_found_is_no_table(void **state)
+{
+    (void)state;
+    result.search = (struct load_search){.promise = "p99<1us",
+                                         .sentence = "no rate kept p99<1us",
+                                         .trials = {{8000, false, "p99 is 30.1 us"}},
+                                         .trial_count = 1};
+    char *text = printed_of(load_table_print, &result);
+    assert_string_equal(text, "found       no rate kept p99<1us\n"
+                              "  8.00 k/s    broken  p99 is 30.1 us\n");
     free(text);
 }
 
@@ -233,6 +248,7 @@ int main(void)
         WITH_RESULT(what_is_invalid_is_said_first),
         WITH_RESULT(what_there_was_is_told),
         WITH_RESULT(what_was_found_is_said_first),
+        WITH_RESULT(nothing_found_is_no_table),
         WITH_RESULT(nothing_measured_is_a_table_too),
         WITH_RESULT(no_text_steers_the_terminal),
         WITH_RESULT(the_live_line_replaces_the_one_before),
