@@ -1,8 +1,10 @@
 #include "engine/sys.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,6 +22,24 @@ static int real_accept4(int fd, struct sockaddr *address, socklen_t *length, int
 static int real_connect(int fd, const struct sockaddr *address, socklen_t length)
 {
     return connect(fd, address, length);
+}
+
+/* What every message costs goes to the kernel directly. The C library's functions are cancellation points: in
+ * a process of several threads each of them takes and gives back a lock of the thread's, and nobody cancels a
+ * worker. */
+static ssize_t real_recv(int fd, void *bytes, size_t size, int flags)
+{
+    return syscall(SYS_recvfrom, fd, bytes, size, flags, NULL, NULL);
+}
+
+static ssize_t real_send(int fd, const void *bytes, size_t size, int flags)
+{
+    return syscall(SYS_sendto, fd, bytes, size, flags, NULL, 0);
+}
+
+static int real_epoll_wait(int epoll, struct epoll_event *events, int max, int timeout)
+{
+    return (int)syscall(SYS_epoll_pwait, epoll, events, max, timeout, NULL, _NSIG / 8);
 }
 
 /* CLOCK_MONOTONIC: setting the wall clock moves no deadline. */
@@ -51,8 +71,8 @@ struct sys sys = {
     .listen = listen,
     .accept4 = real_accept4,
     .connect = real_connect,
-    .recv = recv,
-    .send = send,
+    .recv = real_recv,
+    .send = real_send,
     .sendmsg = sendmsg,
     .shutdown = shutdown,
     .close = close,
@@ -60,7 +80,7 @@ struct sys sys = {
     .getsockopt = getsockopt,
     .epoll_create1 = epoll_create1,
     .epoll_ctl = epoll_ctl,
-    .epoll_wait = epoll_wait,
+    .epoll_wait = real_epoll_wait,
     .epoll_pwait2 = epoll_pwait2,
     .poll = poll,
     .select = select,
