@@ -7,25 +7,9 @@
 #include <linux/tcp.h>
 #include <string.h>
 
-/* From this size on, copying to the queue costs more than a system call of its own. */
-enum { DIRECT_SEND = 1024 };
-
 static const parley_handler *handler_of(const parley_conn *conn)
 {
     return conn->loop->server->handler;
-}
-
-static const struct options *options_of(const parley_conn *conn)
-{
-    return &conn->loop->server->options;
-}
-
-bool conn_wants_input(const parley_conn *conn)
-{
-    if (conn->dead || conn->eof || conn->connecting)
-        return false;
-    /* A finishing connection reads on and discards: a peer blocked in its own send would never read ours. */
-    return conn->finishing || (!conn->paused && queue_size(&conn->queue) < options_of(conn)->high_water);
 }
 
 void conn_die(parley_conn *conn, parley_reason reason)
@@ -87,118 +71,6 @@ void conn_failed(parley_conn *conn, const char *call, int error)
     conn->failed_call = number_of(call);
     conn->error = (unsigned short)error;
     conn_die(conn, conn->connecting ? PARLEY_UNREACHED : reset ? PARLEY_RESET : PARLEY_FAILED);
-}
-
-/* ---- sending ---- */
-
-enum { MOST_VECTORS = 64 };
-
-/* One run of bytes, the usual case, needs no vectors. */
-static ssize_t offer(const parley_conn *conn, const struct iovec *vectors, size_t count, int flags)
-{
-    struct msghdr message = {.msg_iov = (struct iovec *)vectors, .msg_iovlen = count};
-    if (count == 1)
-        return sys.send(conn->fd, vectors->iov_base, vectors->iov_len, flags);
-    return sys.sendmsg(conn->fd, &message, flags);
-}
-
-ssize_t conn_offer(const parley_conn *conn, int flags)
-{
-    struct iovec vectors[MOST_VECTORS];
-    return offer(conn, vectors, queue_vectors(&conn->queue, vectors, MOST_VECTORS), flags);
-}
-
-static size_t total_of(const struct iovec *vectors, size_t count)
-{
-    size_t total = 0;
-    for (size_t i = 0; i < count; i++)
-        total += vectors[i].iov_len;
-    return total;
-}
-
-/* A send that found no room is tried again by the poller; any other failure is the connection's, and the
- * kernel says which only once. */
-static void send_failed(parley_conn *conn, int error)
-{
-    if (error != EAGAIN && error != EINTR && error != ENOBUFS && error != ENOMEM)
-        conn_failed(conn, "send", error);
-}
-
-static void count_sent(parley_conn *conn, size_t size)
-{
-    conn->sent += size;
-    conn->active_at = conn->progress_at = conn->loop->now;
-    queue_drop(&conn->queue, &conn->loop->chunks, size);
-}
-
-/* Sends what the kernel takes now, without a copy: how much. */
-static size_t send_directly(parley_conn *conn, const struct iovec *vectors, size_t count)
-{
-    ssize_t taken = offer(conn, vectors, count, MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (taken < 0)
-        send_failed(conn, errno);
-    if (taken <= 0)
-        return 0;
-    count_sent(conn, (size_t)taken); /* the queue is empty: there is nothing to drop */
-    return (size_t)taken;
-}
-
-static int append(parley_conn *conn, const struct iovec *vectors, size_t count, size_t skip)
-{
-    if (queue_size(&conn->queue) == 0)
-        conn->progress_at = conn->loop->now;
-    for (size_t i = 0; i < count; i++) {
-        if (vectors[i].iov_len == 0)
-            continue;
-        size_t size = vectors[i].iov_len, over = skip < size ? skip : size;
-        skip -= over;
-        if (queue_append(&conn->queue, &conn->loop->chunks, (char *)vectors[i].iov_base + over, size - over) <
-            0)
-            return -1;
-    }
-    return 0;
-}
-
-int conn_queue(parley_conn *conn, const struct iovec *vectors, size_t count)
-{
-    size_t total = total_of(vectors, count), taken = 0;
-    if (queue_size(&conn->queue) + total > options_of(conn)->queue_max) {
-        conn_die(conn, PARLEY_OVERFLOW);
-        return fail(PARLEY_FULL, "%zu bytes are queued and the peer does not take them (queue-max is %zu)",
-                    queue_size(&conn->queue), options_of(conn)->queue_max);
-    }
-    if (total >= DIRECT_SEND && queue_size(&conn->queue) == 0 && !conn->blocked)
-        taken = send_directly(conn, vectors, count);
-    if (conn->dead)
-        return 0; /* it has just failed: `closed` will say so */
-    if (taken < total && append(conn, vectors, count, taken) < 0) {
-        conn_die(conn, PARLEY_FAILED);
-        return fail(PARLEY_RESOURCE, "no memory to queue %zu bytes", total);
-    }
-    conn->drained_owed = true;
-    if (conn->loop->receiving != conn && (taken < total || handler_of(conn)->drained))
-        loop_touch(conn->loop, conn);
-    return 0;
-}
-
-void conn_sent(parley_conn *conn, size_t size)
-{
-    count_sent(conn, size);
-    if (conn->loop->reporting)
-        loop_touch(conn->loop, conn); /* a completion: settle is still to look */
-}
-
-void conn_answer(parley_conn *conn)
-{
-    if (conn->loop->poller->eager && conn_has_output(conn) && !conn->blocked) {
-        ssize_t taken = conn_offer(conn, MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (taken > 0)
-            count_sent(conn, (size_t)taken);
-        else if (taken < 0)
-            send_failed(conn, errno);
-    }
-    if (conn_has_output(conn) || (conn->drained_owed && handler_of(conn)->drained))
-        loop_touch(conn->loop, conn);
 }
 
 /* ---- ending ---- */

@@ -69,8 +69,6 @@ static inline struct timer *conn_alarm(parley_conn *conn)
 
 /* ---- what a connection wants of the kernel: read by pollers ---- */
 
-/* Bytes are welcome: taken by the handler, or discarded while lingering. */
-bool conn_wants_input(const parley_conn *conn);
 /* Bytes wait to be sent. */
 static inline bool conn_has_output(const parley_conn *conn)
 {

@@ -8,30 +8,33 @@
 #include <stdio.h>
 #include <string.h>
 
-static int check_open(const parley_conn *conn)
+static int refuse(const parley_conn *conn)
 {
     if (conn->dead)
         return fail(PARLEY_STALE, "the connection has ended");
-    if (conn->finishing || conn->half_closing)
-        return fail(PARLEY_STALE, "nothing can be sent after parley_finish() or parley_half_close()");
-    return 0;
+    return fail(PARLEY_STALE, "nothing can be sent after parley_finish() or parley_half_close()");
+}
+
+static int send_framed(parley_conn *conn, const struct framing *framing, struct iovec payload)
+{
+    struct frame_envelope envelope;
+    int status = frame_wrap(framing, payload.iov_base, payload.iov_len, &envelope);
+    if (status < 0)
+        return status;
+    struct iovec vectors[3] = {
+        {envelope.prefix, envelope.prefix_size}, payload, {(void *)envelope.suffix, envelope.suffix_size}};
+    return conn_queue(conn, vectors, 3);
 }
 
 int parley_send(parley_conn *conn, const void *bytes, size_t size)
 {
     const struct framing *framing = &conn->loop->server->options.framing;
-    struct frame_envelope envelope;
-    int status = check_open(conn);
-    if (status == 0 && framing->kind != FRAMING_RAW)
-        status = frame_wrap(framing, bytes, size, &envelope);
-    if (status < 0)
-        return status;
     struct iovec payload = {(void *)bytes, size};
-    if (framing->kind == FRAMING_RAW)
-        return size > 0 ? conn_queue(conn, &payload, 1) : 0;
-    struct iovec vectors[3] = {
-        {envelope.prefix, envelope.prefix_size}, payload, {(void *)envelope.suffix, envelope.suffix_size}};
-    return conn_queue(conn, vectors, 3);
+    if (conn->dead || conn->finishing || conn->half_closing)
+        return refuse(conn);
+    if (framing->kind != FRAMING_RAW)
+        return send_framed(conn, framing, payload);
+    return size > 0 ? conn_queue(conn, &payload, 1) : 0;
 }
 
 int parley_sendf(parley_conn *conn, const char *format, ...)
@@ -151,7 +154,7 @@ bool parley_is_dialled(const parley_conn *conn)
 
 size_t parley_queued(const parley_conn *conn)
 {
-    return queue_size(&conn->queue);
+    return queue_size(&conn->queue) + conn_gathered(conn);
 }
 
 uint64_t parley_bytes_received(const parley_conn *conn)

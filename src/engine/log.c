@@ -60,16 +60,14 @@ void log_open(struct log *log, enum log_format format, int verbosity)
 {
     *log = (struct log){.format = format, .verbosity = verbosity};
     log->counts = &log->own;
+    for (int event = 0; event < LOG_EVENTS; event++)
+        if (format != LOG_OFF && verbosity >= classes[event].from)
+            log->wanted |= 1U << event;
 }
 
 void log_share(struct log *log, struct log_counts *counts)
 {
     log->counts = counts;
-}
-
-bool log_wants(const struct log *log, enum log_event event)
-{
-    return log->format != LOG_OFF && log->verbosity >= classes[event].from;
 }
 
 /* ---- the rate of a class -------------------------------------------------------------------- */

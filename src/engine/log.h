@@ -44,6 +44,7 @@ struct log_counts {
 struct log {
     enum log_format format;
     int verbosity;
+    unsigned wanted;           /* a bit for each class that shows */
     struct log_counts *counts; /* `own`, or those of log_share() */
     struct log_counts own;
 };
@@ -53,7 +54,10 @@ void log_open(struct log *log, enum log_format format, int verbosity);
 void log_share(struct log *log, struct log_counts *counts);
 
 /* Whether a line of this class would show at this verbosity (cheap; call before formatting costs). */
-bool log_wants(const struct log *log, enum log_event event);
+static inline bool log_wants(const struct log *log, enum log_event event)
+{
+    return log->wanted >> event & 1;
+}
 
 /* `who` is an address, or NULL for the server itself. Text: "2026-11-21 02:30:00.123Z 127.0.0.1:40000
  * connected"; JSON:

@@ -187,6 +187,7 @@ int loop_open(struct loop *loop, struct worker *worker)
                           .drain_timer.kind = TIMER_DRAIN,
                           .reserve = -1,
                           .cancel = -1,
+                          .high_water = server->options.high_water,
                           .buffer_size = receive_size(&server->options)};
     loop->hands_over = model->placement->per_client && worker->fd < 0;
     loop->limit = worker->fd >= 0 ? 1

@@ -41,6 +41,14 @@ struct watch {
     struct watch *next;
 };
 
+/* What a handler's `received` sends on its own connection is gathered here and leaves in one call when it
+ * returns: only what the kernel does not take is queued. */
+struct answers {
+    parley_conn *of; /* whose `received` runs, or NULL: there are none */
+    size_t size;
+    unsigned char bytes[4096];
+};
+
 struct loop {
     struct parley_server *server;
     struct worker *worker;
@@ -50,6 +58,7 @@ struct loop {
     void *memory;          /* of the buffer, */
     unsigned char *buffer; /* receive buffer, shared by all connections of the loop */
     size_t buffer_size;
+    size_t high_water; /* of the options */
 
     unsigned count;     /* those that take a place: established, not lingering */
     unsigned total;     /* all */
@@ -72,7 +81,6 @@ struct loop {
     int reserve;            /* a descriptor to give up when accept says EMFILE */
     int cancel;             /* eventfd that ends the dials under way, or -1 */
     struct dialling *dials; /* their threads */
-    parley_conn *receiving; /* whose `received` runs: its answers are sent when it returns */
     bool reporting;         /* inside poller->report() */
     bool hands_over;        /* gives each client to a worker of its own: accepts them one at a time */
     bool holds_listeners;   /* counted in server->accepting */
@@ -86,6 +94,8 @@ struct loop {
     void *pacer;   /* of who paces */
     bool restless; /* `pace` is to be called again before the loop sleeps: what has happened since changes it
                     */
+
+    struct answers answers; /* last: it is large */
 };
 
 /* Opens the loop in its worker's own thread: 0 or a parley_status. */
@@ -127,6 +137,22 @@ void conn_free(parley_conn *conn);
 
 /* Makes settle look at the connection. */
 void loop_touch(struct loop *loop, parley_conn *conn);
+
+/* Answers of the connection that are not sent yet, beside what is queued: none once `received` has returned.
+ */
+static inline size_t conn_gathered(const parley_conn *conn)
+{
+    return conn->loop->answers.of == conn ? conn->loop->answers.size : 0;
+}
+
+/* Bytes are welcome: taken by the handler, or discarded while lingering. */
+static inline bool conn_wants_input(const parley_conn *conn)
+{
+    if (conn->dead || conn->eof || conn->connecting)
+        return false;
+    /* A finishing connection reads on and discards: a peer blocked in its own send would never read ours. */
+    return conn->finishing || (!conn->paused && queue_size(&conn->queue) < conn->loop->high_water);
+}
 
 /* ---- reports of pollers ---- */
 

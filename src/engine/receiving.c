@@ -15,21 +15,27 @@ static const struct framing *framing_of(const parley_conn *conn)
 static bool takes_messages(const parley_conn *conn)
 {
     return !conn->paused && !conn->finishing && !conn->dead &&
-           queue_size(&conn->queue) < conn->loop->server->options.high_water;
+           queue_size(&conn->queue) + conn_gathered(conn) < conn->loop->high_water;
 }
 
-static bool deliver(void *context, const void *payload, size_t size)
+static void deliver(parley_conn *conn, const void *payload, size_t size)
 {
-    parley_conn *conn = context;
-    if (conn->loop->server->handler->received)
-        conn->loop->server->handler->received(conn, payload, size);
-    return takes_messages(conn);
+    const parley_handler *handler = conn->loop->server->handler;
+    if (handler->received)
+        handler->received(conn, payload, size);
+}
+
+static bool deliver_one(void *context, const void *payload, size_t size)
+{
+    deliver(context, payload, size);
+    return takes_messages(context);
 }
 
 static void feed(parley_conn *conn, const void *bytes, size_t size)
 {
-    int status = takes_messages(conn) ? frame_feed(framing_of(conn), &conn->frame, bytes, size, deliver, conn)
-                                      : frame_keep(&conn->frame, bytes, size);
+    int status = takes_messages(conn)
+                     ? frame_feed(framing_of(conn), &conn->frame, bytes, size, deliver_one, conn)
+                     : frame_keep(&conn->frame, bytes, size);
     conn->held_back = conn->frame && !takes_messages(conn);
     if (status < 0)
         conn_die(conn, status == PARLEY_NETWORK ? PARLEY_BAD_MESSAGE : PARLEY_FAILED);
@@ -41,21 +47,18 @@ void conn_received(parley_conn *conn, const void *bytes, size_t size)
     if (conn->dead || conn->finishing)
         return;
     conn->active_at = conn->loop->now;
-    conn->loop->receiving = conn;
+    conn->loop->answers.of = conn;
     if (framing_of(conn)->kind == FRAMING_RAW && !conn->frame && takes_messages(conn))
         deliver(conn, bytes, size);
     else
         feed(conn, bytes, size);
-    conn->loop->receiving = NULL;
     conn_answer(conn);
-    if (conn->held_back || !conn_wants_input(conn))
-        loop_touch(conn->loop, conn); /* messages are kept, or reading has to pause */
 }
 
 static void say_ended(parley_conn *conn)
 {
     conn->ended_owed = false;
-    frame_finish(framing_of(conn), &conn->frame, deliver, conn);
+    frame_finish(framing_of(conn), &conn->frame, deliver_one, conn);
     if (conn->dead || conn->finishing)
         return;
     if (frame_is_open(framing_of(conn), conn->frame))

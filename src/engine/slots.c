@@ -36,13 +36,6 @@ void slots_give_back(struct slots *slots, uint32_t slot)
     slots->free = slot;
 }
 
-parley_conn *slots_find(const struct slots *slots, uint32_t slot, uint32_t generation)
-{
-    if (slot >= slots->room || slots->items[slot].generation != generation)
-        return NULL;
-    return slots->items[slot].conn;
-}
-
 parley_conn *slots_next(const struct slots *slots, uint32_t *from)
 {
     while (*from < slots->room) {

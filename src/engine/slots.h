@@ -22,7 +22,12 @@ enum { NO_SLOT = UINT32_MAX, MOST_SLOTS = 1 << 20, GENERATIONS = 0xffffff };
 uint32_t slots_take(struct slots *slots, parley_conn *conn);
 void slots_give_back(struct slots *slots, uint32_t slot);
 /* The connection of that slot and generation, or NULL if it has gone. */
-parley_conn *slots_find(const struct slots *slots, uint32_t slot, uint32_t generation);
+static inline parley_conn *slots_find(const struct slots *slots, uint32_t slot, uint32_t generation)
+{
+    if (slot >= slots->room || slots->items[slot].generation != generation)
+        return NULL;
+    return slots->items[slot].conn;
+}
 /* The first connection from slot `*from` on, NULL at the end; `*from` is then the slot behind it. */
 parley_conn *slots_next(const struct slots *slots, uint32_t *from);
 

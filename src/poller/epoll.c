@@ -209,7 +209,7 @@ static void conn_event(struct loop *loop, parley_conn *conn, uint32_t events)
         conn->readable = true;
     if (events & (EPOLLOUT | EPOLLERR | EPOLLHUP) && conn->blocked)
         ready_send(conn);
-    if (conn->readable && conn_wants_input(conn))
+    if (conn->readable)
         receive_edge(loop, conn);
     if (events & EPOLLERR && !conn_wants_input(conn))
         ready_error(conn);
@@ -265,7 +265,7 @@ static void report_again(struct loop *loop, uint32_t count)
         conn->held--;
         if (conn->dead)
             loop_touch(loop, conn);
-        else if (conn->readable && conn_wants_input(conn))
+        else if (conn->readable)
             receive_edge(loop, conn);
     }
     state->again_count -= count;

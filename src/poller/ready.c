@@ -40,19 +40,14 @@ void ready_accept(struct loop *loop, struct listener *listener)
     }
 }
 
-bool ready_receive(parley_conn *conn)
+bool ready_received_nothing(parley_conn *conn, ssize_t size)
 {
-    struct loop *loop = conn->loop;
-    ssize_t size = sys.recv(conn->fd, loop->buffer, loop->buffer_size, 0);
-    if (size > 0)
-        conn_received(conn, loop->buffer, (size_t)size);
-    else if (size == 0)
+    int error = errno;
+    if (size == 0)
         conn_ended(conn);
-    else if (errno == EINTR)
-        return true;
-    else if (errno != EAGAIN)
-        conn_failed(conn, "recv", errno);
-    return size == (ssize_t)loop->buffer_size;
+    else if (error != EAGAIN && error != EINTR)
+        conn_failed(conn, "recv", error);
+    return size < 0 && error == EINTR;
 }
 
 void ready_error(parley_conn *conn)

@@ -3,11 +3,22 @@
 #define POLLER_READY_H
 
 #include "engine/loop.h"
+#include "engine/sys.h"
 
 /* Accepts who waits: one, if other workers would take the next; else as many as came of late. */
 void ready_accept(struct loop *loop, struct listener *listener);
+/* recv brought nothing: reports why. True: it was interrupted, and is to be called again. */
+bool ready_received_nothing(parley_conn *conn, ssize_t size);
 /* One recv into the loop's buffer, reported. False: nothing more for now (short read, EAGAIN, the end). */
-bool ready_receive(parley_conn *conn);
+static inline bool ready_receive(parley_conn *conn)
+{
+    const struct loop *loop = conn->loop;
+    ssize_t size = sys.recv(conn->fd, loop->buffer, loop->buffer_size, 0);
+    if (size <= 0)
+        return ready_received_nothing(conn, size);
+    conn_received(conn, loop->buffer, (size_t)size);
+    return size == (ssize_t)loop->buffer_size;
+}
 /* There is room to send: one that was connecting is established. Sends what is queued until the kernel takes
  * no more; conn->blocked says that it did not take all. */
 void ready_send(parley_conn *conn);
