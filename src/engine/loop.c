@@ -4,9 +4,11 @@
 #include "engine/sys.h"
 #include <stddef.h>
 #include <string.h>
+#include <time.h>
 
 enum {
     MILLISECOND = 1000000, /* ns */
+    SECOND = 1000 * MILLISECOND,
     PAGE = 4096,
     RECEIVE_BUFFER = 256 << 10, /* large messages cost a call per buffer: the best all-rounder measured */
     SETTLE_ROUNDS = 3           /* so that a producer cannot keep the loop from its other connections */
@@ -93,13 +95,23 @@ static void fired(struct timer *timer)
     }
 }
 
+/* What was settled after the pacer had looked took its time, so the clock is read again. */
+static int64_t time_until(int64_t when)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    int64_t left = when - (int64_t)now.tv_sec * SECOND - now.tv_nsec;
+    return left > 0 ? left : 0;
+}
+
 /* ns until something is due; -1: nothing. */
 static int64_t time_to_sleep(const struct loop *loop, int64_t paced)
 {
-    int64_t timers = timers_wait(&loop->timers, loop->now);
-    timers = timers > INT64_MAX / MILLISECOND ? -1 : timers * MILLISECOND;
     if (loop->dirty || loop->restless)
         return 0;
+    int64_t timers = timers_wait(&loop->timers, loop->now);
+    timers = timers > INT64_MAX / MILLISECOND ? -1 : timers * MILLISECOND;
+    paced = paced < 0 ? -1 : time_until(paced);
     return timers < 0 || (paced >= 0 && paced < timers) ? paced : timers;
 }
 

@@ -88,8 +88,8 @@ struct loop {
     bool failed; /* the listeners cannot be used any more */
 
     /* NULL, or called once in each turn, for work at times finer than the timers': does what is due, and
-     * returns how many ns until it wants to be called again at the latest, or -1. The loop does not end while
-     * there is one, unless it drains, which the pacer can see. */
+     * returns when it wants to be called again at the latest, in ns of CLOCK_MONOTONIC, or -1. The loop does
+     * not end while there is one, unless it drains, which the pacer can see. */
     int64_t (*pace)(struct loop *loop);
     void *pacer;   /* of who paces */
     bool restless; /* `pace` is to be called again before the loop sleeps: what has happened since changes it

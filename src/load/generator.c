@@ -212,7 +212,7 @@ static int64_t say_goodbye(struct generator *generator, int64_t now)
 {
     bool all_gone = generator->loop->total == 0;
     if (!all_gone && now < generator->leave_at)
-        return generator->leave_at - now;
+        return generator->leave_at;
     for (unsigned i = 0; i < generator->opened; i++)
         if (generator->clients[i].conn)
             parley_abort(generator->clients[i].conn);
@@ -235,22 +235,25 @@ static int64_t sooner(int64_t one, int64_t other)
     return one < 0 || (other >= 0 && other < one) ? other : one;
 }
 
-static int64_t until(int64_t when, int64_t now)
+/* When the run is to be looked at again, whatever its connections do. */
+static int64_t next_mark(const struct generator *generator)
 {
-    return when > now ? when - now : 0;
+    const struct run *run = generator->run;
+    int64_t interval = generator->window + (int64_t)(generator->interval + 1) * run->ledger.step;
+    if (!generator->over)
+        return interval < generator->end ? interval : generator->end;
+    return run_grace_end(run);
 }
 
-/* ns until the generator has to look again at the latest. */
+/* When the generator has to look again at the latest. */
 static int64_t next_look(const struct generator *generator, int64_t now, int64_t slot)
 {
     bool incomplete = generator->established < generator->client_count + generator->idle_count;
-    int64_t interval = generator->window + (int64_t)(generator->interval + 1) * generator->run->ledger.step;
+    int64_t mark = next_mark(generator);
     int64_t wait = sooner(slot, timers_wait(&generator->timers, now));
     if (incomplete) /* the next of a ramp */
         wait = sooner(wait, NS_PER_MS);
-    if (!generator->over)
-        return sooner(wait, until(interval < generator->end ? interval : generator->end, now));
-    return sooner(wait, until(run_grace_end(generator->run), now));
+    return wait < 0 || now + wait > mark ? mark : now + wait;
 }
 
 static int64_t pace(struct loop *loop)
@@ -266,7 +269,7 @@ static int64_t pace(struct loop *loop)
     timers_fire(&generator->timers, now, client_timer);
     open_clients(generator, now);
     if (!has_started(generator, now))
-        return NS_PER_MS;
+        return now + NS_PER_MS;
     if (!generator->counting && now >= generator->window)
         begin_counting(generator);
     if (generator->run->slot > 0)
@@ -277,7 +280,7 @@ static int64_t pace(struct loop *loop)
         stop_counting(generator, now);
     if (generator->over && (generator->owed == 0 || now >= run_grace_end(generator->run))) {
         dismiss(generator, now);
-        return 0;
+        return now;
     }
     return next_look(generator, now, slot);
 }

@@ -12,6 +12,8 @@
 
 #include "engine/loop.h"
 #include "engine/server.h"
+#include "engine/sys.h"
+#include "load/clock.h"
 #include "loopback.h"
 #include "net/resolve.h"
 #include "serving.h"
@@ -211,7 +213,7 @@ static int64_t beat(struct loop *loop)
 {
     if (++beats == 20)
         loop->pace = NULL;
-    return 300000;
+    return clock_ns() + 300000;
 }
 
 static int begin_beating(struct loop *loop)
@@ -236,16 +238,60 @@ static void test_paced(void **state)
     in_models(NONBLOCKING, paced);
 }
 
+static bool was_slow, slept;
+
+/* Longer than the pacer wanted to wait. */
+static void close_slowly(parley_conn *conn, parley_reason reason)
+{
+    tell_why(conn, reason);
+    nanosleep(&(struct timespec){.tv_nsec = 20 * NS_PER_MS}, NULL);
+    was_slow = true;
+}
+
+static const parley_handler slow = PARLEY_HANDLER(.name = "test", .closed = close_slowly);
+
+static int64_t end_when_slow(struct loop *loop)
+{
+    if (was_slow)
+        loop->pace = NULL;
+    return clock_ns() + 10 * NS_PER_MS + 1; /* not in whole ms: a fine sleep */
+}
+
+static int notice_sleep(int epoll, struct epoll_event *events, int max, const struct timespec *timeout,
+                        const sigset_t *mask)
+{
+    slept = slept || was_slow;
+    return epoll_pwait2(epoll, events, max, timeout, mask);
+}
+
+static int pace_and_connect(struct loop *loop)
+{
+    loop->pace = end_when_slow;
+    return connect_once(loop);
+}
+
+/* What is settled between the pacer's look and the sleep is taken off the sleep. */
+static void test_late_already(void **state)
+{
+    (void)state;
+    target = address_of("127.0.0.1", loopback_free_port());
+    sys.epoll_pwait2 = notice_sleep;
+    server_make(&slow, "prethread+epoll", OPTIONS("workers", "1"));
+    server->begin = pace_and_connect;
+    server_run();
+    assert_int_equal(server_wait(), 0);
+    sys.epoll_pwait2 = epoll_pwait2;
+    assert_true(was_slow);
+    assert_false(slept);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SERVER_TEST(test_exchange),
-        SERVER_TEST(test_source),
-        SERVER_TEST(test_refused),
-        SERVER_TEST(test_meets_itself),
-        SERVER_TEST(test_unanswered),
-        SERVER_TEST(test_stopped_while_connecting),
-        SERVER_TEST(test_paced),
+        SERVER_TEST(test_exchange),   SERVER_TEST(test_source),
+        SERVER_TEST(test_refused),    SERVER_TEST(test_meets_itself),
+        SERVER_TEST(test_unanswered), SERVER_TEST(test_stopped_while_connecting),
+        SERVER_TEST(test_paced),      SERVER_TEST(test_late_already),
     };
     return cmocka_run_group_tests(tests, serving_prepare, serving_check);
 }
