@@ -240,6 +240,8 @@ static int64_t next_mark(const struct generator *generator)
 {
     const struct run *run = generator->run;
     int64_t interval = generator->window + (int64_t)(generator->interval + 1) * run->ledger.step;
+    if (!generator->counting)
+        return generator->window;
     if (!generator->over)
         return interval < generator->end ? interval : generator->end;
     return run_grace_end(run);

@@ -3,6 +3,7 @@ counted twice."""
 
 import contextlib
 import socket
+import time
 
 import pytest
 
@@ -46,6 +47,20 @@ def test_a_reply_that_is_cut_off_is_one_error(python_server):
     service = Leaving(3, reply=b"\0\0\0\5hello", last=b"\0\0\0\5he")
     outcome = load(python_server(service).address, "-d", "300ms", "-c", 1, "--expect-framing", "u32be")
     assert outcome.errors() == {"closed": len(service.left)}, str(outcome)
+
+
+class Slow(Service):
+    """Answers after a third of a second."""
+
+    def received(self, server, client, data):
+        time.sleep(0.3)
+        server.send(client, data)
+
+
+def test_a_reply_counts_with_its_bytes_from_the_beginning_of_the_window(python_server):
+    """Nothing happens on the connection when the warm-up ends: the generator has to look by itself."""
+    outcome = load(python_server(Slow()).address, "-c", 1, "--warmup", "100ms", "-d", "1s")
+    assert outcome.json["bytes_in"] == SIZE * outcome.answered() > 0, str(outcome)
 
 
 @pytest.fixture
