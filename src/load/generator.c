@@ -33,7 +33,8 @@ int generator_open(struct generator *generator, struct run *run, unsigned index)
     generator->client_count = share(plan->connections, run->threads, index);
     generator->idle_count = share(plan->idle, run->threads, index);
     unsigned all = generator->client_count + generator->idle_count;
-    generator->clients = calloc(all + 1, sizeof *generator->clients);
+    generator->clients =
+        aligned_alloc(_Alignof(struct client), (all + (size_t)1) * sizeof *generator->clients);
     generator->batches =
         calloc((size_t)generator->client_count * plan->depth + 1, sizeof *generator->batches);
     if (tally_open(&generator->tally) < 0 || !generator->clients || !generator->batches ||
@@ -41,7 +42,7 @@ int generator_open(struct generator *generator, struct run *run, unsigned index)
         return fail(PARLEY_RESOURCE, "no memory for %u connections", all);
     for (unsigned i = 0; i < all; i++) {
         struct client *client = &generator->clients[i];
-        client->generator = generator;
+        *client = (struct client){.generator = generator};
         client->idle = i >= generator->client_count;
         client->index = i * run->threads + index;
         client->batches = client->idle ? NULL : generator->batches + (size_t)i * plan->depth;

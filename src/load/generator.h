@@ -19,26 +19,28 @@ struct batch {
     uint64_t count; /* those that are not answered yet */
 };
 
-/* One simulated client: a connection after the other, if need be. */
+/* One simulated client: a connection after the other, if need be. With thousands of them each message finds
+ * its client outside the cache: what it needs stands together, in one pair of lines. */
 struct client {
-    struct generator *generator;
+    _Alignas(128) struct generator *generator;
     parley_conn *conn;     /* NULL: there is none */
-    struct timer timer;    /* when to connect next, ns */
-    unsigned index;        /* among those of all threads */
-    unsigned failures;     /* to connect, in a row */
-    uint64_t due;          /* open loop: requests the schedule has asked for and that are not sent */
     uint64_t sent;         /* requests, on all its connections, */
     uint64_t done;         /* ... those that came to an end, */
-    uint64_t first;        /* ... and those before this connection: its stream of messages begins there */
-    uint64_t skipped;      /* open loop: slots that passed before it was to connect */
-    uint64_t position;     /* bytes received on this connection */
-    size_t reply_left;     /* bytes missing of the reply under way */
-    int64_t connect_at;    /* when it began to connect */
     struct batch *batches; /* under way: a ring of plan->depth */
     unsigned oldest, batch_count;
-    bool idle;    /* holds its connection and says nothing */
-    bool settled; /* its first attempt to connect has come to an end */
-    bool astray;  /* bytes came that nobody asked for: said once */
+    size_t reply_left; /* bytes missing of the reply under way */
+    uint64_t position; /* bytes received on this connection */
+
+    uint64_t first;     /* requests before this connection: its stream of messages begins there */
+    unsigned index;     /* among those of all threads */
+    unsigned failures;  /* to connect, in a row */
+    uint64_t due;       /* open loop: requests the schedule has asked for and that are not sent */
+    uint64_t skipped;   /* open loop: slots that passed before it was to connect */
+    int64_t connect_at; /* when it began to connect */
+    struct timer timer; /* when to connect next, ns */
+    bool idle;          /* holds its connection and says nothing */
+    bool settled;       /* its first attempt to connect has come to an end */
+    bool astray;        /* bytes came that nobody asked for: said once */
 };
 
 struct run;
