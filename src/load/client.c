@@ -158,9 +158,11 @@ static void not_reached(struct client *client, const parley_conn *conn)
 static void lost(struct client *client, parley_conn *conn, parley_reason reason)
 {
     const char *failure = parley_failure(conn);
+    if (conn->eof)
+        return; /* what was under way counted when the server finished */
     if (reason == PARLEY_RESET || reason == PARLEY_FAILED)
         client_fault(client, FAULT_RESET, client_under_way(client), *failure ? failure : "reset");
-    else if (reason == PARLEY_BAD_MESSAGE) /* one that was cut off counted when the server finished */
+    else if (reason == PARLEY_BAD_MESSAGE)
         client_fault(client, FAULT_MISMATCH, client_under_way(client), parley_reason_text(reason));
 }
 
