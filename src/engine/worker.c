@@ -66,21 +66,10 @@ static int take_up_work(struct loop *loop, struct worker *worker)
     return status == 0 && loop->server->begin ? loop->server->begin(loop) : status;
 }
 
-/* ThreadSanitizer knows descriptors by their numbers alone: in tables apart it would find races. */
-static bool set_descriptors_apart(const struct worker *worker)
-{
-#ifdef __SANITIZE_THREAD__
-    (void)worker;
-    return false;
-#else
-    return worker->server->private_descriptors && unshare(CLONE_FILES) == 0;
-#endif
-}
-
 int worker_run(struct worker *worker)
 {
     struct loop loop;
-    bool is_apart = set_descriptors_apart(worker);
+    bool is_apart = worker->server->private_descriptors && unshare(CLONE_FILES) == 0;
     int status = loop_open(&loop, worker);
     if (status == 0) {
         if (!is_apart)

@@ -183,8 +183,6 @@ static void go_on(struct client *client)
 static void closed(parley_conn *conn, parley_reason reason)
 {
     struct client *client = *(struct client **)parley_state(conn);
-    if (!client)
-        return; /* it could not even be noted */
     client->conn = NULL;
     if (!conn->opened) {
         client->generator->connecting--;

@@ -85,7 +85,6 @@ struct run {
     unsigned threads;
     struct ledger ledger;
     double slot;                /* ns between two requests of the schedule; 0: closed loop */
-    int64_t begin_at;           /* when the run began to connect */
     atomic_uint settled;        /* clients whose first attempt has come to an end, */
     atomic_uint reached;        /* ... and was successful */
     atomic_int_least64_t start; /* the schedule begins; 0: not yet */

@@ -153,7 +153,7 @@ static int open_generators(struct run *run)
 
 static int open_run(struct run *run, const struct load_plan *plan, struct load_result *result)
 {
-    *run = (struct run){.plan = plan, .result = result, .threads = plan->threads, .begin_at = clock_ns()};
+    *run = (struct run){.plan = plan, .result = result, .threads = plan->threads};
     run->slot = plan->rate > 0 ? NS_PER_SECOND / plan->rate : 0;
     int status = raise_descriptors(plan);
     if (status == 0)
