@@ -138,6 +138,19 @@ static int make_server(struct run *run)
     return set_options(run->server, run->plan);
 }
 
+/* Each thread counts its descriptors from the lowest. */
+static int check_poller(const struct run *run)
+{
+    const struct poller *poller = run->server->options.model.poller;
+    unsigned all = run->plan->connections + run->plan->idle,
+             most = (unsigned)poller->descriptors - PER_THREAD;
+    if (poller->descriptors == 0 || (all - 1) / run->threads < most)
+        return 0;
+    return fail(PARLEY_USAGE,
+                "%s takes descriptors below %d only: %u connections want -t %u, or another --poller",
+                poller->name, poller->descriptors, all, (all - 1) / most + 1);
+}
+
 /* ---- opening and closing ---- */
 
 static int open_generators(struct run *run)
@@ -166,6 +179,8 @@ static int open_run(struct run *run, const struct load_plan *plan, struct load_r
         status = open_generators(run);
     if (status == 0)
         status = make_server(run);
+    if (status == 0)
+        status = check_poller(run);
     return status == 0 ? load_conditions_fill(&result->conditions, plan) : status;
 }
 

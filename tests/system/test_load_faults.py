@@ -105,6 +105,12 @@ def test_its_own_descriptor_limit_is_raised(python_server):
     assert outcome.json["open"] == {"least": 300, "most": 300} and not outcome.errors(), str(outcome)
 
 
+def test_more_connections_than_select_takes_are_refused(python_server):
+    server = python_server()
+    outcome = load(server.address, *BRIEFLY, "-c", 1017, "--poller", "select", code=2)
+    assert "-t 2, or another --poller" in outcome.stderr and not server.clients, str(outcome)
+
+
 @pytest.fixture
 def namespace():
     """A network of its own: what to put before a command that shall run there."""
