@@ -141,6 +141,20 @@ static int check(const struct load_plan *plan, const struct arguments *arguments
 
 /* ---- everything ---- */
 
+/* A word as a shell would have it. */
+static void put_word(FILE *out, const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:,@%+=";
+    if (*word && word[strspn(word, plain)] == '\0') {
+        fprintf(out, " %s", word);
+        return;
+    }
+    fputs(" '", out);
+    for (; *word; word++)
+        fputs(*word == '\'' ? "'\\''" : (char[]){*word, '\0'}, out);
+    fputc('\'', out);
+}
+
 /* The command line as it could be typed again. */
 static char *quoted(const struct arguments *arguments)
 {
@@ -151,16 +165,15 @@ static char *quoted(const struct arguments *arguments)
         return NULL;
     fprintf(out, "parley %s", arguments->subcommand->name);
     for (size_t i = 0; i < arguments->operand_count; i++)
-        fprintf(out, " %s", arguments->operands[i]);
+        put_word(out, arguments->operands[i]);
     for (size_t i = 0; i < arguments->given_count; i++) {
         const struct given *given = &arguments->given[i];
-        bool plain = given->value && !strpbrk(given->value, " '\"\\<>|&;$*?()");
         if (given->option->letter)
             fprintf(out, " -%c", given->option->letter);
         else
             fprintf(out, " --%s", given->option->name);
         if (given->option->argument)
-            fprintf(out, plain ? " %s" : " '%s'", given->value);
+            put_word(out, given->value);
     }
     fclose(out);
     return text;

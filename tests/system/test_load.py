@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import shlex
 import socket
 
 import pytest
@@ -347,6 +348,13 @@ def test_outputs_to_files(python_server, tmp_path):
     result = json.loads((tmp_path / "json").read_text())
     assert str(result["requests"]) in outcome.stdout.replace(",", ""), str(outcome)
     assert len((tmp_path / "intervals").read_text().splitlines()) == len(result["intervals"]) == 1
+
+
+def test_the_command_line_can_be_typed_again(python_server):
+    options = ["-d", "100ms", "--message", "it's \"$HOME\" *\\n", "--fail-if", "p99>1h", "--reply-size", "1"]
+    outcome = load(python_server().address, *options)
+    words = shlex.split(outcome.json["conditions"]["command_line"])
+    assert words[:2] == ["parley", "load"] and set(options) <= set(words), words
 
 
 def test_quiet_says_nothing(python_server):
