@@ -9,7 +9,9 @@ import pytest
 
 from client import wait_until
 from harness import run
-from loading import Load, Requests, Service, load, on_pollers
+from loading import Load, Requests, Service, load, natively, on_pollers
+
+pytestmark = natively
 
 BRIEFLY = ("-d", "300ms")
 

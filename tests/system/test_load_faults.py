@@ -12,7 +12,9 @@ import pytest
 
 from client import PATIENCE, wait_until
 from harness import run
-from loading import Load, Requests, Service, load, measures
+from loading import Load, Requests, Service, load, measures, natively
+
+pytestmark = natively
 
 BRIEFLY = ("-d", "300ms")
 AT_ONCE = ("--grace", "200ms")

@@ -6,8 +6,10 @@ import pytest
 
 from client import wait_until
 from harness import run
-from loading import FIRST, Load, load, measures
+from loading import FIRST, Load, load, measures, natively
 from test_load_accuracy import agrees_at_last
+
+pytestmark = natively
 
 CAPACITY, SECONDS, BOUND = 1000, 0.5, 20
 
