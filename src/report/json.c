@@ -12,14 +12,14 @@
 
 static json_t *instant(double since)
 {
-    double seconds = floor(since);
+    double ms = rint(since * 1000), seconds = floor(ms / 1000); /* what is read back is written the same */
     time_t whole = (time_t)seconds;
     char text[48];
     struct tm utc;
     if (!gmtime_r(&whole, &utc))
         return json_null();
     size_t used = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
-    snprintf(text + used, sizeof text - used, ".%03dZ", (int)((since - seconds) * 1000));
+    snprintf(text + used, sizeof text - used, ".%03dZ", (int)(ms - seconds * 1000));
     return json_string(text);
 }
 
