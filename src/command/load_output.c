@@ -142,9 +142,23 @@ static int judge_conditions(const struct arguments *arguments, const struct load
     return code;
 }
 
+/* Errors are part of a result, but a server that never answers is none. */
+static int complain_unanswered(const struct arguments *arguments, const struct load_result *result)
+{
+    const char *why = "";
+    for (int fault = 0; fault < FAULTS && !*why; fault++)
+        if (result->faults[fault].count > 0)
+            why = result->faults[fault].first;
+    complain(arguments->subcommand, "not one request was answered: %s", why);
+    return EXIT_NETWORK;
+}
+
 static int judge(const struct arguments *arguments, const struct load_result *result)
 {
-    int code = judge_conditions(arguments, result);
+    bool answered = result->requests + result->replies_late > 0 || load_errors(result) == 0;
+    int code = answered || result->interrupted ? 0 : complain_unanswered(arguments, result);
+    int failed = judge_conditions(arguments, result);
+    code = failed ? failed : code;
     if (*result->search.promise && result->search.found == 0 && !result->interrupted) {
         complain(arguments->subcommand, "%s", result->search.sentence);
         return EXIT_CHECK;

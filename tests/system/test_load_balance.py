@@ -76,6 +76,6 @@ def full():
 @pytest.mark.parametrize("churn", [(), ("--churn",)], ids=["kept", "churn"])
 def test_a_ramp_that_does_not_come_about_forgives_nothing(full, churn):
     """Clients that could not even begin to connect when the window opens owe their requests all the same."""
-    outcome = load(full, "-d", "1s", "-c", 200, "-R", 1000, "--ramp", "200ms", "--grace", "500ms", *churn)
+    outcome = load(full, "-d", "1s", "-c", 200, "-R", 1000, "--ramp", "200ms", "--grace", "500ms", *churn, code=1)
     assert outcome.json["intended"] == 1000 and outcome.json["requests"] == 0, str(outcome)
     assert outcome.errors()["unanswered"] >= 1000, str(outcome)

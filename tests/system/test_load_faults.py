@@ -227,7 +227,7 @@ def test_bytes_that_nobody_asked_for_are_found(python_server, options):
 
 def test_a_broken_framing_is_an_error(python_server):
     server = python_server(Requests(lambda request: b"\xff\xff\xff\xffxx"))
-    outcome = load(server.address, *BRIEFLY, "--expect-framing", "u32be")
+    outcome = load(server.address, *BRIEFLY, "--expect-framing", "u32be", code=1)
     assert set(outcome.errors()) == {"mismatch"} and outcome.json["requests"] == 0, str(outcome)
 
 
@@ -264,7 +264,8 @@ class Silent(Service):
                                                  (("-c", 2, "--churn"), 2)], ids=["closed", "open", "churn"])
 def test_what_is_not_answered_is_counted(python_server, options, unanswered):
     server = python_server(Silent())
-    outcome = load(server.address, *BRIEFLY, *AT_ONCE, *options)
+    outcome = load(server.address, *BRIEFLY, *AT_ONCE, *options, code=1)
+    assert "not one request was answered: " in outcome.stderr, str(outcome)
     assert outcome.errors() == {"unanswered": unanswered} and outcome.answered() == 0, str(outcome)
     assert outcome.json["latency_us"] is None and outcome.json["elapsed_s"] == 0.3, str(outcome)
 
@@ -288,9 +289,11 @@ class Unreading(Service):
         client.closed = True  # for the server; its socket stays open until the test's end
 
 
-@pytest.mark.parametrize("options", [("--size", "64MiB"), ("--size", "1MiB", "--reply-size", 0), ("--churn",)])
-def test_a_server_that_never_reads_cannot_hold_it(python_server, options):
-    outcome = load(python_server(Unreading()).address, *BRIEFLY, *AT_ONCE, "-c", 2, *options)
+@pytest.mark.parametrize("options, code", [(("--size", "64MiB"), 1), (("--size", "1MiB", "--reply-size", 0), 0),
+                                           (("--churn",), 1)])
+def test_a_server_that_never_reads_cannot_hold_it(python_server, options, code):
+    """What fits into the kernel's buffers has been taken: where no reply is waited for, that is done."""
+    outcome = load(python_server(Unreading()).address, *BRIEFLY, *AT_ONCE, "-c", 2, *options, code=code)
     assert set(outcome.errors()) == {"unanswered"}, str(outcome)
 
 
