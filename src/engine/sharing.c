@@ -42,10 +42,10 @@ void sharing_took(struct loop *loop, struct listener *listener)
 
 bool sharing_gives_way(struct loop *loop, struct listener *listener)
 {
-    unsigned least, others, mine = atomic_load(&loop->server->shared->taken[loop->worker->index]);
     if (!listener->gives_way)
         return false;
-    others = taken_by_others(loop, &least);
+    unsigned least, mine = atomic_load(&loop->server->shared->taken[loop->worker->index]);
+    unsigned others = taken_by_others(loop, &least);
     listener->gives_way = false;
     if (others != listener->others && mine > least + least / 8)
         wait_a_moment(loop, listener, others);

@@ -26,20 +26,21 @@ static int real_connect(int fd, const struct sockaddr *address, socklen_t length
 
 /* What every message costs goes to the kernel directly. The C library's functions are cancellation points: in
  * a process of several threads each of them takes and gives back a lock of the thread's, and nobody cancels a
- * worker. */
+ * worker. The last argument of recvfrom and sendto is the length of an address; there is none, so the kernel
+ * does not look, and without it syscall() is reached by a jump. */
 static ssize_t real_recv(int fd, void *bytes, size_t size, int flags)
 {
-    return syscall(SYS_recvfrom, fd, bytes, size, flags, NULL, NULL);
+    return syscall(SYS_recvfrom, fd, bytes, size, flags, NULL);
 }
 
 static ssize_t real_send(int fd, const void *bytes, size_t size, int flags)
 {
-    return syscall(SYS_sendto, fd, bytes, size, flags, NULL, 0);
+    return syscall(SYS_sendto, fd, bytes, size, flags, NULL);
 }
 
 static int real_epoll_wait(int epoll, struct epoll_event *events, int max, int timeout)
 {
-    return (int)syscall(SYS_epoll_pwait, epoll, events, max, timeout, NULL, _NSIG / 8);
+    return (int)syscall(SYS_epoll_pwait, epoll, events, max, timeout, NULL);
 }
 
 /* CLOCK_MONOTONIC: setting the wall clock moves no deadline. */
