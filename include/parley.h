@@ -205,7 +205,8 @@ PARLEY_API int parley_dial(parley_server *server, const char *address);
 PARLEY_API void parley_on_progress(parley_server *server,
                                    void (*progress)(parley_server *server, const char *sentence));
 
-/* Runs the server in this thread (workers beside it) until it is stopped or has nothing left to do.
+/* Runs the server in this thread (workers beside it; a single one in it) until it is stopped or has nothing
+ * left to do.
  * 0 after a clean drain; PARLEY_NETWORK if its dial failed; 128+n if a second signal n cut it short.
  * Processes of fork and prefork never return from here. */
 PARLEY_API int parley_run(parley_server *server);

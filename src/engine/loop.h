@@ -70,7 +70,8 @@ struct loop {
     struct listener *listeners;
     size_t listener_count;
     struct watch *watches;
-    struct watch wake; /* the mailbox's eventfd */
+    struct watch wake;       /* the mailbox's eventfd */
+    struct watch supervisor; /* what wakes it, if it runs from this loop */
     struct mailbox mailbox;
     unsigned dialling; /* dials whose outcome is not known yet */
 
@@ -184,6 +185,9 @@ void accepting_hurry(struct loop *loop);
 /* sharing.c: this worker took a client; whether it lets the others go first for now. */
 void sharing_took(struct loop *loop, struct listener *listener);
 bool sharing_gives_way(struct loop *loop, struct listener *listener);
+
+/* supervise.c: the loop's thread is the supervisor's: the loop lets it look when it is woken. */
+int supervise_from(struct loop *loop);
 
 /* watching.c: descriptors beside the connections; the memory of a watch is its owner's. */
 int loop_watch(struct loop *loop, struct watch *watch);

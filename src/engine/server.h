@@ -69,14 +69,15 @@ struct parley_server {
     pthread_mutex_t lock; /* workers, next_index, and each worker's loop pointer */
     struct worker *workers;
     unsigned next_index;
-    uint64_t born;           /* workers ever */
-    bool restarted;          /* a worker that cannot start is no longer a reason to stop */
-    atomic_uint accepting;   /* loops of this process that hold the listeners */
-    atomic_uint clients;     /* workers that serve one client each */
-    unsigned worker_total;   /* workers that serve the listeners */
-    struct log log;          /* the supervisor's */
-    int wake;                /* eventfd: stop, a thread ended, a signal */
-    atomic_int signals_seen; /* TERM and INT */
+    uint64_t born;                   /* workers ever */
+    bool restarted;                  /* a worker that cannot start is no longer a reason to stop */
+    atomic_uint accepting;           /* loops of this process that hold the listeners */
+    atomic_uint clients;             /* workers that serve one client each */
+    unsigned worker_total;           /* workers that serve the listeners */
+    struct log log;                  /* the supervisor's */
+    int wake;                        /* eventfd: stop, a thread ended, a signal */
+    struct supervision *supervision; /* while parley_run() runs */
+    atomic_int signals_seen;         /* TERM and INT */
     atomic_int last_signal;
     void (*progress)(parley_server *server, const char *sentence);
     /* NULL, or what each worker does first, in its own thread: 0 or a parley_status. Who connects or paces

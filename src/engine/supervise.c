@@ -1,31 +1,20 @@
 /* The supervisor: the thread that called parley_run(). It takes the signals, reaps what has ended, starts
  * again what crashed, and stops everything. Workers never wait for it. */
+#include "engine/supervise.h"
 #include "engine/error.h"
 #include "engine/loop.h"
 #include "engine/server.h"
 #include "engine/signals.h"
 #include "engine/sys.h"
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 enum {
     FIRST_KICK = 10, /* ms between the interrupts of a stopping worker, doubling to */
     LAST_KICK = 200,
-    GRACE = 2000,        /* ms beyond the drain deadline before a worker is taken for stuck */
-    FIRST_RESTART = 100, /* ms until a crashed worker is started again, doubling to */
-    LAST_RESTART = 10000,
-    SETTLED = 10000 /* a worker that ran so long starts with the first delay again */
-};
-
-struct supervision {
-    struct parley_server *server;
-    int64_t stop_at; /* when the stop began; 0: running */
-    int64_t kick, restart_delay, restart_at;
-    unsigned missing; /* crashed workers to start again */
-    bool aborted;
+    GRACE = 2000 /* ms beyond the drain deadline before a worker is taken for stuck */
 };
 
 void server_wake(const parley_server *server)
@@ -52,107 +41,7 @@ int server_failed(parley_server *server, int status)
     return status;
 }
 
-/* ---- what has ended ---- */
-
-static bool serves_listeners(const struct worker *worker)
-{
-    return worker->fd < 0;
-}
-
-static void say_reaped(struct supervision *supervision, const struct worker *worker, int how)
-{
-    struct log *log = &supervision->server->log;
-    bool crashed = WIFSIGNALED(how);
-    if (crashed)
-        log_line(log, LOG_FAULT, NULL, "process %d was killed by signal %d (%s)", (int)worker->pid,
-                 WTERMSIG(how), strsignal(WTERMSIG(how)));
-    else
-        log_line(log, LOG_WORKER, NULL, "process %d has ended and is reaped (exit code %d)", (int)worker->pid,
-                 WEXITSTATUS(how));
-}
-
-static void plan_restart(struct supervision *supervision, const struct worker *worker)
-{
-    int64_t now = sys.now();
-    if (now - worker->started_at >= SETTLED)
-        supervision->restart_delay = FIRST_RESTART;
-    if (supervision->missing++ == 0)
-        supervision->restart_at = now + supervision->restart_delay;
-    if (supervision->restart_delay < LAST_RESTART)
-        supervision->restart_delay *= 2;
-}
-
-static struct worker **place_of(parley_server *server, pid_t pid)
-{
-    struct worker **place = &server->workers;
-    while (*place && !((*place)->is_process && (*place)->pid == pid))
-        place = &(*place)->next;
-    return *place ? place : NULL;
-}
-
-/* A process that has ended and is ours: 0 if there is none. Looks before it reaps, since children of the host
- * program are not ours to reap. */
-static pid_t next_ended(parley_server *server)
-{
-    siginfo_t info = {.si_pid = 0};
-    if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0)
-        return 0;
-    if (place_of(server, info.si_pid))
-        return info.si_pid;
-    /* The host's child stands in front of ours: ask for each of ours. */
-    for (struct worker *worker = server->workers; worker; worker = worker->next) {
-        info.si_pid = 0;
-        if (worker->is_process && waitid(P_PID, (id_t)worker->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
-            info.si_pid)
-            return worker->pid;
-    }
-    return 0;
-}
-
-static void reap_processes(struct supervision *supervision)
-{
-    parley_server *server = supervision->server;
-    for (pid_t pid; (pid = next_ended(server)) > 0;) {
-        struct worker **place = place_of(server, pid);
-        int how = 0;
-        while (waitpid(pid, &how, 0) < 0 && errno == EINTR)
-            continue;
-        say_reaped(supervision, *place, how);
-        if (serves_listeners(*place) && !supervision->stop_at && !atomic_load(&server->shared->failed))
-            plan_restart(supervision, *place);
-        worker_forget(server, place);
-    }
-}
-
-static void join_threads(struct supervision *supervision)
-{
-    parley_server *server = supervision->server;
-    for (struct worker **place = &server->workers; *place;) {
-        struct worker *worker = *place;
-        if (worker->is_process || !atomic_load(&worker->ended)) {
-            place = &worker->next;
-            continue;
-        }
-        pthread_join(worker->thread, NULL);
-        if (!serves_listeners(worker))
-            log_line(&server->log, LOG_DETAIL, NULL, "thread of worker %u has ended and is joined",
-                     worker->index);
-        worker_forget(server, place);
-    }
-}
-
-static void reap_all(struct supervision *supervision)
-{
-    parley_server *server = supervision->server;
-    pthread_mutex_lock(&server->lock);
-    unsigned before = atomic_load(&server->clients);
-    if (server->options.model.placement->processes)
-        reap_processes(supervision);
-    join_threads(supervision);
-    if (server->options.connections > 0 && atomic_load(&server->clients) < before)
-        workers_look_again(server);
-    pthread_mutex_unlock(&server->lock);
-}
+/* ---- starting again ---- */
 
 static void restart_missing(struct supervision *supervision)
 {
@@ -222,24 +111,54 @@ static int64_t patience(const struct supervision *supervision)
     return wait > 0 ? wait : 0;
 }
 
+/* What has happened since the last look? */
+static void look(struct supervision *supervision)
+{
+    parley_server *server = supervision->server;
+    reap(supervision);
+    bool failed = atomic_load(&server->shared->failed) && server->bound_count > 0;
+    if (atomic_load(&server->signals_seen) > 0 || failed)
+        atomic_store(&server->shared->stopping, true);
+    if (atomic_load(&server->shared->stopping) && !supervision->stop_at)
+        begin_stop(supervision);
+    if (supervision->stop_at)
+        watch_stop(supervision);
+    else
+        restart_missing(supervision);
+}
+
+static void woken(struct loop *loop, struct watch *watch)
+{
+    uint64_t count;
+    if (read(watch->fd, &count, sizeof count) > 0)
+        look(loop->server->supervision);
+}
+
+int supervise_from(struct loop *loop)
+{
+    loop->supervisor = (struct watch){.fd = loop->server->wake, .readable = woken};
+    return loop_watch(loop, &loop->supervisor);
+}
+
+static void run_here(parley_server *server)
+{
+    worker_run(server->workers);
+    pthread_mutex_lock(&server->lock);
+    worker_forget(server, &server->workers);
+    pthread_mutex_unlock(&server->lock);
+}
+
 static void supervise(struct supervision *supervision)
 {
     parley_server *server = supervision->server;
-    uint64_t woken;
+    uint64_t count;
+    if (server->workers && server->workers->is_here)
+        run_here(server);
     while (!is_over(supervision)) {
         struct pollfd wake = {.fd = server->wake, .events = POLLIN};
-        if (poll(&wake, 1, (int)patience(supervision)) > 0 && read(server->wake, &woken, sizeof woken) < 0)
+        if (poll(&wake, 1, (int)patience(supervision)) > 0 && read(server->wake, &count, sizeof count) < 0)
             continue;
-        reap_all(supervision);
-        bool failed = atomic_load(&server->shared->failed) && server->bound_count > 0;
-        if (atomic_load(&server->signals_seen) > 0 || failed)
-            atomic_store(&server->shared->stopping, true);
-        if (atomic_load(&server->shared->stopping) && !supervision->stop_at)
-            begin_stop(supervision);
-        if (supervision->stop_at)
-            watch_stop(supervision);
-        else
-            restart_missing(supervision);
+        look(supervision);
     }
 }
 
@@ -308,6 +227,7 @@ int parley_run(parley_server *server)
         return fail(PARLEY_USAGE, "nothing to run: no address to listen on, and none to dial");
     log_open(&server->log, server->options.log, server->options.verbosity);
     log_share(&server->log, &server->shared->log);
+    server->supervision = &supervision;
     signals_take(server, &mask);
     status = start_workers(server);
     if (status == 0) {
@@ -319,6 +239,7 @@ int parley_run(parley_server *server)
                      accepted == 1 ? "" : "s");
     }
     signals_give_back(server, &mask);
+    server->supervision = NULL;
     log_flush(&server->log);
     return status;
 }

@@ -93,7 +93,7 @@ void watching_close(struct loop *loop)
         next = watch->next;
         watch->wanted = false;
         loop->poller->watch(loop, watch);
-        if (watch != &loop->wake)
+        if (watch != &loop->wake && watch != &loop->supervisor)
             sys.free(watch);
     }
     loop->watches = NULL;

@@ -60,7 +60,9 @@ static int take_up_work(struct loop *loop, struct worker *worker)
         loop_adopt(loop, fd, (struct sockaddr *)&worker->peer.storage, CONN_ACCEPTED);
         return 0;
     }
-    int status = accepting_open(loop);
+    int status = worker->is_here ? supervise_from(loop) : 0;
+    if (status == 0)
+        status = accepting_open(loop);
     if (status == 0)
         status = dialling_start(loop);
     return status == 0 && loop->server->begin ? loop->server->begin(loop) : status;
@@ -182,6 +184,21 @@ int worker_start_thread(struct parley_server *server, int fd, const struct socka
     pthread_mutex_unlock(&server->lock);
     errno = error;
     return error ? -1 : 0;
+}
+
+int worker_start_only(struct parley_server *server)
+{
+    if (server->options.model.poller->deaf)
+        return worker_start_thread(server, -1, NULL);
+    pthread_mutex_lock(&server->lock);
+    struct worker *worker = worker_new(server, -1, NULL, false);
+    if (worker) {
+        worker->thread = pthread_self();
+        worker->is_here = true;
+    }
+    pthread_mutex_unlock(&server->lock);
+    errno = ENOMEM;
+    return worker ? 0 : -1;
 }
 
 /* ---- processes ---- */

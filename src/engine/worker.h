@@ -19,6 +19,7 @@ struct worker {
     atomic_int cancel;   /* eventfd that ends its dials, or -1; closed under server->lock */
     unsigned index;      /* unique among the server's workers: part of every parley_id */
     bool is_process;
+    bool is_here;        /* in the supervisor's thread: parley_run() turns its loop */
     int fd;              /* the one connection it was given; -1: it serves the listeners */
     struct address peer; /* of that connection */
     pthread_t thread;
@@ -33,6 +34,11 @@ struct worker {
  * 0, or -1 and errno: the descriptor is then still the caller's. */
 int worker_start_thread(struct parley_server *server, int fd, const struct sockaddr *peer);
 int worker_start_process(struct parley_server *server, int fd, const struct sockaddr *peer);
+
+/* The same for the only worker of a server: it runs in the thread that called parley_run(), since in a
+ * process of one thread every system call costs less. Under a deaf poller it is a thread, which can be
+ * interrupted. */
+int worker_start_only(struct parley_server *server);
 
 /* The log line of a new client, with the worker that serves it where each has its own. */
 void worker_log_opened(struct loop *loop, const parley_conn *conn);

@@ -28,6 +28,12 @@ static void does_not_start(const char *model, enum call call, int error, const c
     plan_nothing();
 }
 
+/* The only worker needs no thread, unless it can be woken by a signal alone. */
+static bool runs_in_the_caller(const char *model)
+{
+    return model_has(model, "iterative") && !model_has(model, "blocking");
+}
+
 static void start_in(const char *model)
 {
     if (model_has(model, "epoll") && !model_has(model, "fork") && !model_has(model, "thread")) {
@@ -36,10 +42,10 @@ static void start_in(const char *model)
     }
     if (!model_has(model, "blocking"))
         does_not_start(model, CALL_EVENTFD, EMFILE, "eventfd");
-    if (!model_has(model, "prefork"))
-        does_not_start(model, CALL_THREAD, EAGAIN, "pthread_create");
-    else
+    if (model_has(model, "prefork"))
         does_not_start(model, CALL_FORK, EAGAIN, "fork");
+    else if (!runs_in_the_caller(model))
+        does_not_start(model, CALL_THREAD, EAGAIN, "pthread_create");
 }
 
 static void a_server_that_cannot_start_says_why(void **state)

@@ -1,0 +1,111 @@
+/* Workers that have ended: threads are joined, processes reaped, and those that crashed are to come back. */
+#include "engine/log.h"
+#include "engine/server.h"
+#include "engine/supervise.h"
+#include "engine/sys.h"
+#include <errno.h>
+#include <string.h>
+#include <sys/wait.h>
+
+/* ms: a worker that ran so long starts with the first delay again */
+enum { SETTLED = 10000 };
+
+static bool serves_listeners(const struct worker *worker)
+{
+    return worker->fd < 0;
+}
+
+static void say_reaped(struct supervision *supervision, const struct worker *worker, int how)
+{
+    struct log *log = &supervision->server->log;
+    bool crashed = WIFSIGNALED(how);
+    if (crashed)
+        log_line(log, LOG_FAULT, NULL, "process %d was killed by signal %d (%s)", (int)worker->pid,
+                 WTERMSIG(how), strsignal(WTERMSIG(how)));
+    else
+        log_line(log, LOG_WORKER, NULL, "process %d has ended and is reaped (exit code %d)", (int)worker->pid,
+                 WEXITSTATUS(how));
+}
+
+static void plan_restart(struct supervision *supervision, const struct worker *worker)
+{
+    int64_t now = sys.now();
+    if (now - worker->started_at >= SETTLED)
+        supervision->restart_delay = FIRST_RESTART;
+    if (supervision->missing++ == 0)
+        supervision->restart_at = now + supervision->restart_delay;
+    if (supervision->restart_delay < LAST_RESTART)
+        supervision->restart_delay *= 2;
+}
+
+static struct worker **place_of(parley_server *server, pid_t pid)
+{
+    struct worker **place = &server->workers;
+    while (*place && !((*place)->is_process && (*place)->pid == pid))
+        place = &(*place)->next;
+    return *place ? place : NULL;
+}
+
+/* A process that has ended and is ours: 0 if there is none. Looks before it reaps, since children of the host
+ * program are not ours to reap. */
+static pid_t next_ended(parley_server *server)
+{
+    siginfo_t info = {.si_pid = 0};
+    if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0)
+        return 0;
+    if (place_of(server, info.si_pid))
+        return info.si_pid;
+    /* The host's child stands in front of ours: ask for each of ours. */
+    for (struct worker *worker = server->workers; worker; worker = worker->next) {
+        info.si_pid = 0;
+        if (worker->is_process && waitid(P_PID, (id_t)worker->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+            info.si_pid)
+            return worker->pid;
+    }
+    return 0;
+}
+
+static void reap_processes(struct supervision *supervision)
+{
+    parley_server *server = supervision->server;
+    for (pid_t pid; (pid = next_ended(server)) > 0;) {
+        struct worker **place = place_of(server, pid);
+        int how = 0;
+        while (waitpid(pid, &how, 0) < 0 && errno == EINTR)
+            continue;
+        say_reaped(supervision, *place, how);
+        if (serves_listeners(*place) && !supervision->stop_at && !atomic_load(&server->shared->failed))
+            plan_restart(supervision, *place);
+        worker_forget(server, place);
+    }
+}
+
+static void join_threads(struct supervision *supervision)
+{
+    parley_server *server = supervision->server;
+    for (struct worker **place = &server->workers; *place;) {
+        struct worker *worker = *place;
+        if (worker->is_process || !atomic_load(&worker->ended)) {
+            place = &worker->next;
+            continue;
+        }
+        pthread_join(worker->thread, NULL);
+        if (!serves_listeners(worker))
+            log_line(&server->log, LOG_DETAIL, NULL, "thread of worker %u has ended and is joined",
+                     worker->index);
+        worker_forget(server, place);
+    }
+}
+
+void reap(struct supervision *supervision)
+{
+    parley_server *server = supervision->server;
+    pthread_mutex_lock(&server->lock);
+    unsigned before = atomic_load(&server->clients);
+    if (server->options.model.placement->processes)
+        reap_processes(supervision);
+    join_threads(supervision);
+    if (server->options.connections > 0 && atomic_load(&server->clients) < before)
+        workers_look_again(server);
+    pthread_mutex_unlock(&server->lock);
+}
