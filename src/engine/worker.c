@@ -188,7 +188,8 @@ int worker_start_thread(struct parley_server *server, int fd, const struct socka
 
 int worker_start_only(struct parley_server *server)
 {
-    if (server->options.model.poller->deaf)
+    /* The caller's thread keeps its table of descriptors. */
+    if (server->options.model.poller->deaf || server->private_descriptors)
         return worker_start_thread(server, -1, NULL);
     pthread_mutex_lock(&server->lock);
     struct worker *worker = worker_new(server, -1, NULL, false);

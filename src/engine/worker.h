@@ -37,7 +37,7 @@ int worker_start_process(struct parley_server *server, int fd, const struct sock
 
 /* The same for the only worker of a server: it runs in the thread that called parley_run(), since in a
  * process of one thread every system call costs less. Under a deaf poller it is a thread, which can be
- * interrupted. */
+ * interrupted, and so it is where it wants a table of descriptors of its own. */
 int worker_start_only(struct parley_server *server);
 
 /* The log line of a new client, with the worker that serves it where each has its own. */
