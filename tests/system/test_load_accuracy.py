@@ -2,7 +2,10 @@
 within 2 %, and a stall must show in an open loop.
 
 A virtual machine may take the processor away for longer than any of this: a measurement that does not agree is
-made again, five times in all. A generator that measures wrongly does so each time."""
+made again, five times in all. A generator that measures wrongly does so each time. Where the host took time away
+in each, which the kernel counts as stolen, nothing was learnt, and the test says so."""
+
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +14,7 @@ from loading import FIRST, Load, measures
 pytestmark = [measures, pytest.mark.xdist_group("measures")]
 
 ATTEMPTS = 5
+STOLEN = 0.01  # of the processors' time: with more taken away by the host, a time says nothing
 TOLERANCE = 0.02
 HISTOGRAM = 0.001  # three significant digits
 PERCENTILES = ("p50", "p90", "p99")
@@ -31,15 +35,30 @@ def measure(address, *options):
     return outcome
 
 
+def processor_time():
+    """Ticks that the host took away, and all ticks (proc(5))."""
+    ticks = [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+    return ticks[7], sum(ticks)
+
+
+def stolen_since(before):
+    stolen, total = (now - then for now, then in zip(processor_time(), before))
+    return stolen / max(total, 1)
+
+
 def agrees_at_last(run, judge):
     """`run` gives an outcome, `judge` the list of what is wrong with it. Returns the one that agrees."""
-    seen = []
+    seen, stolen = [], []
     for _ in range(ATTEMPTS):
+        before = processor_time()
         outcome = run()
         wrong = judge(outcome) if outcome.code == 0 else [outcome.json["invalid"]]
         if not wrong:
             return outcome
+        stolen.append(stolen_since(before))
         seen.append((wrong, outcome.json["latency_us"], outcome.json["limits"]))
+        if len(stolen) > 1 and min(stolen) > STOLEN:
+            pytest.skip("the host took processor time away in each attempt")
     return pytest.fail("\n".join(map(str, seen)), pytrace=False)
 
 
