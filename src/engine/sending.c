@@ -132,7 +132,7 @@ void conn_answer(parley_conn *conn)
     struct loop *loop = conn->loop;
     size_t size = loop->answers.size, taken = 0;
     loop->answers.of = NULL;
-    if (size > 0 && loop->poller->eager && !conn->dead && !conn->blocked)
+    if (size > 0 && !conn->dead && !conn->blocked)
         taken = taken_of(conn, sys.send(conn->fd, loop->answers.bytes, size, AT_ONCE));
     if (taken < size)
         queue_answers(conn, taken);

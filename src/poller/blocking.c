@@ -205,7 +205,6 @@ static void report_blocking(struct loop *loop, int count)
 
 const struct poller poller_blocking = {.name = "blocking",
                                        .capacity = 1,
-                                       .eager = true,
                                        .deaf = true,
                                        .open = open_blocking,
                                        .close = close_blocking,

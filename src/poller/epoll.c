@@ -288,7 +288,6 @@ static void report_epoll(struct loop *loop, int count)
 
 const struct poller poller_epoll = {.name = "epoll",
                                     .nonblocking = true,
-                                    .eager = true,
                                     .open = open_epoll,
                                     .close = close_epoll,
                                     .listen = listen_epoll,

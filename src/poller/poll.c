@@ -165,7 +165,6 @@ static void report_poll(struct loop *loop, int count)
 
 const struct poller poller_poll = {.name = "poll",
                                    .nonblocking = true,
-                                   .eager = true,
                                    .open = open_poll,
                                    .close = close_poll,
                                    .listen = listen_poll,

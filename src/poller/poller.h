@@ -25,7 +25,6 @@ struct poller {
     const char *name;
     unsigned capacity; /* most connections at once; 0: any. blocking 1 */
     bool nonblocking;  /* its descriptors carry O_NONBLOCK; io_uring and blocking want them without */
-    bool eager;        /* a send costs the same now as later; io_uring's are cheaper together */
     bool connects;     /* starts connecting itself, in update(): io_uring; for the others it has been done */
     bool deaf;         /* cannot be woken or watch other descriptors: blocking */
     int descriptors;   /* takes descriptors below this number only; 0: any. select FD_SETSIZE */

@@ -158,7 +158,6 @@ static void report_select(struct loop *loop, int count)
 
 const struct poller poller_select = {.name = "select",
                                      .nonblocking = true,
-                                     .eager = true,
                                      .descriptors = FD_SETSIZE,
                                      .open = open_select,
                                      .close = close_select,

@@ -1,5 +1,6 @@
-/* io_uring: a receive is armed once and completes as often as bytes come, sends are tried at once or queued
- * in a batch, and one call per turn submits, waits and collects. */
+/* io_uring: a receive is armed once and completes as often as bytes come, and one call per turn submits,
+ * waits and collects. Sends go out at once, which costs no more than a batch of them in the ring; the ring
+ * sends what the kernel has no room for yet. */
 #include "engine/error.h"
 #include "engine/explain.h"
 #include "engine/sys.h"
@@ -8,9 +9,7 @@
 #include <poll.h>
 #include <string.h>
 
-/* The first few sends of a turn go out directly, which wakes a lone peer soonest; a crowd of them is cheaper
- * in one batch. */
-enum { DIRECT_SENDS = 4, SECOND = 1000000000 /* ns */ };
+enum { SECOND = 1000000000 /* ns */ };
 
 /* A small message touches only the first page of a buffer; one that fills it is bulk. */
 static const struct uring_sizes shared_sizes = {512, 8192, 128, 16 << 10};
@@ -204,18 +203,16 @@ static void prepare_send(const struct uring *uring, struct io_uring_sqe *entry, 
         io_uring_prep_sendmsg(entry, conn->fd, &slot->message, MSG_NOSIGNAL);
 }
 
-static void queue_send(parley_conn *conn, bool full)
+static void queue_send(parley_conn *conn)
 {
     struct io_uring_sqe *entry = entry_for(conn);
     if (!entry)
         return;
     prepare_send(conn->loop->poller_state, entry, conn);
-    if (full)
-        entry->ioprio |= IORING_RECVSEND_POLL_FIRST;
+    entry->ioprio |= IORING_RECVSEND_POLL_FIRST;
     holds(conn, entry, URING_SEND, URING_SENDING);
     if (sys.note)
-        sys.note(full ? "the kernel's buffer is full: it sends once there is room"
-                      : "goes in with the others",
+        sys.note("the kernel's buffer is full: it sends once there is room",
                  "io_uring: queue send on %d of %zu bytes", conn->fd, queue_size(&conn->queue));
 }
 
@@ -225,29 +222,22 @@ void uring_starve(parley_conn *conn)
     loop_touch(conn->loop, conn);
 }
 
-/* Sends until the queue is empty or the kernel takes no more: true, wait for room. */
-static bool send_directly(parley_conn *conn)
+/* Sends until the queue is empty or the kernel takes no more. */
+static void send_queued(parley_conn *conn)
 {
     while (conn_has_output(conn) && !conn->blocked) {
         ssize_t taken = conn_offer(conn, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (taken >= 0)
             conn_sent(conn, (size_t)taken);
         else if (errno == EAGAIN)
-            return true;
+            break;
         else if (errno == ENOBUFS || errno == ENOMEM)
             uring_starve(conn);
         else if (errno != EINTR)
             conn_failed(conn, "send", errno);
     }
-    return false;
-}
-
-static void send_queued(struct uring *uring, parley_conn *conn)
-{
-    if (uring->sends++ >= DIRECT_SENDS)
-        queue_send(conn, false);
-    else if (send_directly(conn))
-        queue_send(conn, true);
+    if (conn_has_output(conn) && !conn->blocked)
+        queue_send(conn);
 }
 
 /* ---- the verbs ---- */
@@ -268,7 +258,7 @@ static void update_input(parley_conn *conn)
 static void update_uring(struct loop *loop, parley_conn *conn)
 {
     if (conn_has_output(conn) && !conn->blocked && !(conn->polled & URING_SENDING))
-        send_queued(loop->poller_state, conn);
+        send_queued(conn);
     if (conn->dead)
         cancel_all(conn);
     else if (conn->connecting)
@@ -309,7 +299,6 @@ static int sleep_uring(struct loop *loop, int64_t timeout)
     if (uring->hurried || io_uring_cq_ready(&uring->ring) > 0)
         timeout = 0;
     uring->hurried = false;
-    uring->sends = 0;
     if (sys.note && timeout != 0)
         note_sleep(&uring->ring, timeout);
     enter(&uring->ring, timeout);

@@ -85,7 +85,6 @@ struct uring {
     struct uring_request *requests;
     bool unattended; /* some request may have to be armed */
     bool hurried;    /* an entry was refused: try again without sleeping */
-    unsigned sends;  /* in this turn */
 };
 
 /* For tests: sizes and setup to use instead of the usual ones; all zero otherwise. Before a loop opens. */
