@@ -30,6 +30,11 @@ def test_generated_files_are_those_of_the_command():
     assert done.returncode == 0, done.stderr
 
 
+def test_the_measured_designs_are_drawn_as_they_were_measured():
+    done = run(ROOT / "docs/models/draw", "--check", cwd=ROOT)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.mark.parametrize("subcommand", SUBCOMMANDS)
 def test_help_is_the_same_however_asked(subcommand):
     text = help_of(subcommand)
