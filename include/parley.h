@@ -83,7 +83,8 @@ typedef enum parley_reason {
     PARLEY_DRAINED = 9,     /* the server stopped; what was queued was sent */
     PARLEY_CUT = 10,        /* the server stopped and the drain deadline passed with bytes unsent */
     PARLEY_FAILED = 11,     /* another system error, or no memory */
-    PARLEY_UNREACHED = 12   /* a dialled connection was never established */
+    PARLEY_UNREACHED = 12,  /* a dialled connection was never established */
+    PARLEY_REFUSED = 13     /* it was established, but never opened: parley_failure() says what it lacked */
 } parley_reason;
 
 /* What a service requires of a model; a model that cannot give it is refused at the start. */
@@ -115,8 +116,9 @@ typedef struct parley_handler {
     /* The time set by parley_set_timer() has come. */
     void (*timed)(parley_conn *conn);
     /* The connection has ended. Called exactly once, last, and never inside a call of yours (unless its
-     * process is killed: by a second signal, or by the system). If it was dialled and never established
-     * this is the only callback, with PARLEY_UNREACHED. */
+     * process is killed: by a second signal, or by the system). If it was dialled and never opened this is
+     * the only callback, with PARLEY_UNREACHED or PARLEY_REFUSED; one that was accepted and never opened
+     * has none. */
     void (*closed)(parley_conn *conn, parley_reason reason);
 } parley_handler;
 
@@ -158,6 +160,8 @@ PARLEY_API void parley_server_free(parley_server *server);
  *               counts the payload alone; sending adds what receiving strips
  *   idle        closes a connection without a byte either way for so long                       (0)
  *   life        closes a connection so long after it was established                            (0)
+ *   handshake-timeout  turns away who has not been let in for so long: PROXY header and TLS handshake
+ *               together                                                                      (10s)
  *   write-timeout  cuts a peer that takes no byte of what is queued for so long               (60s)
  *   linger      after the last byte, waits so long for the peer to finish too; longer while the peer
  *               still takes bytes; 0 does not wait                                             (2s)
@@ -272,7 +276,8 @@ PARLEY_API uint64_t parley_bytes_received(const parley_conn *conn);
 PARLEY_API uint64_t parley_bytes_sent(const parley_conn *conn);
 /* "finished", "reset by the peer", …; a constant. */
 PARLEY_API const char *parley_reason_text(parley_reason reason);
-/* For PARLEY_RESET, PARLEY_FAILED and PARLEY_UNREACHED: the call and the reason; else "". */
+/* For PARLEY_RESET, PARLEY_FAILED and PARLEY_UNREACHED: the call and the reason; for PARLEY_REFUSED: why;
+ * else "". */
 PARLEY_API const char *parley_failure(const parley_conn *conn);
 
 /* One log line about this connection, if the log is on: "127.0.0.1:40000 TEXT". Control bytes are

@@ -1,12 +1,15 @@
 /* A connection's beginning and end: made when its descriptor is adopted, freed in one place. */
+#include "engine/cover.h"
 #include "engine/loop.h"
 #include "engine/server.h"
 #include "engine/sys.h"
 #include <string.h>
 
-static size_t size_of_conn(const parley_handler *handler)
+static size_t size_of_conn(const struct parley_server *server)
 {
-    return sizeof(parley_conn) + (handler->timed ? sizeof(struct timer) : 0) + handler->state_size;
+    const parley_handler *handler = server->handler;
+    return sizeof(parley_conn) + (handler->timed ? sizeof(struct timer) : 0) +
+           (server_covers(server) ? sizeof(struct cover) : 0) + handler->state_size;
 }
 
 static uint32_t timers_of_conn(const parley_handler *handler)
@@ -36,13 +39,14 @@ static bool find_room(struct loop *loop, parley_conn *conn)
 
 static parley_conn *conn_new(struct loop *loop, int fd, const struct sockaddr *peer)
 {
-    parley_conn *conn = sys.calloc(1, size_of_conn(loop->server->handler));
+    parley_conn *conn = sys.calloc(1, size_of_conn(loop->server));
     if (!conn)
         return NULL;
     conn->loop = loop;
     conn->fd = fd;
     conn->opened_at = conn->active_at = conn->progress_at = loop->now;
     conn->deadline.kind = TIMER_DEADLINE;
+    conn->covered = server_covers(loop->server);
     if (loop->server->handler->timed)
         conn_alarm(conn)->kind = TIMER_ALARM;
     remember_peer(conn, peer);
@@ -52,15 +56,24 @@ static parley_conn *conn_new(struct loop *loop, int fd, const struct sockaddr *p
     return NULL;
 }
 
+void conn_open(parley_conn *conn)
+{
+    struct loop *loop = conn->loop;
+    conn->opened = true;
+    worker_log_opened(loop, conn);
+    if (loop->server->handler->opened)
+        loop->server->handler->opened(conn);
+}
+
 void conn_established(parley_conn *conn)
 {
     struct loop *loop = conn->loop;
     conn->opened_at = conn->active_at = conn->progress_at = loop->now;
-    conn->opened = true;
     loop_touch(loop, conn);
-    worker_log_opened(loop, conn);
-    if (loop->server->handler->opened)
-        loop->server->handler->opened(conn);
+    if (conn->covered)
+        cover_begin(conn);
+    else
+        conn_open(conn);
 }
 
 parley_conn *loop_adopt(struct loop *loop, int fd, const struct sockaddr *peer, enum conn_origin origin)
@@ -90,6 +103,12 @@ static bool is_failure(parley_reason reason)
            reason != PARLEY_IDLE;
 }
 
+/* Who was never let in has not been announced either. */
+static void say_refused(parley_conn *conn)
+{
+    log_line(&conn->loop->log, LOG_REFUSED, parley_peer(conn), "turned away: %s", parley_failure(conn));
+}
+
 static void say_closed(parley_conn *conn)
 {
     struct log *log = &conn->loop->log;
@@ -107,10 +126,12 @@ void conn_free(parley_conn *conn)
 {
     struct loop *loop = conn->loop;
     const parley_handler *handler = loop->server->handler;
-    if (handler->closed)
+    if (handler->closed && (conn->opened || conn->dialled))
         handler->closed(conn, conn->reason);
     if (conn->opened)
         say_closed(conn);
+    else if (conn->reason == PARLEY_REFUSED)
+        say_refused(conn);
     if (conn->reason == PARLEY_ABORTED && conn->fd >= 0) {
         struct linger reset = {.l_onoff = 1, .l_linger = 0};
         sys.setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
@@ -125,6 +146,8 @@ void conn_free(parley_conn *conn)
         timer_cancel(&loop->timers, conn_alarm(conn));
     timers_release(&loop->timers, timers_of_conn(handler));
     queue_clear(&conn->queue, &loop->chunks);
+    if (conn->covered)
+        cover_free(conn);
     if (conn->fd >= 0)
         frame_free(&conn->frame);
     else

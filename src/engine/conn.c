@@ -114,8 +114,8 @@ void conn_drain(parley_conn *conn)
 {
     if (conn->dead || conn->finishing)
         return;
-    if (conn->connecting)
-        conn_die(conn, PARLEY_DRAINED);
+    if (!conn->opened)
+        conn_die(conn, PARLEY_DRAINED); /* connecting, or not let in yet */
     parley_finish(conn);
     conn->reason = PARLEY_DRAINED;
 }

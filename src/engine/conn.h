@@ -50,6 +50,7 @@ struct parley_conn {
     bool ended_owed : 1;   /* `ended` to be called once kept messages are delivered */
     bool drained_owed : 1; /* bytes were queued since `drained` */
     bool opened : 1;       /* the handler has seen it */
+    bool covered : 1;      /* something stands between wire and handler: cover.h */
     bool is_dirty : 1;
     bool is_again : 1; /* epoll's: listed to be read again */
     bool readable : 1; /* epoll's: the edge has been seen, not yet drained */
@@ -58,7 +59,8 @@ struct parley_conn {
     bool blocked : 1;  /* send said EAGAIN: wait for room */
     bool starved : 1;  /* ... or the kernel had no memory: try again soon, nothing will tell */
     union peer peer;
-    max_align_t state[]; /* the handler's timer, if it has `timed`, then its state */
+    max_align_t state[]; /* the handler's timer, if it has `timed`; the cover, if the server has them; then
+                            the handler's state */
 };
 
 /* The handler's timer; only where handler->timed. */

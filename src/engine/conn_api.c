@@ -1,5 +1,6 @@
 /* What handlers call: the functions of parley.h that take a connection. */
 #include "engine/conn.h"
+#include "engine/cover.h"
 #include "engine/error.h"
 #include "engine/frame.h"
 #include "engine/loop.h"
@@ -105,7 +106,8 @@ void parley_set_timer(parley_conn *conn, int64_t delay)
 void *parley_state(parley_conn *conn)
 {
     bool timed = conn->loop->server->handler->timed;
-    return (char *)conn->state + (timed ? sizeof(struct timer) : 0);
+    return (char *)conn->state + (timed ? sizeof(struct timer) : 0) +
+           (conn->covered ? sizeof(struct cover) : 0);
 }
 
 void *parley_user(const parley_conn *conn)
@@ -183,6 +185,7 @@ const char *parley_reason_text(parley_reason reason)
         [PARLEY_CUT] = "cut: the drain deadline passed",
         [PARLEY_FAILED] = "failed",
         [PARLEY_UNREACHED] = "not reached",
+        [PARLEY_REFUSED] = "turned away",
     };
     return (size_t)reason < sizeof texts / sizeof *texts ? texts[reason] : "unknown";
 }
@@ -192,6 +195,8 @@ const char *parley_failure(const parley_conn *conn)
     static _Thread_local char text[256];
     if (conn->fd < 0)
         return conn->failure ? conn->failure : "";
+    if (conn->reason == PARLEY_REFUSED)
+        return conn->covered && conn_cover(conn)->failure ? conn_cover(conn)->failure : "";
     bool failed =
         conn->reason == PARLEY_RESET || conn->reason == PARLEY_FAILED || conn->reason == PARLEY_UNREACHED;
     if (!conn->failed_call || !failed)

@@ -1,6 +1,7 @@
 /* The deadlines of a connection share one timer: the earliest time that needs a look. Activity only moves
  * a time stamp; the timer finds out when it fires. */
 #include "engine/conn.h"
+#include "engine/cover.h"
 #include "engine/loop.h"
 #include "engine/server.h"
 #include <errno.h>
@@ -33,6 +34,8 @@ static struct limit earliest(const parley_conn *conn)
         consider(&limit, conn->opened_at, options->connect_timeout, PARLEY_UNREACHED);
         return limit;
     }
+    if (!conn->opened)
+        consider(&limit, conn->opened_at, options->handshake_timeout, PARLEY_REFUSED);
     consider(&limit, conn->opened_at, options->life, PARLEY_LIFETIME);
     consider(&limit, conn->active_at, options->idle, PARLEY_IDLE);
     if (queue_size(&conn->queue) > 0)
@@ -102,6 +105,8 @@ void conn_look(parley_conn *conn)
         look_lingering(conn);
     } else if (limit.due <= conn->loop->now && conn->connecting) {
         conn_failed(conn, "connect", ETIMEDOUT);
+    } else if (limit.due <= conn->loop->now && limit.reason == PARLEY_REFUSED) {
+        cover_too_late(conn);
     } else if (limit.due <= conn->loop->now) {
         conn_die(conn, limit.reason);
     } else if (conn->starved) {

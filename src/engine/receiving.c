@@ -1,5 +1,6 @@
 /* Receiving: from the bytes a poller reports to the messages a handler takes. */
 #include "engine/conn.h"
+#include "engine/cover.h"
 #include "engine/error.h"
 #include "engine/frame.h"
 #include "engine/loop.h"
@@ -41,18 +42,26 @@ static void feed(parley_conn *conn, const void *bytes, size_t size)
         conn_die(conn, status == PARLEY_NETWORK ? PARLEY_BAD_MESSAGE : PARLEY_FAILED);
 }
 
-void conn_received(parley_conn *conn, const void *bytes, size_t size)
+void conn_take(parley_conn *conn, const void *bytes, size_t size)
 {
-    conn->received += size;
-    if (conn->dead || conn->finishing)
-        return;
-    conn->active_at = conn->loop->now;
     conn->loop->answers.of = conn;
     if (framing_of(conn)->kind == FRAMING_RAW && !conn->frame && takes_messages(conn))
         deliver(conn, bytes, size);
     else
         feed(conn, bytes, size);
     conn_answer(conn);
+}
+
+void conn_received(parley_conn *conn, const void *bytes, size_t size)
+{
+    conn->received += size;
+    if (conn->dead || conn->finishing)
+        return;
+    conn->active_at = conn->loop->now;
+    if (conn->covered)
+        cover_received(conn, bytes, size);
+    else
+        conn_take(conn, bytes, size);
 }
 
 static void say_ended(parley_conn *conn)
@@ -69,6 +78,14 @@ static void say_ended(parley_conn *conn)
         parley_finish(conn);
 }
 
+void conn_take_end(parley_conn *conn)
+{
+    if (conn->held_back || conn->paused)
+        conn->ended_owed = true; /* a last line without its LF is a message too */
+    else
+        say_ended(conn);
+}
+
 void conn_ended(parley_conn *conn)
 {
     conn->eof = true;
@@ -76,10 +93,10 @@ void conn_ended(parley_conn *conn)
     if (conn->dead || conn->finishing)
         return;
     conn->active_at = conn->loop->now;
-    if (conn->held_back || conn->paused)
-        conn->ended_owed = true; /* a last line without its LF is a message too */
+    if (conn->covered)
+        cover_ended(conn);
     else
-        say_ended(conn);
+        conn_take_end(conn);
 }
 
 void conn_release(parley_conn *conn)

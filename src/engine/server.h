@@ -16,7 +16,7 @@ struct options {
     char bind[ADDRESS_TEXT];
     int family;       /* AF_UNSPEC, AF_INET, AF_INET6 */
     unsigned workers; /* 0: the processors */
-    int64_t idle, life, write_timeout, linger, drain, connect_timeout;
+    int64_t idle, life, handshake_timeout, write_timeout, linger, drain, connect_timeout;
     size_t high_water, queue_max;
     unsigned connections;
     int retries;

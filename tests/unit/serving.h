@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <time.h>
 
-enum { PATIENCE = 8000, REASONS = PARLEY_UNREACHED + 1 };
+enum { PATIENCE = 8000, REASONS = PARLEY_REFUSED + 1 };
 
 /* What handlers saw, in memory that worker processes share. */
 struct witness {

@@ -1,0 +1,55 @@
+/* The cover of a connection: what stands between its wire and its handler, where the server asks for any.
+ *
+ * A connection that is established is let in, in this order:
+ *
+ *     1. the PROXY header is read, where one is expected      its source is the client from here on
+ *     2. the client is admitted: access lists, limits         by that address
+ *     3. the TLS handshake
+ *     4. the handler's `opened`
+ *
+ * Until then the handler knows nothing of it; one that fails on the way is turned away with its sentence
+ * (PARLEY_REFUSED). A server that asks for none of this has no covers: its connections pay for one flag. */
+#ifndef ENGINE_COVER_H
+#define ENGINE_COVER_H
+
+#include "engine/conn.h"
+#include "net/address.h"
+#include <stdalign.h>
+
+/* How far it has come. Each stage is over before the next begins. */
+enum cover_stage { COVER_BEGUN, COVER_OPEN };
+
+/* Stands behind the handler's timer in the memory of a connection: conn_cover(). */
+struct cover {
+    alignas(max_align_t) enum cover_stage stage; /* aligned for the state behind it */
+    char *failure; /* the sentence of PARLEY_REFUSED; NULL: none */
+};
+
+/* Whether the connections of this server have covers. Decided before its workers start. */
+bool server_covers(const struct parley_server *server);
+
+/* The cover of a connection with `covered`. */
+struct cover *conn_cover(const parley_conn *conn);
+
+/* The connection is established: begins to let it in. */
+void cover_begin(parley_conn *conn);
+/* Bytes came off the wire: `conn_received()` for a covered connection. They are lent. */
+void cover_received(parley_conn *conn, const void *bytes, size_t size);
+/* The peer finished sending on the wire: `conn_ended()` for a covered connection. */
+void cover_ended(parley_conn *conn);
+/* Turns the connection away, with parley_error()'s sentence. */
+void cover_refuse(parley_conn *conn);
+/* It was not let in within "handshake-timeout". */
+void cover_too_late(parley_conn *conn);
+void cover_free(parley_conn *conn);
+
+/* ---- what a cover hands on: receiving.c, adopt.c ---- */
+
+/* Clear bytes for the framing and the handler. */
+void conn_take(parley_conn *conn, const void *bytes, size_t size);
+/* The end of the clear bytes. */
+void conn_take_end(parley_conn *conn);
+/* It is let in: the handler's `opened`. */
+void conn_open(parley_conn *conn);
+
+#endif
