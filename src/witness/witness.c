@@ -130,13 +130,15 @@ static int64_t switches_of(pid_t pid)
     return proc_numbers(directory, add_switches, &threads) < 0 && !has_gone() ? -1 : threads.switches;
 }
 
+/* Not the pages of files: a program's text would cost it less while others run the same program, as the one
+ * that measures does. */
 static int64_t memory_of(pid_t pid)
 {
     char text[4096];
     if (proc_text(text, sizeof text, "/proc/%d/smaps_rollup", (int)pid) < 0)
         return has_gone() ? 0 : -1;
-    int64_t kib = number_after(text, "\nPss:");
-    return kib < 0 ? 0 : kib * 1024;
+    int64_t allocated = number_after(text, "\nPss_Anon:"), shared = number_after(text, "\nPss_Shmem:");
+    return (allocated > 0 ? allocated : 0) * 1024 + (shared > 0 ? shared : 0) * 1024;
 }
 
 static void look_closely(struct witness_reading *reading, pid_t pid)

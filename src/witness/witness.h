@@ -29,7 +29,7 @@ struct witness_reading {
 
     /* witness_read_closely() only; otherwise, and where it is not to be seen, negative. */
     int64_t switches; /* context switches of the threads that are alive */
-    int64_t memory;   /* bytes in user space; pages that processes share are counted once */
+    int64_t memory;   /* bytes it allocated, not its text; pages that processes share are counted once */
 };
 
 /* The processes that listen on this address. 0, or PARLEY_USAGE with the sentence that says why there is

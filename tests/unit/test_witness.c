@@ -1,12 +1,14 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <setjmp.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/prctl.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -95,6 +97,20 @@ static void take_memory(void)
         memset(memory, 1, MEMORY);
 }
 
+/* Reads all pages of its own program, as one that has run for long has. */
+static void read_its_text(void)
+{
+    struct stat about;
+    int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &about) < 0)
+        return;
+    size_t size = (size_t)about.st_size;
+    const volatile char *text = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+    close(fd);
+    for (size_t i = 0; text != MAP_FAILED && i < size; i += 4096)
+        (void)text[i];
+}
+
 static void act(char letter)
 {
     if (letter == 'b')
@@ -107,6 +123,8 @@ static void act(char letter)
         keep_a_child();
     if (letter == 'm')
         take_memory();
+    if (letter == 'x')
+        read_its_text();
 }
 
 static void live(int talk)
@@ -384,6 +402,21 @@ static void test_memory(void **state)
     child_close(&child);
 }
 
+/* What others who run the same program make cheaper or dearer is not the server's. */
+static void test_memory_has_no_text(void **state)
+{
+    (void)state;
+    struct child child = child_open(-1);
+    struct witness witness;
+    assert_int_equal(witness_of_pid(&witness, child.pid), 0);
+    tell(&child, ' ');
+    int64_t before = read_closely(&witness).memory;
+    tell(&child, 'x');
+    assert_in_range(read_closely(&witness).memory - before, 0, 16384);
+    witness_close(&witness);
+    child_close(&child);
+}
+
 static void test_switches(void **state)
 {
     (void)state;
@@ -444,6 +477,7 @@ int main(void)
         cmocka_unit_test(test_time_is_that_of_its_threads),
         cmocka_unit_test(test_time_of_children_gone_and_there),
         cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_memory_has_no_text),
         cmocka_unit_test(test_switches),
         cmocka_unit_test(test_leaves_itself_out),
         cmocka_unit_test(test_the_machine_and_our_threads),
