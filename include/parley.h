@@ -171,7 +171,8 @@ PARLEY_API void parley_server_free(parley_server *server);
  *   connections most connections at once per worker; above it, accepting pauses          (0: any)
  *   connect-timeout  overall deadline of a dial, name look-up and retries included              (0)
  *   retry       further attempts of a dial that failed, with jittered back-off                  (0)
- *   signals     handle SIGTERM and SIGINT: the first drains, the second aborts                (off)
+ *   signals     handle SIGTERM and SIGINT: the first drains, the second aborts; and SIGHUP, where there
+ *               are files to be read again: one that is broken leaves what was read before    (off)
  *   log         off, text or json: one line per event on stderr                               (off)
  *   verbosity   0 failures only, 1 comings and goings, 2 everything                             (1)
  *   explain     narrates each system call of a connection's life on stderr, for the whole process and

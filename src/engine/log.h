@@ -10,8 +10,8 @@
 enum log_format { LOG_OFF, LOG_TEXT, LOG_JSON };
 
 /* Event classes; the table in log.c gives each its name in JSON, the verbosity from which it shows, and how
- * many lines a second it may write. Failures: 1 a second. Comings, goings, messages: 100 a second below
- * verbosity 2, unlimited from 2 on. */
+ * many lines a second it may write. Failures and reloads: 1 a second. Comings, goings, messages: 100 a second
+ * below verbosity 2, unlimited from 2 on. */
 enum log_event {
     LOG_SERVER,  /* listening, draining, stopped: from 1 on */
     LOG_OPENED,  /* a client came (1) */
@@ -20,6 +20,7 @@ enum log_event {
     LOG_HANDLER, /* parley_log() (1) */
     LOG_WORKER,  /* a worker started, was reaped (1) */
     LOG_DETAIL,  /* resolver, options, threads (2) */
+    LOG_RELOAD,  /* files were read again (1) */
     LOG_REFUSED, /* a client was turned away: limits, no descriptors (0, failure) */
     LOG_ACCEPT,  /* accept failed (0, failure) */
     LOG_CONN,    /* a connection failed: reset, stalled, overflow (0 , failure) */

@@ -1,5 +1,6 @@
 #include "engine/loop.h"
 #include "engine/error.h"
+#include "engine/reload.h"
 #include "engine/server.h"
 #include "engine/sys.h"
 #include <stddef.h>
@@ -117,6 +118,8 @@ static int64_t time_to_sleep(const struct loop *loop, int64_t paced)
 
 static void turn(struct loop *loop)
 {
+    if (loop->worker->is_process && atomic_load(&loop->server->reload_asked) && !loop->draining)
+        reload_here(loop->server, &loop->log);
     int stop = atomic_load(&loop->worker->stop);
     if (stop && !loop->draining)
         loop_drain(loop);

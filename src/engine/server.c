@@ -2,6 +2,7 @@
 #include "engine/error.h"
 #include "engine/explain.h"
 #include "engine/loop.h"
+#include "engine/reload.h"
 #include "engine/sys.h"
 #include "net/address.h"
 #include <errno.h>
@@ -68,6 +69,7 @@ void parley_server_free(parley_server *server)
     if (!server)
         return;
     server_free_listeners(server);
+    reload_close(server);
     for (size_t i = 0; i < server->dial_count; i++)
         sys.free(server->dials[i]);
     if (server->wake >= 0)

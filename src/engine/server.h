@@ -65,6 +65,8 @@ struct parley_server {
     struct user_watch *watches;
     size_t watch_count;
     struct shared *shared;
+    struct reloadable *reloadables; /* what SIGHUP reads again */
+    atomic_bool reload_asked;       /* by SIGHUP, in this process */
 
     pthread_mutex_t lock; /* workers, next_index, and each worker's loop pointer */
     struct worker *workers;

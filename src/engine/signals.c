@@ -4,7 +4,7 @@
 #include <sched.h>
 #include <sys/time.h>
 
-static const int caught[] = {SIGTERM, SIGINT, SIGCHLD, SIGURG};
+static const int caught[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD, SIGURG};
 enum { CAUGHT = sizeof caught / sizeof *caught, MOST_RUNNING = 64, INTERRUPT_EVERY = 20000 /* µs */ };
 
 /* Handlers find the servers here; `handling` lets the last one out before a server goes. */
@@ -19,6 +19,8 @@ static bool is_needed(const parley_server *server, int signal)
 {
     if (signal == SIGCHLD)
         return server->options.model.placement->processes;
+    if (signal == SIGHUP)
+        return server->options.signals && server->reloadables;
     return signal == SIGURG || server->options.signals;
 }
 
@@ -28,7 +30,9 @@ static void tell(parley_server *server, int signal)
 {
     if (!is_needed(server, signal))
         return;
-    if (signal != SIGCHLD) {
+    if (signal == SIGHUP) {
+        atomic_store(&server->reload_asked, true);
+    } else if (signal != SIGCHLD) {
         atomic_fetch_add(&server->signals_seen, 1);
         atomic_store(&server->last_signal, signal);
     }
@@ -85,6 +89,8 @@ void signals_take(parley_server *server, sigset_t *mask)
             sigaddset(&mine, caught[i]);
         }
     pthread_mutex_unlock(&lock);
+    if (server->options.signals)
+        sigaddset(&mine, SIGHUP); /* the command holds it back until here, not knowing who needs it */
     /* Whoever started us may have left them blocked. */
     pthread_sigmask(SIG_UNBLOCK, &mine, mask);
 }
@@ -106,13 +112,27 @@ void signals_give_back(parley_server *server, const sigset_t *mask)
 
 static _Atomic int *stop_flag;
 static int stop_value;
+static atomic_bool *reload_flag;
+
+static void interrupt_often(bool on)
+{
+    const struct timeval every = {0, on ? INTERRUPT_EVERY : 0};
+    const struct itimerval often = {every, every};
+    setitimer(ITIMER_REAL, &often, NULL);
+}
 
 static void told_to_stop(int signal)
 {
-    const struct itimerval often = {{0, INTERRUPT_EVERY}, {0, INTERRUPT_EVERY}};
     (void)signal;
     atomic_store(stop_flag, stop_value);
-    setitimer(ITIMER_REAL, &often, NULL);
+    interrupt_often(true);
+}
+
+static void told_to_reload(int signal)
+{
+    (void)signal;
+    atomic_store(reload_flag, true);
+    interrupt_often(true);
 }
 
 static void handle(int signal, void (*handler)(int))
@@ -132,4 +152,19 @@ void signals_of_worker(_Atomic int *stop, int value)
     handle(SIGCHLD, SIG_DFL);
     sigemptyset(&none);
     pthread_sigmask(SIG_SETMASK, &none, NULL);
+}
+
+void signals_of_reload(atomic_bool *asked)
+{
+    reload_flag = asked;
+    /* Not SIG_IGN, which a program started from here would inherit. */
+    handle(SIGHUP, asked ? told_to_reload : on_interrupt);
+}
+
+void signals_seen(atomic_bool *asked)
+{
+    do {
+        atomic_store(asked, false);
+        interrupt_often(false);
+    } while (atomic_load(asked)); /* one that came in between must leave its interrupts behind */
 }

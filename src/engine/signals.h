@@ -4,6 +4,8 @@
 
 #include <parley.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 
 /* Dispositions belong to the process, and several servers may run in it: the first one installs, the last one
  * restores. `mask` receives the calling thread's, from which what we need is unblocked. */
@@ -14,5 +16,11 @@ void signals_give_back(parley_server *server, const sigset_t *mask);
  * over and over, since the supervisor may be gone; SIGINT, which a terminal sends to the whole group, is the
  * supervisor's. */
 void signals_of_worker(_Atomic int *stop, int value);
+
+/* In a worker process of a server that can read something again: SIGHUP sets `*asked`, and interrupts over
+ * and over until signals_seen(); NULL: it does nothing here. */
+void signals_of_reload(atomic_bool *asked);
+/* What SIGHUP asked for has been seen. A stop that came as well is to be looked for afterwards. */
+void signals_seen(atomic_bool *asked);
 
 #endif

@@ -3,6 +3,7 @@
 #include "engine/supervise.h"
 #include "engine/error.h"
 #include "engine/loop.h"
+#include "engine/reload.h"
 #include "engine/server.h"
 #include "engine/signals.h"
 #include "engine/sys.h"
@@ -116,6 +117,8 @@ static void look(struct supervision *supervision)
 {
     parley_server *server = supervision->server;
     reap(supervision);
+    if (atomic_exchange(&server->reload_asked, false))
+        reload_all(server);
     bool failed = atomic_load(&server->shared->failed) && server->bound_count > 0;
     if (atomic_load(&server->signals_seen) > 0 || failed)
         atomic_store(&server->shared->stopping, true);

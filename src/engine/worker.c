@@ -209,6 +209,8 @@ static void child_main(struct worker *worker, pid_t supervisor)
     struct loop *parent = this_loop;
     this_loop = NULL;
     signals_of_worker(&worker->stop, WORKER_DRAINS);
+    if (worker->server->reloadables)
+        signals_of_reload(is_own_client(worker) ? NULL : &worker->server->reload_asked);
     /* A supervisor that was killed must not leave workers behind that nobody can stop. The signal comes when
      * the thread that forked ends: the acceptor's, whose end is a stop anyway. */
     prctl(PR_SET_PDEATHSIG, SIGTERM);

@@ -1,0 +1,100 @@
+#include "engine/reload.h"
+#include "engine/log.h"
+#include "engine/server.h"
+#include "engine/signals.h"
+#include <signal.h>
+
+static void let_go(struct reading *reading)
+{
+    if (reading && atomic_fetch_sub(&reading->holders, 1) == 1)
+        reading->free(reading);
+}
+
+void reload_add(parley_server *server, struct reloadable *reloadable)
+{
+    reloadable->next = server->reloadables;
+    server->reloadables = reloadable;
+}
+
+int reload_read(parley_server *server, struct reloadable *reloadable)
+{
+    struct reading *fresh = NULL;
+    int status = reloadable->read(server, &fresh);
+    if (status < 0)
+        return status;
+    atomic_store(&fresh->holders, 1);
+    pthread_mutex_lock(&server->lock);
+    struct reading *before = reloadable->latest;
+    reloadable->latest = fresh;
+    atomic_fetch_add(&reloadable->number, 1);
+    pthread_mutex_unlock(&server->lock);
+    let_go(before);
+    return 0;
+}
+
+struct reading *reload_latest(parley_server *server, struct reloadable *reloadable, struct held *held)
+{
+    if (atomic_load(&reloadable->number) == held->number)
+        return held->reading;
+    struct reading *before = held->reading;
+    pthread_mutex_lock(&server->lock);
+    held->number = atomic_load(&reloadable->number);
+    held->reading = reloadable->latest;
+    atomic_fetch_add(&held->reading->holders, 1);
+    pthread_mutex_unlock(&server->lock);
+    let_go(before);
+    return held->reading;
+}
+
+void reload_let_go(struct held *held)
+{
+    let_go(held->reading);
+    *held = (struct held){0};
+}
+
+/* ---- SIGHUP ---- */
+
+/* How many could not be read. */
+static unsigned read_again(parley_server *server, struct log *log, enum log_event success)
+{
+    unsigned failed = 0;
+    for (struct reloadable *each = server->reloadables; each; each = each->next) {
+        if (reload_read(server, each) == 0) {
+            log_line(log, success, NULL, "%s have been read again", each->what);
+            continue;
+        }
+        log_line(log, LOG_FAULT, NULL, "%s; %s stay as they were", parley_error(), each->what);
+        failed++;
+    }
+    return failed;
+}
+
+static void tell_processes(parley_server *server)
+{
+    pthread_mutex_lock(&server->lock);
+    for (struct worker *worker = server->workers; worker; worker = worker->next)
+        if (worker->is_process && worker->fd < 0)
+            kill(worker->pid, SIGHUP);
+    pthread_mutex_unlock(&server->lock);
+}
+
+void reload_all(parley_server *server)
+{
+    unsigned count = 0;
+    for (struct reloadable *each = server->reloadables; each; each = each->next)
+        count++;
+    if (read_again(server, &server->log, LOG_RELOAD) < count)
+        tell_processes(server);
+}
+
+void reload_here(parley_server *server, struct log *log)
+{
+    signals_seen(&server->reload_asked);
+    read_again(server, log, LOG_DETAIL);
+}
+
+void reload_close(parley_server *server)
+{
+    for (struct reloadable *each = server->reloadables; each; each = each->next)
+        let_go(each->latest);
+}
