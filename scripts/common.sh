@@ -85,14 +85,13 @@ unit_tests() {
         cat "$2/unit.log"
 }
 
-# python_tests REPORTS DIRECTORY [PYTEST-ARGUMENT...]: the same for a directory of pytest files.
+# python_tests REPORTS NAME PYTEST-ARGUMENT...: the same for pytest files; the outcome is in REPORTS/NAME.xml.
 python_tests() {
-    local reports=$1 directory=$2 name
+    local reports=$1 name=$2
     shift 2
-    name=$(basename "$directory")
-    # More workers than processors: system tests mostly wait. Those that measure share one xdist_group.
-    /usr/bin/python3 -m pytest "$directory" -p no:cacheprovider -q -ra \
-        -n "${PARLEY_TEST_WORKERS:-4}" --dist loadgroup --timeout "${PARLEY_TEST_TIMEOUT:-120}" \
+    # More workers than processors: system tests mostly wait.
+    /usr/bin/python3 -m pytest -p no:cacheprovider -q -ra \
+        -n "${PARLEY_TEST_WORKERS:-4}" --timeout "${PARLEY_TEST_TIMEOUT:-120}" \
         --junitxml "$reports/$name.xml" "$@" >"$reports/$name.log" 2>&1 </dev/null ||
         cat "$reports/$name.log"
 }

@@ -9,14 +9,20 @@ import resource
 import pytest
 
 from harness import MODELS, PARLEY, Server
+from lateness import agrees_at_last, sleeper_program  # pylint: disable=unused-import  # fixtures
 from loading import known, known_program, python_server, servers  # pylint: disable=unused-import  # fixtures
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "xdist_group(name): tests that must not run beside each other")
+    config.addinivalue_line("markers", "measures: judges times, so it runs apart from all others, one after another")
     # A test holds up to some thousands of sockets; servers are given their own limit.
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def pytest_runtest_setup(item):
+    if item.get_closest_marker("measures") and "PARLEY_SANITIZER" in os.environ:
+        pytest.skip("sanitizers change what time things take")
 
 
 @pytest.hookimpl(hookwrapper=True)

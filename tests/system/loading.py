@@ -16,8 +16,6 @@ from harness import PARLEY, SANITIZERS
 
 HERE = Path(__file__).resolve().parent
 
-# Sanitizers and valgrind change what time things take: what is measured is not judged under them.
-measures = pytest.mark.skipif("PARLEY_SANITIZER" in os.environ, reason="times are not those of a release")
 natively = pytest.mark.skipif(os.environ.get("PARLEY_SANITIZER") == "valgrind",
                               reason="valgrind is too slow for any load, and leaves limits as they are")
 # Before all others, where that is permitted, so that what else runs here is not measured too.

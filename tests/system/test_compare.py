@@ -96,7 +96,6 @@ def check_measured(entry, connections):
     assert entry["memory"]["idle_bytes"] > 0 and entry["memory"]["connections"] == connections
 
 
-@pytest.mark.xdist_group("measuring")
 def test_models_and_a_peer_in_every_form(peer, tmp_path):
     files = {kind: tmp_path / f"result.{kind}" for kind in ("json", "csv", "report")}
     done = compare("echo", "--models", "iterative,fork,thread,prethread+epoll", "-c", "1,8", *SHORT, peer,

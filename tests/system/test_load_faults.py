@@ -12,7 +12,7 @@ import pytest
 
 from client import PATIENCE, wait_until
 from harness import run
-from loading import Load, Requests, Service, load, measures, natively
+from loading import Load, Requests, Service, load, natively
 
 pytestmark = natively
 
@@ -43,7 +43,7 @@ def wait_count(service, count):
 
 # ---- it distrusts itself ----
 
-@measures
+@pytest.mark.measures
 def test_a_generator_that_was_stopped_says_so_first(python_server, start_load, tmp_path):
     """For one of three seconds: a third of the requests is late by its own fault."""
     service = echoing()

@@ -6,8 +6,8 @@ import pytest
 
 from client import wait_until
 from harness import run
-from loading import FIRST, Load, load, measures, natively
-from test_load_accuracy import agrees_at_last
+from lateness import Wrong
+from loading import FIRST, Load, load, natively
 
 pytestmark = natively
 
@@ -24,21 +24,26 @@ def search(known, promise, seconds=SECONDS):
     return Load(server.address, *options, wrapper=FIRST).wait()
 
 
-@measures
-@pytest.mark.xdist_group("measures")
-def test_it_finds_the_capacity_of_a_server_and_tells_its_uncertainty(known):
+@pytest.mark.measures
+def test_it_finds_the_capacity_of_a_server_and_tells_its_uncertainty(known, agrees_at_last):
     """Of R requests a second R - 1000 stay behind each second: those at the end of a trial wait the longest."""
     limit = CAPACITY + BOUND / SECONDS
 
-    def judge(outcome):
-        found, broken = outcome.json["search"]["found"], outcome.json["search"]["broken"]
-        wrong = [] if 0.95 * CAPACITY <= found <= 1.02 * limit else [f"found {found}, theory says {limit}"]
-        wrong += [] if found < broken <= 1.03 * found else [f"{broken} was broken: more than 2 % and rounding away"]
+    def judge(outcome, machine):
+        result = outcome.json["search"]
+        found, broken = result["found"], result["broken"]
+        wrong = []
+        if not 0.95 * CAPACITY <= found <= 1.02 * limit or result["by_generator"]:
+            # A single halt can break a rate that the server keeps.
+            wrong.append(Wrong(f"found {found}, theory says {limit}",
+                               found <= 1.02 * limit and machine.is_later(machine.late(100), BOUND / 2)))
+        if not found < broken <= 1.03 * found:
+            wrong.append(Wrong(f"{broken} was broken: more than 2 % and rounding away from {found}", False))
         return wrong
 
     outcome = agrees_at_last(lambda: search(known, f"p99<{BOUND}ms"), judge)
     found, trials = outcome.json["search"], trials_of(outcome)
-    assert found["promise"] == "p99<20ms" and not found["by_generator"], str(outcome)
+    assert found["promise"] == "p99<20ms", str(outcome)
     assert trials.count((found["found"], True)) >= 2, f"what is told was kept twice: {trials}"
     assert trials.count((found["broken"], False)) >= 2, f"what is called broken was broken twice: {trials}"
     assert found["sentence"].startswith("p99<20ms is kept up to ") and " and is not at " in found["sentence"]
