@@ -1,9 +1,9 @@
 /* A closed-loop load client: every answer is followed by the next message of its connection.
  *
- * With --marks it stops between the warm-up and the measured run, with nothing in flight, prints `ready` and
- * waits for a line; after the run it prints its result and waits again before it closes its connections.
- * Whoever reads the server's CPU time at these two moments has the cost of exactly the messages that are
- * reported. */
+ * With --marks it stops after the warm-up, with nothing in flight, prints `ready`, and then makes one
+ * measured run for each line it reads, until the end of its input, on the same connections, with nothing in
+ * flight between them. Whoever reads the server's CPU time before and after a run has the cost of exactly the
+ * messages that are reported. */
 #include "traffic.h"
 
 #include <arpa/inet.h>
@@ -101,10 +101,13 @@ static struct traffic plan(const struct options *options)
     return traffic;
 }
 
-static void wait_for_line(void)
+/* False at the end of the input. */
+static bool wait_for_line(void)
 {
-    for (int letter = 0; letter != '\n' && letter != EOF;)
+    int letter = 0;
+    while (letter != '\n' && letter != EOF)
         letter = getchar();
+    return letter != EOF;
 }
 
 static double microseconds(const struct traffic *traffic, double quantile)
@@ -142,6 +145,18 @@ static double measure(struct traffic *traffic, const struct options *options)
     return (double)(clock_now() - start) / 1e9;
 }
 
+/* False if any answer was wrong or missing. */
+static bool measure_by_line(struct traffic *traffic, const struct options *options)
+{
+    bool right = true;
+    while (wait_for_line()) {
+        print_result(traffic, measure(traffic, options));
+        right = right && traffic->errors == 0;
+        traffic_reset(traffic);
+    }
+    return right;
+}
+
 int main(int argc, char **argv)
 {
     struct options options = parse_options(argc, argv);
@@ -152,13 +167,13 @@ int main(int argc, char **argv)
         return 1;
     }
     warm_up(&traffic, &options);
-    if (options.marks) {
-        puts("ready");
-        fflush(stdout);
-        wait_for_line();
+    if (!options.marks) {
+        print_result(&traffic, measure(&traffic, &options));
+        if (traffic.mode == TRAFFIC_IDLE)
+            wait_for_line();
+        return traffic.errors > 0 ? 3 : 0;
     }
-    print_result(&traffic, measure(&traffic, &options));
-    if (options.marks || traffic.mode == TRAFFIC_IDLE)
-        wait_for_line();
-    return traffic.errors > 0 ? 3 : 0;
+    puts("ready");
+    fflush(stdout);
+    return measure_by_line(&traffic, &options) ? 0 : 3;
 }

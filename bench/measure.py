@@ -1,4 +1,4 @@
-"""Runs one server under one load and reads what it cost from /proc."""
+"""Runs servers under one load, in turn, and reads what each cost."""
 
 import ctypes
 import os
@@ -8,13 +8,16 @@ import socket
 import subprocess
 import tempfile
 import time
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 
 START_LIMIT = 5.0
 STOP_LIMIT = 3.0
 SETTLE_LIMIT = 0.2
-WARMUP_SHARE = 0.25
+WARMUP = 0.05  # s, after every connection has had one exchange
+COLD = 2  # slices that are not counted
 MARGIN = 30.0  # what connecting and draining may take beyond the run itself
 
 
@@ -33,6 +36,7 @@ class Column:
     connections: int = 50
     size: int = 64
     depth: int = 1
+    slice: float = 0.02  # s of load before it is the next server's turn
 
 
 WARM_TRAFFIC = Column("warm", "before the idle column is measured")
@@ -40,11 +44,19 @@ WARM_TRAFFIC = Column("warm", "before the idle column is measured")
 
 @dataclass
 class Result:
+    """Of one server in one round: medians of its slices."""
     cost: float = 0.0  # CPU µs per message; in the idle column bytes per connection
     rate: float = 0.0
     p50: float = 0.0
     p99: float = 0.0
     failure: str = ""
+    costs: list = field(default_factory=list)  # of each slice, in the order of the turns
+
+    def over(self, other):
+        """The median ratio to another server of the same round, slice by slice: what disturbs the machine
+        for longer than a turn disturbs both sides."""
+        pairs = list(zip(self.costs, other.costs))
+        return median(a / b for a, b in pairs) if pairs and all(b > 0 for _, b in pairs) else None
 
 
 class Failure(Exception):
@@ -100,14 +112,19 @@ def cpu_nanoseconds(pid):
     return total
 
 
-def settled_cpu_nanoseconds(pid):
-    """Read when the server has gone to sleep: a running thread's time is only brought up to date at ticks."""
+def settle(pid):
+    """Waits until the server has gone to sleep."""
     deadline = time.monotonic() + SETTLE_LIMIT
     last, now = -1, cpu_nanoseconds(pid)
     while last != now and time.monotonic() < deadline:
         time.sleep(0.005)
         last, now = now, cpu_nanoseconds(pid)
-    return now
+
+
+def cpu_clock(pid):
+    """The clock of a process's CPU time, clock_getcpuclockid(3), to be read while it runs: all threads, kernel
+    workers of io_uring included. Of the designs that fork it would not see the children."""
+    return (~pid << 3) | 2
 
 
 def private_bytes(pid):
@@ -167,20 +184,19 @@ class RunningServer:
 
 
 class Load:
-    """The generator, which stops at its marks so that the server can be looked at in between."""
+    """The generator: it makes a short run whenever it is told to, on connections that it keeps."""
 
     def __init__(self, bench, running, column):
-        self.server = running.server
+        self.server, self.pid = running.server, running.process.pid
         options = {"port": running.port, "mode": column.mode, "connections": column.connections,
-                   "size": column.size, "depth": column.depth,
-                   "seconds": bench.seconds, "warmup": bench.seconds * WARMUP_SHARE}
-        limit = bench.seconds * 2 + MARGIN
-        command = ["timeout", "--signal=KILL", str(limit), str(bench.generator), "--marks"]
+                   "size": column.size, "depth": column.depth, "seconds": column.slice, "warmup": WARMUP}
+        command = ["timeout", "--signal=KILL", str(bench.limit), str(bench.generator), "--marks"]
         command += [f"--{name}={value}" for name, value in options.items()]
         # timeout(1) bounds every load, whatever happens to this script.
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.DEVNULL, text=True,
                                         preexec_fn=on_processor(bench.generator_processor))
+        self.slices = []
 
     def __enter__(self):
         return self
@@ -192,15 +208,23 @@ class Load:
             raise Failure(f"{self.server.name} did not answer: the generator ended with {code}")
         return line
 
-    def go_on(self):
+    def run(self):
+        """One slice: the server's CPU time of it, and what the generator says."""
+        before = time.clock_gettime_ns(cpu_clock(self.pid))
         self.process.stdin.write("\n")
         self.process.stdin.flush()
-
-    def result(self):
-        fields = dict(field.split("=") for field in self.next_line().split())
+        fields = dict(word.split("=") for word in self.next_line().split())
+        spent = time.clock_gettime_ns(cpu_clock(self.pid)) - before
         if int(fields["errors"]) > 0:
             raise Failure(f"{self.server.name}: wrong or missing answers: {fields['errors']} errors")
-        return fields
+        if int(fields["messages"]) == 0:
+            raise Failure(f"{self.server.name} answered nothing")
+        self.slices.append((spent / 1000 / int(fields["messages"]), *(float(fields[name])
+                                                                     for name in ("rate", "p50_us", "p99_us"))))
+
+    def result(self):
+        costs, rates, p50s, p99s = zip(*self.slices[COLD:])
+        return Result(median(costs), median(rates), median(p50s), median(p99s), costs=list(costs))
 
     def __exit__(self, *_):
         self.process.stdin.close()
@@ -212,39 +236,71 @@ class Load:
         self.process.stdout.close()
 
 
+class Round:
+    """Servers that run side by side, each with its generator; one of them is loaded at a time."""
+
+    def __init__(self, bench, column, stack):
+        self.bench, self.column, self.stack = bench, column, stack
+        self.loads, self.failures = {}, {}
+
+    def start(self, server):
+        try:
+            running = self.stack.enter_context(RunningServer(server, self.bench.server_processor))
+            load = self.stack.enter_context(Load(self.bench, running, self.column))
+            load.next_line()
+            settle(running.process.pid)
+            self.loads[server.name] = load
+        except (Failure, OSError) as failure:
+            self.fail(server.name, failure)
+
+    def fail(self, name, failure):
+        self.loads.pop(name, None)
+        self.failures[name] = Result(failure=f"{self.column.name}: {failure}")
+
+    def turn(self):
+        for name, load in list(self.loads.items()):
+            try:
+                load.run()
+            except (Failure, OSError) as failure:
+                self.fail(name, failure)
+
+    def results(self):
+        return {**{name: load.result() for name, load in self.loads.items()}, **self.failures}
+
+
 class Bench:
     def __init__(self, generator, seconds):
         self.generator, self.seconds = generator, seconds
+        self.limit = 0  # s a generator may live
         processors = sorted(os.sched_getaffinity(0))
         self.server_processor, self.generator_processor = processors[0], processors[1 % len(processors)]
 
-    def measure(self, server, column):
+    def measure(self, servers, column):
+        """One round: name to result. The slices of all servers take turns."""
+        if column.mode == "idle":
+            return {server.name: self.measure_memory(server, column) for server in servers}
+        turns = COLD + max(1, round(self.seconds / column.slice))
+        self.limit = MARGIN + 3 * turns * column.slice * len(servers)
+        with ExitStack() as stack:
+            one = Round(self, column, stack)
+            for server in servers:
+                one.start(server)
+            for _ in range(turns):
+                one.turn()
+            return one.results()
+
+    def measure_memory(self, server, column):
+        """Traffic first, so that what a server allocates once, for all, is not divided among the many."""
+        self.limit = MARGIN
         try:
             with RunningServer(server, self.server_processor) as running:
-                return (self.measure_memory if column.mode == "idle" else self.measure_cost)(running, column)
+                self.hold(running, WARM_TRAFFIC)
+                before = settled_bytes(running.process.pid)
+                after = self.hold(running, column)
         except (Failure, OSError) as failure:
             return Result(failure=f"{column.name}: {failure}")
-
-    def measure_cost(self, running, column):
-        pid = running.process.pid
-        with Load(self, running, column) as load:
-            load.next_line()
-            before = settled_cpu_nanoseconds(pid)
-            load.go_on()
-            fields = load.result()
-            spent = settled_cpu_nanoseconds(pid) - before
-        messages = int(fields["messages"])
-        if messages == 0 or running.process.poll() is not None:
-            raise Failure(f"{running.server.name} answered nothing: {running.last_words()}")
-        return Result(cost=spent / 1000 / messages, rate=float(fields["rate"]),
-                      p50=float(fields["p50_us"]), p99=float(fields["p99_us"]))
-
-    def measure_memory(self, running, column):
-        """Traffic first, so that what a server allocates once, for all, is not divided among the many."""
-        self.hold(running, WARM_TRAFFIC)
-        before = settled_bytes(running.process.pid)
-        after = self.hold(running, column)
-        return Result(cost=(after - before) / column.connections)
+        cost = (after - before) / column.connections
+        return Result(cost=cost, costs=[cost])
 
     def hold(self, running, column):
         with Load(self, running, column) as load:
@@ -253,5 +309,5 @@ class Bench:
 
 
 def settled_bytes(pid):
-    settled_cpu_nanoseconds(pid)
+    settle(pid)
     return private_bytes(pid)

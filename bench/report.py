@@ -24,9 +24,9 @@ def good(results):
 
 
 def paired_ratios(results, others):
-    """Round by round, so that what disturbs a whole round disturbs both sides."""
-    pairs = [(a, b) for a, b in zip(results, others) if not a.failure and not b.failure]
-    return [a.cost / b.cost for a, b in pairs if b.cost > 0]
+    """One for each round."""
+    ratios = [a.over(b) for a, b in zip(results, others) if not a.failure and not b.failure]
+    return [ratio for ratio in ratios if ratio is not None]
 
 
 def table(head, rows):
@@ -158,7 +158,7 @@ def pair_text(column, first, second, results):
         if a.failure or b.failure:
             lines.append(f"  round {turn}: failed")
         else:
-            ratio = f" = {a.cost / b.cost:.3f}" if b.cost > 0 else ""
+            ratio = f" = {a.over(b):.3f}" if a.over(b) else ""
             lines.append(f"  round {turn}: {number(a.cost)} {unit} / {number(b.cost)} {unit}{ratio}")
     ratios = paired_ratios(results[first], results[second])
     if ratios:
@@ -198,7 +198,8 @@ def conditions(bench, arguments, parley, root):
     return "\n".join([
         f"- date: {now:%Y-%m-%d %H:%M} UTC, commit {commit or 'unknown'}",
         f"- command: `{shlex.join(['bench/run', *sys.argv[1:]])}`",
-        f"- {arguments.rounds} rounds of {arguments.seconds:g} s each after a warm-up of a quarter of that",
+        f"- {arguments.rounds} rounds of fresh servers; in each {arguments.seconds:g} s of load on every server, "
+        "in slices that take turns",
         f"- machine: {processor_model()}, {os.cpu_count()} processors, {placement(bench)}, "
         f"load average {os.getloadavg()[0]:.2f} at the start",
         f"- kernel: {platform.release()}",
