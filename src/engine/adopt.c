@@ -3,13 +3,15 @@
 #include "engine/loop.h"
 #include "engine/server.h"
 #include "engine/sys.h"
+#include <stdalign.h>
 #include <string.h>
 
-static size_t size_of_conn(const struct parley_server *server)
+size_t conn_size(const struct parley_server *server)
 {
     const parley_handler *handler = server->handler;
-    return sizeof(parley_conn) + (handler->timed ? sizeof(struct timer) : 0) +
-           (server_covers(server) ? sizeof(struct cover) : 0) + handler->state_size;
+    size_t size = sizeof(parley_conn) + (handler->timed ? sizeof(struct timer) : 0) +
+                  (server_covers(server) ? sizeof(struct cover) : 0) + handler->state_size;
+    return (size + alignof(parley_conn) - 1) / alignof(parley_conn) * alignof(parley_conn);
 }
 
 static uint32_t timers_of_conn(const parley_handler *handler)
@@ -26,20 +28,20 @@ static void remember_peer(parley_conn *conn, const struct sockaddr *peer)
         memcpy(&conn->peer.ipv6, peer, sizeof conn->peer.ipv6);
 }
 
-static bool find_room(struct loop *loop, parley_conn *conn)
+static parley_conn *find_room(struct loop *loop)
 {
     uint32_t timers = timers_of_conn(loop->server->handler);
     if (timers_reserve(&loop->timers, timers) < 0)
-        return false;
-    conn->slot = slots_take(&loop->slots, conn);
-    if (conn->slot == NO_SLOT)
+        return NULL;
+    parley_conn *conn = slots_take(&loop->slots);
+    if (!conn)
         timers_release(&loop->timers, timers);
-    return conn->slot != NO_SLOT;
+    return conn;
 }
 
 static parley_conn *conn_new(struct loop *loop, int fd, const struct sockaddr *peer)
 {
-    parley_conn *conn = sys.calloc(1, size_of_conn(loop->server));
+    parley_conn *conn = find_room(loop);
     if (!conn)
         return NULL;
     conn->loop = loop;
@@ -50,10 +52,7 @@ static parley_conn *conn_new(struct loop *loop, int fd, const struct sockaddr *p
     if (loop->server->handler->timed)
         conn_alarm(conn)->kind = TIMER_ALARM;
     remember_peer(conn, peer);
-    if (find_room(loop, conn))
-        return conn;
-    sys.free(conn);
-    return NULL;
+    return conn;
 }
 
 void conn_open(parley_conn *conn)
@@ -140,7 +139,6 @@ void conn_free(parley_conn *conn)
         sys.close(conn->fd);
     loop->count -= !conn->lingering;
     loop->total--;
-    slots_give_back(&loop->slots, conn->slot);
     timer_cancel(&loop->timers, &conn->deadline);
     if (handler->timed)
         timer_cancel(&loop->timers, conn_alarm(conn));
@@ -152,6 +150,6 @@ void conn_free(parley_conn *conn)
         frame_free(&conn->frame);
     else
         sys.free(conn->failure);
-    sys.free(conn);
+    slots_give_back(&loop->slots, &conn->slot);
     accepting_hurry(loop);
 }

@@ -3,6 +3,7 @@
 #define ENGINE_CONN_H
 
 #include "engine/queue.h"
+#include "engine/slots.h"
 #include "engine/timer.h"
 #include <netinet/in.h>
 #include <parley.h>
@@ -18,6 +19,7 @@ union peer {
 };
 
 struct parley_conn {
+    struct slot slot; /* in loop->slots: first */
     struct loop *loop;
     parley_conn *next_dirty; /* loop->dirty */
     struct queue queue;
@@ -30,7 +32,6 @@ struct parley_conn {
                                                   last byte taken by the peer */
     struct timer deadline; /* the engine's: the earliest of idle, life, stall and linger */
     int fd;
-    uint32_t slot;             /* in loop->slots */
     uint32_t unacknowledged;   /* lingering: bytes the peer had not taken at the last look */
     unsigned polled;           /* the poller's own note: what the kernel was told */
     unsigned short held;       /* operations the kernel holds; freed only at 0 */

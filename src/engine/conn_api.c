@@ -123,8 +123,8 @@ parley_server *parley_server_of(const parley_conn *conn)
 /* Worker, slot, generation: 20, 20 and 24 bits. */
 parley_id parley_id_of(const parley_conn *conn)
 {
-    return (uint64_t)conn->loop->worker->index << 44 | (uint64_t)conn->slot << 24 |
-           conn->loop->slots.items[conn->slot].generation;
+    return (uint64_t)conn->loop->worker->index << 44 | (uint64_t)conn->slot.number << 24 |
+           conn->slot.generation;
 }
 
 const char *parley_peer(const parley_conn *conn)

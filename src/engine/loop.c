@@ -197,13 +197,12 @@ int loop_open(struct loop *loop, struct worker *worker)
                           .worker = worker,
                           .poller = model->poller,
                           .now = sys.now(),
-                          .slots.free = NO_SLOT,
-                          .slots.first_generation = worker->generation,
                           .drain_timer.kind = TIMER_DRAIN,
                           .reserve = -1,
                           .cancel = -1,
                           .high_water = server->options.high_water,
                           .buffer_size = receive_size(&server->options)};
+    slots_open(&loop->slots, conn_size(server), worker->generation);
     loop->hands_over = model->placement->per_client && worker->fd < 0;
     loop->limit = worker->fd >= 0 ? 1
                                   : least(least(model->placement->limit, model->poller->capacity),
@@ -244,7 +243,7 @@ void loop_close(struct loop *loop)
         sys.close(loop->reserve);
     timers_close(&loop->timers);
     chunk_cache_close(&loop->chunks);
-    sys.free(loop->slots.items);
+    slots_close(&loop->slots);
     sys.free(loop->memory);
 }
 

@@ -127,12 +127,14 @@ void conn_established(parley_conn *conn);
 /* Names a connection in what the kernel keeps for us; loop_find() gives NULL once it has gone. */
 static inline uint64_t conn_key(const parley_conn *conn)
 {
-    return (uint64_t)conn->slot << 32 | conn->loop->slots.items[conn->slot].generation;
+    return (uint64_t)conn->slot.number << 32 | conn->slot.generation;
 }
 static inline parley_conn *loop_find(const struct loop *loop, uint64_t key)
 {
     return slots_find(&loop->slots, (uint32_t)(key >> 32), (uint32_t)key);
 }
+/* The memory of a connection of this server, its handler's state included. */
+size_t conn_size(const struct parley_server *server);
 /* Closes a dead connection that nothing holds. The settle stage alone calls it. */
 void conn_free(parley_conn *conn);
 

@@ -210,8 +210,8 @@ static void opened(parley_conn *conn)
     MUST(memcmp(seat, &empty, sizeof empty) == 0, link, "its state is not zeroed");
     seat->link = link;
     link->conn = conn;
-    link->slot = conn->slot;
-    link->generation = the_loop()->slots.items[conn->slot].generation;
+    link->slot = conn->slot.number;
+    link->generation = conn->slot.generation;
     link->id = parley_id_of(conn);
     link->opened_at = link->active_at = link->progress_at = the_loop()->now;
     enter(conn, "opened");

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -8,46 +9,52 @@
 #include "engine/slots.h"
 #include "engine/sys.h"
 
-enum { MOST = 3000 };
+enum { MOST = 3000, MANY = 10 * SLOTS_OF_CHUNK };
+
+struct item {
+    struct slot slot;
+    uint64_t note;
+};
 
 static struct slots slots;
-static char owners[MOST]; /* stand for connections: only their addresses matter */
-
-static parley_conn *owner(size_t index)
-{
-    return (parley_conn *)(void *)&owners[index];
-}
 
 static int prepare(void **state)
 {
     (void)state;
-    slots = (struct slots){.free = NO_SLOT, .first_generation = 1};
+    slots_open(&slots, sizeof(struct item), 1);
     return 0;
 }
 
 static int finish(void **state)
 {
     (void)state;
-    sys.free(slots.items);
+    slots_close(&slots);
     return 0;
+}
+
+static struct item *take(void)
+{
+    struct item *item = slots_take(&slots);
+    assert_non_null(item);
+    assert_int_equal(item->note, 0);
+    return item;
 }
 
 static void finds_whom_it_was_given(void **state)
 {
-    uint32_t taken[MOST];
+    struct item *taken[MOST];
 
     (void)state;
+    for (size_t i = 0; i < MOST; i++)
+        (taken[i] = take())->note = i;
     for (size_t i = 0; i < MOST; i++) {
-        taken[i] = slots_take(&slots, owner(i));
-        assert_int_not_equal(taken[i], NO_SLOT);
+        struct slot slot = taken[i]->slot;
+        assert_int_equal(taken[i]->note, i);
+        assert_ptr_equal(slots_find(&slots, slot.number, slot.generation), taken[i]);
+        assert_null(slots_find(&slots, slot.number, slot.generation + 1));
+        assert_null(slots_find(&slots, slot.number, 0));
     }
-    for (size_t i = 0; i < MOST; i++) {
-        uint32_t generation = slots.items[taken[i]].generation;
-        assert_ptr_equal(slots_find(&slots, taken[i], generation), owner(i));
-        assert_null(slots_find(&slots, taken[i], generation + 1));
-        assert_null(slots_find(&slots, taken[i], 0));
-    }
-    assert_null(slots_find(&slots, slots.room, 1));
+    assert_null(slots_find(&slots, slots.used, 1));
     assert_null(slots_find(&slots, NO_SLOT, 1));
 }
 
@@ -60,98 +67,143 @@ static void empty_finds_nothing(void **state)
     assert_null(slots_next(&slots, &from));
 }
 
-/* A name that outlived its connection never means the next one in the same slot. */
+/* A name that outlived its item never means the next one in the same slot. */
 static void a_stale_name_finds_nothing(void **state)
 {
-    uint32_t slot = slots_take(&slots, owner(0));
-    uint32_t generation = slots.items[slot].generation;
+    struct item *item = take();
+    struct slot slot = item->slot;
 
     (void)state;
     for (size_t life = 1; life < MOST; life++) {
-        slots_give_back(&slots, slot);
-        assert_null(slots_find(&slots, slot, generation));
-        assert_int_equal(slots_take(&slots, owner(life)), slot);
-        assert_null(slots_find(&slots, slot, generation));
+        item->note = life;
+        slots_give_back(&slots, &item->slot);
+        assert_null(slots_find(&slots, slot.number, slot.generation));
+        assert_null(slots_find(&slots, slot.number, slot.generation + 1)); /* nobody's yet */
+        assert_ptr_equal(take(), item);
+        assert_null(slots_find(&slots, slot.number, slot.generation));
+        slot = item->slot;
+        assert_ptr_equal(slots_find(&slots, slot.number, slot.generation), item);
     }
 }
 
 /* parley_id 0 names none: worker 0, slot 0 must not come round to it. */
 static void generations_come_round_but_not_to_none(void **state)
 {
-    uint32_t slot = slots_take(&slots, owner(0));
+    struct item *item = take();
 
     (void)state;
-    slots.items[slot].generation = GENERATIONS;
-    slots_give_back(&slots, slot);
-    assert_int_equal(slots_take(&slots, owner(1)), slot);
-    assert_int_equal(slots.items[slot].generation, 1);
+    item->slot.generation = GENERATIONS;
+    slots_give_back(&slots, &item->slot);
+    assert_ptr_equal(take(), item);
+    assert_int_equal(item->slot.generation, 1);
 }
 
 /* Takes and gives back at random, beside a plain array. */
 static void walks_over_all(void **state)
 {
-    uint32_t place[MOST];
+    struct item *place[MOST] = {NULL};
     size_t alive = 0;
 
     (void)state;
     srandom(22);
-    for (size_t i = 0; i < MOST; i++)
-        place[i] = NO_SLOT;
     for (int round = 0; round < 20000; round++) {
         size_t index = (size_t)random() % MOST;
-        if (place[index] == NO_SLOT) {
-            place[index] = slots_take(&slots, owner(index));
+        if (place[index] == NULL) {
+            (place[index] = take())->note = index;
             alive++;
         } else {
-            slots_give_back(&slots, place[index]);
-            place[index] = NO_SLOT;
+            slots_give_back(&slots, &place[index]->slot);
+            place[index] = NULL;
             alive--;
         }
     }
     uint32_t from = 0;
     size_t seen = 0;
-    for (parley_conn *conn; (conn = slots_next(&slots, &from)) != NULL; seen++)
-        assert_ptr_equal(slots.items[place[(char *)conn - owners]].conn, conn);
+    for (struct item *item; (item = slots_next(&slots, &from)) != NULL; seen++)
+        assert_ptr_equal(place[item->note], item);
     assert_int_equal(seen, alive);
+}
+
+static bool memory_is_gone;
+
+static void *refuse_malloc(size_t size)
+{
+    errno = ENOMEM;
+    return memory_is_gone ? NULL : malloc(size);
 }
 
 static void *refuse_realloc(void *memory, size_t size)
 {
-    (void)memory, (void)size;
     errno = ENOMEM;
-    return NULL;
+    return memory_is_gone ? NULL : realloc(memory, size);
 }
 
-static void without_memory_none_is_taken(void **state)
+/* Each chunk, and each growth of the table of chunks, may be refused: the items that exist stay as they are.
+ */
+static void check_refusals(void)
 {
-    void *(*real)(void *, size_t) = sys.realloc;
+    struct item *taken[MANY];
+
+    for (size_t i = 0; i < MANY; i++) {
+        memory_is_gone = i % SLOTS_OF_CHUNK == 0;
+        assert_true(!memory_is_gone || slots_take(&slots) == NULL);
+        memory_is_gone = false;
+        (taken[i] = take())->note = i;
+        assert_int_equal(taken[i]->slot.number, i);
+    }
+    for (size_t i = 0; i < MANY; i++)
+        assert_int_equal(taken[i]->note, i);
+    memory_is_gone = true;
+    slots_give_back(&slots, &taken[5]->slot);
+    assert_ptr_equal(slots_take(&slots), taken[5]);
+    assert_null(slots_take(&slots));
+    memory_is_gone = false;
+}
+
+static void without_memory_for_a_chunk_none_is_taken(void **state)
+{
+    void *(*real)(size_t) = sys.malloc;
 
     (void)state;
-    for (size_t i = 0; i < 64; i++)
-        slots_take(&slots, owner(i));
+    sys.malloc = refuse_malloc;
+    check_refusals();
+    sys.malloc = real;
+}
+
+static void without_memory_for_the_table_none_is_taken(void **state)
+{
+    void *(*real)(void *, size_t) = sys.realloc, *refused;
+
+    (void)state;
     sys.realloc = refuse_realloc;
-    uint32_t refused = slots_take(&slots, owner(64));
+    memory_is_gone = true;
+    refused = slots_take(&slots);
+    memory_is_gone = false;
+    assert_null(refused);
+    for (size_t i = 0; i < SLOTS_OF_CHUNK; i++)
+        take()->note = i;
+    memory_is_gone = true;
+    refused = slots_take(&slots);
+    memory_is_gone = false;
     sys.realloc = real;
-    assert_int_equal(refused, NO_SLOT);
-    for (size_t i = 0; i < 64; i++)
-        assert_ptr_equal(slots.items[i].conn, owner(i));
-    slots_give_back(&slots, 5);
-    assert_int_equal(slots_take(&slots, owner(64)), 5);
-    assert_int_equal(slots_take(&slots, owner(65)), 64);
+    assert_null(refused);
+    assert_int_equal(take()->slot.number, SLOTS_OF_CHUNK);
 }
 
 /* A name has 20 bits for the slot: there are no more. */
 static void there_are_no_more_than_can_be_named(void **state)
 {
-    uint32_t last = 0;
+    struct item *some = NULL;
 
     (void)state;
-    for (uint32_t i = 0; i < MOST_SLOTS; i++)
-        last = slots_take(&slots, owner(i % MOST));
-    assert_int_equal(last, MOST_SLOTS - 1);
-    assert_int_equal(slots_take(&slots, owner(0)), NO_SLOT);
-    slots_give_back(&slots, 77);
-    assert_int_equal(slots_take(&slots, owner(0)), 77);
+    for (uint32_t i = 0; i < MOST_SLOTS; i++) {
+        struct item *item = slots_take(&slots);
+        assert_int_equal(item->slot.number, i);
+        some = i == 77 ? item : some;
+    }
+    assert_null(slots_take(&slots));
+    slots_give_back(&slots, &some->slot);
+    assert_ptr_equal(slots_take(&slots), some);
 }
 
 #define SLOTS_TEST(test) cmocka_unit_test_setup_teardown(test, prepare, finish)
@@ -164,7 +216,8 @@ int main(void)
         SLOTS_TEST(a_stale_name_finds_nothing),
         SLOTS_TEST(generations_come_round_but_not_to_none),
         SLOTS_TEST(walks_over_all),
-        SLOTS_TEST(without_memory_none_is_taken),
+        SLOTS_TEST(without_memory_for_a_chunk_none_is_taken),
+        SLOTS_TEST(without_memory_for_the_table_none_is_taken),
         SLOTS_TEST(there_are_no_more_than_can_be_named),
     };
 
