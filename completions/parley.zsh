@@ -22,6 +22,8 @@ _parley() {
             '--workers=[workers of prefork and prethread; 1 is a single loop; 0, the default\: as many as processors]:N: ' \
             '--reuseport[gives each worker a listening socket of its own (SO_REUSEPORT)]' \
             '--explain[tells each system call of a connection'\''s life on stderr as it happens]' \
+            '--allow=[who may come\: 10.0.0.0/8,\:\:1, or @FILE with a network a line and # comments, read again on SIGHUP; may be repeated and mixed with --deny\: the first that holds the client'\''s address decides, and who is in none is treated opposite to the last]:NETWORKS: ' \
+            '--deny=[who may not come; as --allow]:NETWORKS: ' \
             '--connections=[most connections at once in a worker, above which accepting pauses; 0, the default\: any]:N: ' \
             '--high-water=[queued bytes above which a connection'\''s reading pauses; 256KiB]:SIZE: ' \
             '--queue-max=[queued bytes above which a connection is cut; 64MiB]:SIZE: ' \
@@ -68,6 +70,8 @@ _parley() {
             '--raw[passes control bytes of the peer on to a terminal instead of showing them as \\xNN]' \
             '--model=[the design, PLACEMENT+POLLER or a half\: iterative or prethread with select, poll, epoll or uring; by default iterative+epoll]:MODEL:(iterative+select iterative+poll iterative+epoll iterative+uring prethread select poll epoll uring prethread+select prethread+poll prethread+epoll prethread+uring)' \
             '--explain[tells each system call of a connection'\''s life on stderr as it happens]' \
+            '--allow=[who may come\: 10.0.0.0/8,\:\:1, or @FILE with a network a line and # comments, read again on SIGHUP; may be repeated and mixed with --deny\: the first that holds the client'\''s address decides, and who is in none is treated opposite to the last]:NETWORKS: ' \
+            '--deny=[who may not come; as --allow]:NETWORKS: ' \
             '--idle=[closes a connection without a byte either way for so long]:TIME: ' \
             '--life=[closes a connection so long after it was established]:TIME: ' \
             '--write-timeout=[cuts a peer that takes no byte of what is queued for so long; 60s]:TIME: ' \

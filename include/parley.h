@@ -171,6 +171,9 @@ PARLEY_API void parley_server_free(parley_server *server);
  *   connections most connections at once per worker; above it, accepting pauses          (0: any)
  *   connect-timeout  overall deadline of a dial, name look-up and retries included              (0)
  *   retry       further attempts of a dial that failed, with jittered back-off                  (0)
+ *   allow, deny who may come: networks ("10.0.0.0/8,::1", "unix" for unix sockets), or "@FILE" with one a
+ *               line and # comments, read again on SIGHUP. May be set several times: the first that holds the
+ *               client's address decides; who is in none is treated opposite to the last     (anybody)
  *   signals     handle SIGTERM and SIGINT: the first drains, the second aborts; and SIGHUP, where there
  *               are files to be read again: one that is broken leaves what was read before    (off)
  *   log         off, text or json: one line per event on stderr                               (off)

@@ -57,6 +57,8 @@ void print_manual(FILE *out, const struct subcommand *subcommand);
 /* The groups of options that several subcommands take: option_group.c. */
 extern const struct option_group address_group, announce_group, socket_group, time_group, model_group,
     explain_group, log_group, general_group;
+/* Who may come: option_limit.c. */
+extern const struct option_group access_group;
 /* Those of connect and listen: option_talk.c. */
 extern const struct option_group dial_group, send_group, talk_group, talk_model_group, keep_group;
 /* Those of load: option_load.c. */

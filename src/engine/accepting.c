@@ -1,4 +1,5 @@
 /* Accepting: which listeners a loop takes clients from, and what happens when accept fails. */
+#include "engine/admission.h"
 #include "engine/error.h"
 #include "engine/loop.h"
 #include "engine/server.h"
@@ -175,6 +176,8 @@ void loop_accepted(struct loop *loop, struct listener *listener, int fd, const s
         return;
     } else if (most > 0 && fd >= most) {
         refuse(loop, peer, fd, "its descriptor is beyond what select can watch (FD_SETSIZE, 1024)");
+    } else if (admission_by_address(loop, peer) < 0) {
+        refuse(loop, peer, fd, parley_error());
     } else if (loop->hands_over) {
         hand_over(loop, listener, fd, peer);
     } else {

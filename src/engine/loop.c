@@ -1,6 +1,5 @@
 #include "engine/loop.h"
 #include "engine/error.h"
-#include "engine/reload.h"
 #include "engine/server.h"
 #include "engine/sys.h"
 #include <stddef.h>
@@ -241,6 +240,7 @@ void loop_close(struct loop *loop)
         mailbox_close(&loop->mailbox);
     if (loop->reserve >= 0)
         sys.close(loop->reserve);
+    reload_let_go(&loop->access);
     timers_close(&loop->timers);
     chunk_cache_close(&loop->chunks);
     slots_close(&loop->slots);

@@ -9,6 +9,7 @@
 #include "engine/log.h"
 #include "engine/mailbox.h"
 #include "engine/queue.h"
+#include "engine/reload.h"
 #include "engine/slots.h"
 #include "engine/timer.h"
 #include "net/address.h"
@@ -79,6 +80,7 @@ struct loop {
     struct timer drain_timer;
     struct chunk_cache chunks;
     struct log log;
+    struct held access;     /* who may come */
     int reserve;            /* a descriptor to give up when accept says EMFILE */
     int cancel;             /* eventfd that ends the dials under way, or -1 */
     struct dialling *dials; /* their threads */

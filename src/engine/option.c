@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 
-enum kind { MODEL, FRAMING, COUNT, SIZE, BUFFER, TIME, SECONDS, SWITCH, FAMILY, LOG, TEXT };
+enum kind { MODEL, FRAMING, COUNT, SIZE, BUFFER, TIME, SECONDS, SWITCH, FAMILY, LOG, TEXT, ALLOW, DENY };
 
 struct setting {
     const char *name;
@@ -39,6 +39,8 @@ static const struct setting settings[] = {
     {"connections", COUNT, PLACE(connections), UINT32_MAX},
     {"connect-timeout", TIME, PLACE(connect_timeout), 0},
     {"retry", COUNT, PLACE(retries), INT32_MAX},
+    {"allow", ALLOW, PLACE(access), 0},
+    {"deny", DENY, PLACE(access), 0},
     {"signals", SWITCH, PLACE(signals), 0},
     {"log", LOG, PLACE(log), 0},
     {"verbosity", COUNT, PLACE(verbosity), 2},
@@ -172,6 +174,8 @@ static int apply(const struct setting *setting, const char *value, struct option
     case FAMILY: return set_family(value, options);
     case LOG: return set_log(value, place);
     case TEXT: return set_text(setting, value, place);
+    case ALLOW:
+    case DENY: return access_add(place, setting->kind == ALLOW, value);
     case TIME:
     case SECONDS: return set_time(setting, value, place);
     default: return set_number(setting, value, place);

@@ -55,16 +55,16 @@ void reload_let_go(struct held *held)
 /* ---- SIGHUP ---- */
 
 /* How many could not be read. */
-static unsigned read_again(parley_server *server, struct log *log, enum log_event success)
+static unsigned read_again(parley_server *server, struct log *log, bool says_so)
 {
     unsigned failed = 0;
     for (struct reloadable *each = server->reloadables; each; each = each->next) {
-        if (reload_read(server, each) == 0) {
-            log_line(log, success, NULL, "%s have been read again", each->what);
-            continue;
-        }
-        log_line(log, LOG_FAULT, NULL, "%s; %s stay as they were", parley_error(), each->what);
-        failed++;
+        int status = reload_read(server, each);
+        if (status < 0)
+            log_line(log, LOG_FAULT, NULL, "%s; %s stay as they were", parley_error(), each->what);
+        else if (says_so)
+            log_line(log, LOG_RELOAD, NULL, "%s have been read again", each->what);
+        failed += status < 0;
     }
     return failed;
 }
@@ -83,18 +83,24 @@ void reload_all(parley_server *server)
     unsigned count = 0;
     for (struct reloadable *each = server->reloadables; each; each = each->next)
         count++;
-    if (read_again(server, &server->log, LOG_RELOAD) < count)
+    if (read_again(server, &server->log, true) < count)
         tell_processes(server);
 }
 
 void reload_here(parley_server *server, struct log *log)
 {
     signals_seen(&server->reload_asked);
-    read_again(server, log, LOG_DETAIL);
+    read_again(server, log, false);
+}
+
+void reload_free(struct reloadable *reloadable)
+{
+    let_go(reloadable->latest);
+    reloadable->latest = NULL;
 }
 
 void reload_close(parley_server *server)
 {
     for (struct reloadable *each = server->reloadables; each; each = each->next)
-        let_go(each->latest);
+        reload_free(each);
 }

@@ -37,7 +37,7 @@ struct held {
     unsigned number;
 };
 
-/* Makes it known to SIGHUP; before parley_run(), once. */
+/* Makes it known to SIGHUP; once, before parley_run() takes the signals. */
 void reload_add(parley_server *server, struct reloadable *reloadable);
 /* Reads it and puts the reading in place of the one before: 0, or a parley_status; nothing has then changed.
  */
@@ -51,7 +51,9 @@ void reload_let_go(struct held *held);
 void reload_all(parley_server *server);
 /* The same in a worker process. */
 void reload_here(parley_server *server, struct log *log);
-/* The server is freed. */
+/* Nobody asks for it any more; idempotent. */
+void reload_free(struct reloadable *reloadable);
+/* The server is freed: the same for all that SIGHUP reads. */
 void reload_close(parley_server *server);
 
 #endif

@@ -70,6 +70,7 @@ void parley_server_free(parley_server *server)
         return;
     server_free_listeners(server);
     reload_close(server);
+    reload_free(&server->access);
     for (size_t i = 0; i < server->dial_count; i++)
         sys.free(server->dials[i]);
     if (server->wake >= 0)
@@ -79,6 +80,7 @@ void parley_server_free(parley_server *server)
     pthread_mutex_destroy(&server->lock);
     sys.free(server->dials);
     sys.free(server->watches);
+    access_forget(&server->options.access);
     sys.free(server);
 }
 

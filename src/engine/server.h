@@ -2,6 +2,7 @@
 #ifndef ENGINE_SERVER_H
 #define ENGINE_SERVER_H
 
+#include "engine/access.h"
 #include "engine/frame.h"
 #include "engine/log.h"
 #include "engine/model.h"
@@ -20,6 +21,7 @@ struct options {
     size_t high_water, queue_max;
     unsigned connections;
     int retries;
+    struct access_sources access;
     bool signals, explain;
     enum log_format log;
     int verbosity;
@@ -66,6 +68,7 @@ struct parley_server {
     size_t watch_count;
     struct shared *shared;
     struct reloadable *reloadables; /* what SIGHUP reads again */
+    struct reloadable access;       /* who may come; no reading: anybody */
     atomic_bool reload_asked;       /* by SIGHUP, in this process */
 
     pthread_mutex_t lock; /* workers, next_index, and each worker's loop pointer */

@@ -109,8 +109,7 @@ const char *network_text(const struct network *network, char text[NETWORK_TEXT])
 
 /* ---- matching ------------------------------------------------------------------------------- */
 
-/* The address as its network alone. */
-static struct network network_of(const struct sockaddr *address)
+struct network network_of(const struct sockaddr *address)
 {
     struct network network = {.family = address->sa_family};
     const char *bytes = (const char *)address;
@@ -131,10 +130,32 @@ static bool shares_prefix(const unsigned char *one, const unsigned char *other, 
     return rest == 0 || (one[whole] ^ other[whole]) >> (8 - rest) == 0;
 }
 
+bool network_within(const struct network *inner, const struct network *outer)
+{
+    return inner->family == outer->family && inner->bits >= outer->bits &&
+           shares_prefix(inner->bytes, outer->bytes, outer->bits);
+}
+
 bool network_holds(const struct network *network, const struct sockaddr *address)
 {
     struct network other = network_of(address);
-    return network->family == other.family && shares_prefix(network->bytes, other.bytes, network->bits);
+    return network_within(&other, network);
+}
+
+int network_compare(const struct network *one, const struct network *other)
+{
+    if (one->family != other->family)
+        return one->family < other->family ? -1 : 1;
+    int order = memcmp(one->bytes, other->bytes, sizeof one->bytes);
+    return order != 0 ? order : one->bits - other->bits;
+}
+
+void network_widen(struct network *network, unsigned bits)
+{
+    if (network->bits <= bits)
+        return;
+    network->bits = (unsigned char)bits;
+    clear_host_bits(network);
 }
 
 /* ---- lists ---------------------------------------------------------------------------------- */

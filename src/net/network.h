@@ -31,6 +31,18 @@ int network_parse(struct network *network, const char *text);
  * 0.0.0.0/0 and never in ::/0. `address` has the size of its family. */
 bool network_holds(const struct network *network, const struct sockaddr *address);
 
+/* The address as a network of its own, with every bit; of another family it holds nobody. */
+struct network network_of(const struct sockaddr *address);
+
+/* Whether all of `inner` is in `outer`. */
+bool network_within(const struct network *inner, const struct network *outer);
+
+/* <0, 0, >0: by family, then by address; where two begin alike the wider one is first. */
+int network_compare(const struct network *one, const struct network *other);
+
+/* Makes it wider: at most so many bits. */
+void network_widen(struct network *network, unsigned bits);
+
 /* "10.0.0.0/8", "::1", "unix". Returns `text`. */
 const char *network_text(const struct network *network, char text[NETWORK_TEXT]);
 
