@@ -37,10 +37,13 @@ _parley() {
         --keepalive) return ;;
         --receive-buffer) return ;;
         --send-buffer) return ;;
+        --user) return ;;
+        --group) return ;;
+        --chroot) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         --message) return ;;
         --log) mapfile -t COMPREPLY < <(compgen -W 'text json off none' -- "$current"); return ;;
         esac
-        options=' --port -p --ipaddr -i --domain -d --unix -U --ipv4 -4 --ipv6 -6 --listen --passive -l --keep -k --backlog --print-port --ready-fd --model --workers --reuseport --explain --allow --deny --connections --high-water --queue-max --framing --idle --life --write-timeout --linger --drain --no-nodelay --keepalive --receive-buffer --send-buffer --once --message --log --verbose -v --quiet -q --help -h'
+        options=' --port -p --ipaddr -i --domain -d --unix -U --ipv4 -4 --ipv6 -6 --listen --passive -l --keep -k --backlog --print-port --ready-fd --model --workers --reuseport --explain --allow --deny --connections --high-water --queue-max --framing --idle --life --write-timeout --linger --drain --no-nodelay --keepalive --receive-buffer --send-buffer --user --group --chroot --no-sandbox --once --message --log --verbose -v --quiet -q --help -h'
         words='hangup echo upper greet discard chargen'
         ;;
     listen)
@@ -67,9 +70,12 @@ _parley() {
         --keepalive) return ;;
         --receive-buffer) return ;;
         --send-buffer) return ;;
+        --user) return ;;
+        --group) return ;;
+        --chroot) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         --log) mapfile -t COMPREPLY < <(compgen -W 'text json off none' -- "$current"); return ;;
         esac
-        options=' --port -p --ipaddr -i --domain -d --unix -U --ipv4 -4 --ipv6 -6 --keep -k --listen -l --backlog --print-port --ready-fd --prompt --until --framing --crlf -C --half-close -N --quit-after -q --dump --save --raw --model --explain --allow --deny --idle --life --write-timeout --linger --drain --no-nodelay --keepalive --receive-buffer --send-buffer --log --verbose -v --help -h'
+        options=' --port -p --ipaddr -i --domain -d --unix -U --ipv4 -4 --ipv6 -6 --keep -k --listen -l --backlog --print-port --ready-fd --prompt --until --framing --crlf -C --half-close -N --quit-after -q --dump --save --raw --model --explain --allow --deny --idle --life --write-timeout --linger --drain --no-nodelay --keepalive --receive-buffer --send-buffer --user --group --chroot --no-sandbox --log --verbose -v --help -h'
         words=''
         ;;
     connect)

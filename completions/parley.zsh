@@ -37,6 +37,10 @@ _parley() {
             '--keepalive=[probes a silent peer after so long]:TIME: ' \
             '--receive-buffer=[SO_RCVBUF]:SIZE: ' \
             '--send-buffer=[SO_SNDBUF]:SIZE: ' \
+            '--user=[becomes this user, a name or a number, once it listens; with the user'\''s groups, unless --group names one]:USER: ' \
+            '--group=[becomes a member of this group, and of no other]:GROUP: ' \
+            '--chroot=[makes DIR the root of all paths once it listens]:DIR:_files' \
+            '--no-sandbox[keeps the privileges that a server without a need for them gives up]' \
             '--once[one exchange a connection\: answers the first message and closes]' \
             '--message=[what it answers, sent exactly as given; by default "Hello!" and a newline]:TEXT: ' \
             '--log=[how events are told on stderr\: text, json (an object a line) or none]:FORMAT:(text json off none)' \
@@ -81,6 +85,10 @@ _parley() {
             '--keepalive=[probes a silent peer after so long]:TIME: ' \
             '--receive-buffer=[SO_RCVBUF]:SIZE: ' \
             '--send-buffer=[SO_SNDBUF]:SIZE: ' \
+            '--user=[becomes this user, a name or a number, once it listens; with the user'\''s groups, unless --group names one]:USER: ' \
+            '--group=[becomes a member of this group, and of no other]:GROUP: ' \
+            '--chroot=[makes DIR the root of all paths once it listens]:DIR:_files' \
+            '--no-sandbox[keeps the privileges that a server without a need for them gives up]' \
             '--log=[how events are told on stderr\: text, json (an object a line) or none]:FORMAT:(text json off none)' \
             '(-v --verbose)'{-v,--verbose}'[tells more]' \
             '(-h --help)'{-h,--help}'[shows this help]' \

@@ -213,6 +213,11 @@ PARLEY_API int parley_dial(parley_server *server, const char *address);
 PARLEY_API void parley_on_progress(parley_server *server,
                                    void (*progress)(parley_server *server, const char *sentence));
 
+/* Calls `listening` in parley_run(), in its thread, when every socket listens and before the first worker
+ * starts: the place to give up privileges and to say that the server is there. A negative parley_status
+ * ends parley_run() with it. Before parley_run(). */
+PARLEY_API void parley_on_listening(parley_server *server, int (*listening)(parley_server *server));
+
 /* Runs the server in this thread (workers beside it; a single one in it) until it is stopped or has nothing
  * left to do.
  * 0 after a clean drain; PARLEY_NETWORK if its dial failed; 128+n if a second signal n cut it short.
@@ -287,6 +292,8 @@ PARLEY_API const char *parley_failure(const parley_conn *conn);
 /* One log line about this connection, if the log is on: "127.0.0.1:40000 TEXT". Control bytes are
  * escaped, so peer bytes are safe in it. */
 PARLEY_API void parley_log(parley_conn *conn, const char *format, ...) PARLEY_PRINTF(2, 3);
+/* The same about the server itself: "TEXT". Any thread, while parley_run() runs. */
+PARLEY_API void parley_server_log(parley_server *server, const char *format, ...) PARLEY_PRINTF(2, 3);
 /* Logs a message: `127.0.0.1:40000 what: 6 bytes "hello\n"`, escaped, cut after 200 bytes. */
 PARLEY_API void parley_log_message(parley_conn *conn, const char *what, const void *bytes, size_t size);
 

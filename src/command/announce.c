@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "command/command.h"
+#include "engine/error.h"
 
 static bool write_all(int descriptor, const char *text, size_t size)
 {
@@ -18,7 +19,7 @@ static bool write_all(int descriptor, const char *text, size_t size)
 }
 
 /* A unix socket has no port: its address stands for it. */
-static int print_ports(const struct arguments *arguments, const parley_server *server)
+static int print_ports(const parley_server *server)
 {
     for (size_t i = 0; i < parley_listeners(server); i++) {
         const int port = parley_listener_port(server, i);
@@ -29,21 +30,19 @@ static int print_ports(const struct arguments *arguments, const parley_server *s
             printf("%s\n", parley_listener_address(server, i));
     }
     if (fflush(stdout) != 0)
-        return complain_call(arguments->subcommand, "write", "standard output");
+        return fail(PARLEY_RESOURCE, "write standard output: %s", reason_of("write", errno));
     return 0;
 }
 
-static int tell_ready(const struct arguments *arguments, const parley_server *server, int descriptor)
+static int tell_ready(const parley_server *server, int descriptor)
 {
-    char line[256], name[32];
+    char line[256];
 
     for (size_t i = 0; i < parley_listeners(server); i++) {
         const int length = snprintf(line, sizeof line, "%s\n", parley_listener_address(server, i));
 
-        if (!write_all(descriptor, line, (size_t)length)) {
-            snprintf(name, sizeof name, "--ready-fd %d", descriptor);
-            return complain_call(arguments->subcommand, "write", name);
-        }
+        if (!write_all(descriptor, line, (size_t)length))
+            return fail(PARLEY_RESOURCE, "write --ready-fd %d: %s", descriptor, reason_of("write", errno));
     }
     if (descriptor > STDERR_FILENO)
         close(descriptor);
@@ -56,8 +55,8 @@ int announce_listeners(const struct arguments *arguments, const parley_server *s
     int status = 0;
 
     if (arguments_given(arguments, "print-port"))
-        status = print_ports(arguments, server);
+        status = print_ports(server);
     if (status == 0 && descriptor >= 0)
-        status = tell_ready(arguments, server, (int)descriptor);
+        status = tell_ready(server, (int)descriptor);
     return status;
 }

@@ -40,7 +40,7 @@ const struct subcommand *subcommand_named(const char *name);
 int complain_no_subcommand(const struct subcommand *asked, const char *name);
 
 /* Tells where the server listens as the options ask: --print-port each port on stdout, --ready-fd each
- * address on that descriptor, which is then closed. 0, or the exit code after a complaint. */
+ * address on that descriptor, which is then closed. 0 or a parley_status. */
 int announce_listeners(const struct arguments *arguments, const parley_server *server);
 
 /* The options under their headings, as `parley help SUBCOMMAND` shows them. */
@@ -59,6 +59,8 @@ extern const struct option_group address_group, announce_group, socket_group, ti
     explain_group, log_group, general_group;
 /* Who may come: option_limit.c. */
 extern const struct option_group access_group;
+/* What a server gives up: option_group.c. */
+extern const struct option_group privilege_group;
 /* Those of connect and listen: option_talk.c. */
 extern const struct option_group dial_group, send_group, talk_group, talk_model_group, keep_group;
 /* Those of load: option_load.c. */

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "command/confine.h"
 #include "command/interrupt.h"
 
 static struct conversation *current;
@@ -119,7 +120,7 @@ static int start_listening(struct conversation *conversation)
 {
     const struct arguments *arguments = conversation->arguments;
     char **addresses = arguments_addresses(arguments, 0);
-    int outcome = addresses != NULL ? 0 : EXIT_USAGE;
+    int outcome = addresses != NULL ? confine_on_listening(arguments, conversation->server) : EXIT_USAGE;
     for (char **address = addresses; outcome == 0 && *address != NULL; address++) {
         int status = parley_listen(conversation->server, *address);
         outcome = status != PARLEY_OK ? complain_failure(arguments->subcommand, status) : 0;
@@ -128,7 +129,7 @@ static int start_listening(struct conversation *conversation)
     for (size_t i = 0; outcome == 0 && !conversation->is_quiet && i < parley_listeners(conversation->server);
          i++)
         fprintf(stderr, "listening on %s\n", parley_listener_address(conversation->server, i));
-    return outcome == 0 ? announce_listeners(arguments, conversation->server) : outcome;
+    return outcome;
 }
 
 static int start_dialling(struct conversation *conversation)

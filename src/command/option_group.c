@@ -94,6 +94,21 @@ static const struct option model_options[] = {
 };
 const struct option_group model_group = {.title = "Design", .options = model_options};
 
+static const struct option privilege_options[] = {
+    {.name = "user",
+     .argument = "USER",
+     .help = "becomes this user, a name or a number, once it listens; with the user's groups, unless --group "
+             "names one"},
+    {.name = "group", .argument = "GROUP", .help = "becomes a member of this group, and of no other"},
+    {.name = "chroot",
+     .argument = "DIR",
+     .kind = OPTION_PATH,
+     .help = "makes DIR the root of all paths once it listens"},
+    {.name = "no-sandbox", .help = "keeps the privileges that a server without a need for them gives up"},
+    {0},
+};
+const struct option_group privilege_group = {.title = "Least privilege", .options = privilege_options};
+
 static const struct option explain_options[] = {
     {.name = "explain",
      .setting = "explain",

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "command/command.h"
+#include "command/confine.h"
 #include "command/suggest.h"
 #include "service/service.h"
 
@@ -93,28 +94,14 @@ static int listen_on(const struct arguments *arguments, parley_server *server)
     return status;
 }
 
-/* Whoever reads that we are ready may tell us to stop at once: the signal then waits for parley_run(). */
-static void hold_signals_back(void)
-{
-    sigset_t set;
-
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGHUP);
-    pthread_sigmask(SIG_BLOCK, &set, NULL);
-}
-
 static int run_server(const struct arguments *arguments, parley_server *server)
 {
     int status = set_up(arguments, server);
 
     if (status == 0)
+        status = confine_on_listening(arguments, server);
+    if (status == 0)
         status = listen_on(arguments, server);
-    if (status == 0) {
-        hold_signals_back();
-        status = announce_listeners(arguments, server);
-    }
     if (status == 0) {
         status = parley_run(server);
         if (status < 0)

@@ -12,10 +12,11 @@
 /* ms */
 enum { FIRST_BACK_OFF = 10, MOST_BACK_OFF = 1000, LOOK_AGAIN = 100 };
 
-/* Given up when accept says EMFILE, so that the client at the head of the queue can be told by a close. */
-static int open_reserve(void)
+/* Given up when accept says EMFILE, so that the client at the head of the queue can be told by a close. A
+ * copy of what is open anyway: a server that gave up its privileges may find no file to open. */
+static int open_reserve(const struct loop *loop)
 {
-    return open("/dev/null", O_RDONLY | O_CLOEXEC);
+    return fcntl(loop->server->wake, F_DUPFD_CLOEXEC, 0);
 }
 
 static void listener_open(struct loop *loop, struct listener *listener, const struct bound *bound)
@@ -52,7 +53,7 @@ int accepting_open(struct loop *loop)
             return fail_call("fcntl", server->bounds[i].text, errno);
     }
     loop->listener_count = server->bound_count;
-    loop->reserve = open_reserve();
+    loop->reserve = open_reserve(loop);
     return 0;
 }
 
@@ -159,10 +160,10 @@ static void hand_over(struct loop *loop, struct listener *listener, int fd, cons
  * which is more than an accept that never comes. */
 static bool is_short_of_descriptors(struct loop *loop, struct listener *listener, int fd)
 {
-    if (loop->reserve >= 0 || (loop->reserve = open_reserve()) >= 0)
+    if (loop->reserve >= 0 || (loop->reserve = open_reserve(loop)) >= 0)
         return false;
     sys.close(fd);
-    loop->reserve = open_reserve();
+    loop->reserve = open_reserve(loop);
     back_off(loop, listener);
     return true;
 }

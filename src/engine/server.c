@@ -107,6 +107,21 @@ void parley_on_progress(parley_server *server, void (*progress)(parley_server *s
     server->progress = progress;
 }
 
+void parley_on_listening(parley_server *server, int (*listening)(parley_server *server))
+{
+    server->listening = listening;
+}
+
+void parley_server_log(parley_server *server, const char *format, ...)
+{
+    va_list arguments;
+    if (!log_wants(&server->log, LOG_SERVER))
+        return;
+    va_start(arguments, format);
+    log_vline(&server->log, LOG_SERVER, NULL, format, arguments);
+    va_end(arguments);
+}
+
 /* Makes room for one more item in an array of `count`. */
 static void *grown(void *array, size_t count, size_t size)
 {

@@ -85,6 +85,7 @@ struct parley_server {
     atomic_int signals_seen;         /* TERM and INT */
     atomic_int last_signal;
     void (*progress)(parley_server *server, const char *sentence);
+    int (*listening)(parley_server *server); /* parley_on_listening() */
     /* NULL, or what each worker does first, in its own thread: 0 or a parley_status. Who connects or paces
      * instead of listening begins here. */
     int (*begin)(struct loop *loop);

@@ -198,6 +198,8 @@ static int start_workers(parley_server *server)
     int status = server_open_copies(server);
     if (status < 0)
         return status;
+    if (server->listening && (status = server->listening(server)) < 0)
+        return status;
     say_start(server, &server->log);
     if (placement->start(server) < 0) {
         status = fail_call(placement->processes && !placement->per_client ? "fork" : "pthread_create", NULL,

@@ -1,0 +1,244 @@
+"""Least privilege as an administrator checks it: by what /proc says of the running server and its workers."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+
+import pytest
+
+import procfs
+from client import PATIENCE, dial, exchange
+from harness import MODELS, PARLEY, SOME_MODELS, WORKERS, Server, only_line
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
+needs_strace = pytest.mark.skipif(not shutil.which("strace") or "PARLEY_SANITIZER" in os.environ,
+                                  reason="no strace, or a sanitizer that cannot be traced")
+DAC_OVERRIDE = 1 << 1
+
+
+def status_of(pid):
+    """The lines of /proc/PID/status as words."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        return {name: words.split() for name, _, words in (line.partition(":") for line in file)}
+
+
+def capabilities_of(status):
+    return [int(status[f"Cap{name}"][0], 16) for name in ("Inh", "Prm", "Eff", "Bnd", "Amb")]
+
+
+def threads_of(server):
+    """Every thread of every process of it."""
+    return [f"{member}/task/{thread}" for member in server.family() for thread in procfs.thread_ids_of(member)]
+
+
+@pytest.fixture
+def held(serve):
+    """A server of a model and one client it holds."""
+    clients = []
+
+    def start(model, *options, **more):
+        server = serve("echo", model=model, options=list(options), **more)
+        clients.append(server.dial())
+        exchange(clients[-1], b"hello")
+        return server
+    yield start
+    for client in clients:
+        client.close()
+
+
+# ---- who it is ----
+
+@needs_root
+@pytest.mark.parametrize("model", MODELS)
+def test_user_group_and_capabilities_are_gone_everywhere(held, model):
+    server = held(model, "--user", "daemon", "--group", "nogroup",
+                  wrapper=["setpriv", "--groups", "4,24", "--inh-caps", "+chown", "--ambient-caps", "+chown"])
+    server.wait_said("confined: user 1, group 65534, no capabilities, no new privileges")
+    for thread in threads_of(server):
+        status = status_of(thread)
+        assert status["Uid"] == ["1"] * 4 and status["Gid"] == ["65534"] * 4, thread
+        assert status["Groups"] == [], thread
+        assert capabilities_of(status) == [0] * 5, thread
+        assert status["NoNewPrivs"] == ["1"], thread
+
+
+@needs_root
+def test_a_user_brings_its_own_groups_and_none_of_roots(held):
+    server = held("prethread", "--user", "nobody", wrapper=["setpriv", "--groups", "0,4,24"])
+    status = status_of(server.pid)
+    assert status["Uid"] == status["Gid"] == ["65534"] * 4 and status["Groups"] == ["65534"]
+
+
+@needs_root
+def test_numbers_need_no_entry_in_the_passwd_file(held):
+    status = status_of(held("fork", "--user", "12345", "--group", "54321").pid)
+    assert status["Uid"] == ["12345"] * 4 and status["Gid"] == ["54321"] * 4
+
+
+@needs_root
+@pytest.mark.parametrize("model", SOME_MODELS)
+def test_a_server_in_an_empty_root_serves(held, model, tmp_path):
+    server = held(model, "--chroot", str(tmp_path), "--user", "nobody")
+    server.wait_said(f"root {tmp_path}")
+    for member in server.family():
+        assert os.readlink(f"/proc/{member}/root") == os.readlink(f"/proc/{member}/cwd") == str(tmp_path)
+
+
+@needs_root
+def test_listen_becomes_another_user_too():
+    reader, writer = os.pipe()
+    command = [PARLEY, "listen", "127.0.0.1", "0", "--user", "nobody", "--ready-fd", str(writer)]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, pass_fds=[writer]) as listener:
+        os.close(writer)
+        with open(reader, encoding="ascii") as pipe:
+            assert pipe.readline()
+        status = status_of(listener.pid)
+        listener.terminate()
+    assert status["Uid"] == ["65534"] * 4 and capabilities_of(status) == [0] * 5 and status["NoNewPrivs"] == ["1"]
+
+
+# ---- by default, and not ----
+
+def test_by_default_nothing_can_be_gained(held):
+    server = held("prethread")
+    status = status_of(server.pid)
+    assert status["NoNewPrivs"] == ["1"]
+    assert not any(capability & ~DAC_OVERRIDE for capability in capabilities_of(status)[:3])
+    server.wait_said("confined: .*no new privileges")
+
+
+def test_without_the_sandbox_nothing_is_given_up(held):
+    server = held("prethread", "--no-sandbox")
+    mine, status = status_of("self"), status_of(server.pid)
+    assert [status[name] for name in ("CapPrm", "CapBnd", "NoNewPrivs", "Seccomp")] == \
+        [mine[name] for name in ("CapPrm", "CapBnd", "NoNewPrivs", "Seccomp")]
+    assert "confined" not in server.stderr()
+
+
+# ---- refusals ----
+
+def refused(*options, wrapper=()):
+    command = [*wrapper, *Server.command_of("echo", "127.0.0.1", "0", *options, "--log", "none")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert done.returncode == 2 and not done.stdout, done
+    return only_line(done.stderr)
+
+
+@pytest.mark.parametrize("options, sentence", [
+    (["--user", "nobdy"], "--user nobdy: there is no such user"),
+    (["--user", "12345"], "--user 12345: no user has this number; name a group too, with --group"),
+    (["--user", "-1"], "--user -1: there is no such user"),
+    (["--user", "4294967295", "--group", "1"], "--user 4294967295: there is no such user"),
+    (["--group", "nogrup"], "--group nogrup: there is no such group"),
+    (["--chroot", "/nowhere"], "--chroot /nowhere: no such file or directory"),
+    (["--chroot", "/dev/null"], "--chroot /dev/null: it is no directory"),
+], ids=lambda value: value if isinstance(value, str) else "=".join(value))
+def test_what_is_not_there_is_refused(options, sentence):
+    assert refused(*options) == f"parley serve: {sentence}"
+
+
+@needs_root
+@pytest.mark.parametrize("options, sentence", [
+    (["--user", "nobody"], "setgroups: operation not permitted (only root may: it needs CAP_SETGID)"),
+    (["--chroot", "/"], "chroot /: operation not permitted (only root may: it needs CAP_SYS_CHROOT)"),
+], ids=["user", "chroot"])
+def test_who_is_not_root_is_told_so(options, sentence):
+    nobody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
+    assert refused(*options, wrapper=nobody) == f"parley serve: {sentence}"
+
+
+@needs_root
+@needs_strace
+@pytest.mark.parametrize("call, error, sentence", [
+    ("chroot", "error=EACCES", "chroot /: permission denied"),
+    ("chdir", "error=EACCES", "chdir to / in /: permission denied"),
+    ("setgroups", "error=EPERM", "setgroups: operation not permitted (only root may: it needs CAP_SETGID)"),
+    ("setresgid", "error=EPERM", "setresgid 65534: operation not permitted (only root may: it needs CAP_SETGID)"),
+    ("setresuid", "error=EAGAIN", "setresuid 65534: resource temporarily unavailable"),
+    ("setgroups", "retval=0", "the kernel did not take user 65534 and group 65534"),
+    ("setresgid", "retval=0", "the kernel did not take user 65534 and group 65534"),
+    ("setresuid", "retval=0", "the kernel did not take user 65534 and group 65534"),
+    ("setuid", "retval=0", "setuid 0: succeeded after user 65534 was taken, so nothing was given up"),
+    ("setgid", "retval=0", "setgid 0: succeeded after group 65534 was taken, so nothing was given up"),
+    ("capget", "error=EPERM", "capget: operation not permitted"),
+    ("capset", "error=EPERM", "capset: operation not permitted"),
+], ids=lambda value: value.replace(" ", "-")[:20])
+def test_each_call_that_fails_is_named_and_nothing_is_served(call, error, sentence):
+    injection = ["strace", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:{error}"]
+    said = refused("--user", "nobody", "--chroot", "/", wrapper=["setpriv", "--groups", "4,24", *injection])
+    assert said == f"parley serve: {sentence}"
+
+
+# ---- what was open before ----
+
+def traced(calls, path, *options):
+    """What strace saw of a server that served one client and was told to stop."""
+    command = ["strace", "-f", "-qq", "-o", str(path), "-e", f"trace={calls}", PARLEY, "serve", "echo", "127.0.0.1",
+               "0", "--print-port", "--log", "none", *options]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as tracer:
+        with dial(f"127.0.0.1:{int(tracer.stdout.readline())}") as sock:
+            exchange(sock, b"hello")
+        os.kill(procfs.children_of(tracer.pid)[0], signal.SIGTERM)
+        assert tracer.wait(PATIENCE) == 0
+    return path.read_text(encoding="ascii")
+
+
+@needs_root
+@needs_strace
+@pytest.mark.parametrize("placement", ["iterative", "fork", "thread", "prefork", "prethread"])
+def test_no_ring_is_older_than_the_user(placement, tmp_path):
+    """A ring works with the rights of who made it, whatever the process has become since (CVE-2024-22017)."""
+    seen = traced("io_uring_setup,close,setresuid", tmp_path / "trace", "--user", "nobody", "--model",
+                  f"{placement}+uring")
+    before, drop, after = seen.partition("setresuid(65534, 65534, 65534)")
+    rings = set()
+    for line in before.splitlines():
+        if made := re.search(r"io_uring_setup\(.*\) += (\d+)$", line):
+            rings.add(made[1])
+        elif closed := re.search(r"close\((\d+)\)", line):
+            rings.discard(closed[1])
+    assert drop and not rings and "io_uring_setup" in after, seen
+
+
+@pytest.mark.parametrize("model", SOME_MODELS)
+def test_no_descriptor_would_pass_to_a_program(held, model):
+    """D8: whatever is open beyond 0, 1 and 2 is close-on-exec, in every process."""
+    server = held(model)
+    for member in server.family():
+        for number in procfs.descriptors_of(member):
+            with open(f"/proc/{member}/fdinfo/{number}", encoding="ascii") as file:
+                flags = int(re.search(r"flags:\s*(\d+)", file.read())[1], 8)
+            assert number <= 2 or flags & os.O_CLOEXEC, procfs.descriptors_of(member)
+
+
+@needs_root
+def test_a_socket_file_that_will_stay_behind_is_said(serve, tmp_path):
+    server = serve("echo", f"unix:{tmp_path}/socket", options=["--user", "nobody"])
+    server.wait_said(rf"unix:{tmp_path}/socket will stay behind at the end: {tmp_path}: permission denied")
+    server.stop()
+    assert (tmp_path / "socket").is_socket()
+
+
+def test_a_socket_file_is_removed_by_a_confined_server(serve, tmp_path):
+    server = serve("echo", f"unix:{tmp_path}/socket")
+    server.stop()
+    assert not (tmp_path / "socket").exists() and "stay behind" not in server.stderr()
+
+
+def is_free(port):
+    try:
+        with socket.socket() as sock:
+            sock.bind(("127.0.0.1", port))
+        return True
+    except OSError:
+        return False
+
+
+@needs_root
+def test_a_port_of_root_is_bound_before_the_drop(serve):
+    port = next(port for port in range(700, 1000) if is_free(port))
+    server = serve("echo", f"127.0.0.1:{port}", model="prethread", options=["--user", "nobody", "--reuseport"])
+    assert procfs.sockets_of(server.pid) == WORKERS, "one for each worker"
