@@ -6,12 +6,26 @@
 #include <stdalign.h>
 #include <string.h>
 
-size_t conn_size(const struct parley_server *server)
+static size_t aligned(size_t size, size_t to)
+{
+    return (size + to - 1) / to * to;
+}
+
+struct conn_shape conn_shape_of(const struct parley_server *server)
 {
     const parley_handler *handler = server->handler;
-    size_t size = sizeof(parley_conn) + (handler->timed ? sizeof(struct timer) : 0) +
-                  (server_covers(server) ? sizeof(struct cover) : 0) + handler->state_size;
-    return (size + alignof(parley_conn) - 1) / alignof(parley_conn) * alignof(parley_conn);
+    bool covered = server_covers(server);
+    bool has_extra = handler->timed || covered || server->options.life > 0;
+    size_t end = sizeof(parley_conn) + (has_extra ? sizeof(struct conn_extra) : 0);
+    size_t cover = aligned(end, alignof(max_align_t));
+    size_t state = cover + (covered ? sizeof(struct cover) : 0);
+    bool has_more = covered || handler->state_size > 0;
+    return (struct conn_shape){
+        .has_extra = has_extra,
+        .cover = cover,
+        .state = state,
+        .size = has_more ? aligned(state + handler->state_size, alignof(max_align_t)) : end,
+    };
 }
 
 static uint32_t timers_of_conn(const parley_handler *handler)
@@ -46,11 +60,11 @@ static parley_conn *conn_new(struct loop *loop, int fd, const struct sockaddr *p
         return NULL;
     conn->loop = loop;
     conn->fd = fd;
-    conn->opened_at = conn->active_at = conn->progress_at = loop->now;
+    conn->active_at = loop->now;
     conn->deadline.kind = TIMER_DEADLINE;
     conn->covered = server_covers(loop->server);
     if (loop->server->handler->timed)
-        conn_alarm(conn)->kind = TIMER_ALARM;
+        conn_extra(conn)->alarm.kind = TIMER_ALARM;
     remember_peer(conn, peer);
     return conn;
 }
@@ -67,7 +81,9 @@ void conn_open(parley_conn *conn)
 void conn_established(parley_conn *conn)
 {
     struct loop *loop = conn->loop;
-    conn->opened_at = conn->active_at = conn->progress_at = loop->now;
+    conn->active_at = loop->now;
+    if (loop->shape.has_extra)
+        conn_extra(conn)->established_at = loop->now;
     loop_touch(loop, conn);
     if (conn->covered)
         cover_begin(conn);
@@ -141,7 +157,7 @@ void conn_free(parley_conn *conn)
     loop->total--;
     timer_cancel(&loop->timers, &conn->deadline);
     if (handler->timed)
-        timer_cancel(&loop->timers, conn_alarm(conn));
+        timer_cancel(&loop->timers, &conn_extra(conn)->alarm);
     timers_release(&loop->timers, timers_of_conn(handler));
     queue_clear(&conn->queue, &loop->chunks);
     if (conn->covered)

@@ -27,17 +27,20 @@ struct parley_conn {
         struct frame *frame; /* a message not whole yet */
         char *failure;       /* fd < 0, a dial that failed: its sentence */
     };
-    uint64_t received, sent;                   /* bytes on the wire */
-    int64_t opened_at, active_at, progress_at; /* ms: established; last byte, or last look while lingering;
-                                                  last byte taken by the peer */
-    struct timer deadline; /* the engine's: the earliest of idle, life, stall and linger */
+    uint64_t received, sent; /* bytes on the wire */
+    int64_t active_at;       /* ms: the last byte either way; lingering: the last that the peer took */
+    struct timer deadline;   /* the engine's: the earliest of idle, life, stall and linger */
     int fd;
-    uint32_t unacknowledged;   /* lingering: bytes the peer had not taken at the last look */
-    unsigned polled;           /* the poller's own note: what the kernel was told */
-    unsigned short held;       /* operations the kernel holds; freed only at 0 */
-    unsigned short error;      /* errno value of what failed, */
-    unsigned char failed_call; /* and which call it was: conn_failed() */
-    unsigned char reason;      /* parley_reason, once dead or finishing */
+    unsigned polled; /* the poller's own note: what the kernel was told */
+    union {
+        uint32_t unacknowledged; /* lingering: bytes the peer had not taken at the last look */
+        struct {
+            unsigned short error;      /* dead: errno value of what failed, */
+            unsigned char failed_call; /* and which call it was: conn_failed() */
+        };
+    };
+    unsigned char held;   /* operations the kernel holds; freed only at 0 */
+    unsigned char reason; /* parley_reason, once dead or finishing */
     bool dialled : 1;
     bool dead : 1;         /* to be closed and freed */
     bool eof : 1;          /* the peer finished sending */
@@ -60,14 +63,28 @@ struct parley_conn {
     bool blocked : 1;  /* send said EAGAIN: wait for room */
     bool starved : 1;  /* ... or the kernel had no memory: try again soon, nothing will tell */
     union peer peer;
-    max_align_t state[]; /* the handler's timer, if it has `timed`; the cover, if the server has them; then
-                            the handler's state */
 };
 
-/* The handler's timer; only where handler->timed. */
-static inline struct timer *conn_alarm(parley_conn *conn)
+/* What stands right behind a connection whose server has any use for it. */
+struct conn_extra {
+    int64_t established_at; /* ms: for the life time, and for the time it may take to be let in */
+    struct timer alarm;     /* the handler's */
+};
+
+/* How the memory of a connection is laid out: the same for all of a server. */
+struct conn_shape {
+    bool has_extra;      /* struct conn_extra */
+    size_t cover, state; /* where they begin: struct cover, and the handler's state */
+    size_t size;
+};
+
+static inline struct conn_extra *conn_extra(const parley_conn *conn)
 {
-    return (struct timer *)conn->state;
+    return (struct conn_extra *)(conn + 1);
+}
+static inline parley_conn *conn_of_extra(struct conn_extra *extra)
+{
+    return (parley_conn *)extra - 1;
 }
 
 /* ---- what a connection wants of the kernel: read by pollers ---- */

@@ -97,17 +97,15 @@ void parley_set_timer(parley_conn *conn, int64_t delay)
     if (conn->dead || !conn->loop->server->handler->timed)
         return; /* nobody would be called */
     if (delay < 0)
-        timer_cancel(timers, conn_alarm(conn));
+        timer_cancel(timers, &conn_extra(conn)->alarm);
     else
-        timer_arm(timers, conn_alarm(conn),
+        timer_arm(timers, &conn_extra(conn)->alarm,
                   conn->loop->now + (delay < INT64_MAX / 2 ? delay : INT64_MAX / 2));
 }
 
 void *parley_state(parley_conn *conn)
 {
-    bool timed = conn->loop->server->handler->timed;
-    return (char *)conn->state + (timed ? sizeof(struct timer) : 0) +
-           (conn->covered ? sizeof(struct cover) : 0);
+    return (char *)conn + conn->loop->shape.state;
 }
 
 void *parley_user(const parley_conn *conn)

@@ -13,8 +13,7 @@ bool server_covers(const struct parley_server *server)
 
 struct cover *conn_cover(const parley_conn *conn)
 {
-    bool timed = conn->loop->server->handler->timed;
-    return (struct cover *)(void *)((char *)conn->state + (timed ? sizeof(struct timer) : 0));
+    return (struct cover *)(void *)((char *)conn + conn->loop->shape.cover);
 }
 
 /* The order of cover.h, in one place: goes on with what comes next, until it has to wait for bytes. */

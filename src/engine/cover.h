@@ -19,10 +19,10 @@
 /* How far it has come. Each stage is over before the next begins. */
 enum cover_stage { COVER_BEGUN, COVER_OPEN };
 
-/* Stands behind the handler's timer in the memory of a connection: conn_cover(). */
+/* Stands before the handler's state in the memory of a connection: conn_cover(). */
 struct cover {
     alignas(max_align_t) enum cover_stage stage; /* aligned for the state behind it */
-    char *failure; /* the sentence of PARLEY_REFUSED; NULL: none */
+    char *failure;                               /* the sentence of PARLEY_REFUSED; NULL: none */
 };
 
 /* Whether the connections of this server have covers. Decided before its workers start. */

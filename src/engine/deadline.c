@@ -26,20 +26,17 @@ static struct limit earliest(const parley_conn *conn)
 {
     const struct options *options = &conn->loop->server->options;
     struct limit limit = {INT64_MAX, PARLEY_FINISHED};
-    if (conn->lingering) {
-        consider(&limit, conn->active_at, options->linger > 0 ? options->linger : 1, PARLEY_FINISHED);
-        return limit;
-    }
     if (conn->connecting) {
-        consider(&limit, conn->opened_at, options->connect_timeout, PARLEY_UNREACHED);
+        consider(&limit, conn->active_at, options->connect_timeout, PARLEY_UNREACHED);
         return limit;
     }
-    if (!conn->opened)
-        consider(&limit, conn->opened_at, options->handshake_timeout, PARLEY_REFUSED);
-    consider(&limit, conn->opened_at, options->life, PARLEY_LIFETIME);
+    if (conn->covered && !conn->opened)
+        consider(&limit, conn_extra(conn)->established_at, options->handshake_timeout, PARLEY_REFUSED);
+    if (options->life > 0)
+        consider(&limit, conn_extra(conn)->established_at, options->life, PARLEY_LIFETIME);
     consider(&limit, conn->active_at, options->idle, PARLEY_IDLE);
     if (queue_size(&conn->queue) > 0)
-        consider(&limit, conn->progress_at, options->write_timeout, PARLEY_STALLED);
+        consider(&limit, queue_moved_at(&conn->queue), options->write_timeout, PARLEY_STALLED);
     if (conn->starved)
         consider(&limit, conn->loop->now, STARVED_RETRY, PARLEY_FINISHED);
     return limit;
@@ -47,11 +44,12 @@ static struct limit earliest(const parley_conn *conn)
 
 void conn_arm(parley_conn *conn)
 {
+    struct timers *timers = &conn->loop->timers;
+    if (conn->lingering)
+        return; /* its looks have times of their own */
     int64_t due = earliest(conn).due;
-    if (due == INT64_MAX)
-        return;
-    if (conn->deadline.place == 0 || conn->deadline.due > due)
-        timer_arm(&conn->loop->timers, &conn->deadline, due);
+    if (due < timer_due(timers, &conn->deadline))
+        timer_arm(timers, &conn->deadline, due);
 }
 
 /* ---- lingering ---- */
@@ -70,11 +68,18 @@ bool conn_has_unsent(const parley_conn *conn)
     return queue_size(&conn->queue) > 0 || (conn->sent > 0 && unacknowledged(conn) > 0);
 }
 
+static void look_again(parley_conn *conn)
+{
+    int64_t linger = conn->loop->server->options.linger;
+    timer_arm(&conn->loop->timers, &conn->deadline, conn->loop->now + (linger > 0 ? linger : 1));
+}
+
 void conn_linger(parley_conn *conn)
 {
     conn->lingering = true;
-    conn->active_at = conn->progress_at = conn->loop->now;
+    conn->active_at = conn->loop->now;
     conn->loop->count--;
+    look_again(conn);
     loop_touch(conn->loop, conn);
 }
 
@@ -88,20 +93,19 @@ static void look_lingering(parley_conn *conn)
         conn_over(conn);
         return;
     }
-    conn->active_at = conn->loop->now;
     if (left != conn->unacknowledged)
-        conn->progress_at = conn->loop->now;
+        conn->active_at = conn->loop->now;
     conn->unacknowledged = left;
-    if (patience > 0 && conn->loop->now - conn->progress_at >= patience)
+    if (patience > 0 && conn->loop->now - conn->active_at >= patience)
         conn_die(conn, PARLEY_STALLED);
     else
-        conn_arm(conn);
+        look_again(conn);
 }
 
 void conn_look(parley_conn *conn)
 {
     struct limit limit = earliest(conn);
-    if (limit.due <= conn->loop->now && conn->lingering) {
+    if (conn->lingering) {
         look_lingering(conn);
     } else if (limit.due <= conn->loop->now && conn->connecting) {
         conn_failed(conn, "connect", ETIMEDOUT);

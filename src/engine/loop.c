@@ -89,7 +89,7 @@ static void fired(struct timer *timer)
 {
     switch (timer->kind) {
     case TIMER_DEADLINE: conn_look(OWNER(timer, parley_conn, deadline)); break;
-    case TIMER_ALARM: alarm_fired(OWNER(timer, parley_conn, state)); break;
+    case TIMER_ALARM: alarm_fired(conn_of_extra(OWNER(timer, struct conn_extra, alarm))); break;
     case TIMER_LISTENER: /* its back-off is over: settle looks which listeners are wanted */ break;
     case TIMER_DRAIN: cut_all(OWNER(timer, struct loop, drain_timer)); break;
     }
@@ -201,7 +201,8 @@ int loop_open(struct loop *loop, struct worker *worker)
                           .cancel = -1,
                           .high_water = server->options.high_water,
                           .buffer_size = receive_size(&server->options)};
-    slots_open(&loop->slots, conn_size(server), worker->generation);
+    loop->shape = conn_shape_of(server);
+    slots_open(&loop->slots, loop->shape.size, worker->generation);
     loop->hands_over = model->placement->per_client && worker->fd < 0;
     loop->limit = worker->fd >= 0 ? 1
                                   : least(least(model->placement->limit, model->poller->capacity),

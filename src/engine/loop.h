@@ -66,7 +66,8 @@ struct loop {
     unsigned limit;     /* most that may take a place; 0: any */
     parley_conn *dirty; /* whose wishes may have changed since the last settle */
 
-    struct slots slots; /* all connections */
+    struct slots slots;      /* all connections, */
+    struct conn_shape shape; /* of this shape */
 
     struct listener *listeners;
     size_t listener_count;
@@ -135,8 +136,8 @@ static inline parley_conn *loop_find(const struct loop *loop, uint64_t key)
 {
     return slots_find(&loop->slots, (uint32_t)(key >> 32), (uint32_t)key);
 }
-/* The memory of a connection of this server, its handler's state included. */
-size_t conn_size(const struct parley_server *server);
+/* What a connection of this server consists of. */
+struct conn_shape conn_shape_of(const struct parley_server *server);
 /* Closes a dead connection that nothing holds. The settle stage alone calls it. */
 void conn_free(parley_conn *conn);
 

@@ -81,6 +81,7 @@ static void drop_head(struct queue *queue, struct chunk_cache *cache)
     if (next) {
         next->tail = sent->tail;
         next->total = sent->total - (sent->end - sent->start);
+        next->moved_at = sent->moved_at;
     }
     queue->head = next;
     chunk_free(cache, sent);

@@ -4,14 +4,16 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/uio.h>
 
-/* A run of bytes; what is between `start` and `end` waits. The first of a queue knows the queue's tail and
- * size: an idle connection pays for one empty pointer only. */
+/* A run of bytes; what is between `start` and `end` waits. The first of a queue knows what concerns
+ * the whole of it: an idle connection pays for one empty pointer only. */
 struct chunk {
     struct chunk *next;
     struct chunk *tail;
     size_t total;
+    int64_t moved_at; /* ms: when the queue began, or the kernel last took bytes of it */
     size_t start, end, room;
     unsigned char bytes[];
 };
@@ -30,6 +32,18 @@ struct queue {
 static inline size_t queue_size(const struct queue *queue)
 {
     return queue->head ? queue->head->total : 0;
+}
+
+/* Of one that is not empty. */
+static inline int64_t queue_moved_at(const struct queue *queue)
+{
+    return queue->head->moved_at;
+}
+/* It has begun, or bytes were taken of it. */
+static inline void queue_moved(struct queue *queue, int64_t now)
+{
+    if (queue->head)
+        queue->head->moved_at = now;
 }
 
 /* Copies `size` bytes to the end: 0, or -1 without memory (the queue is then unchanged). */

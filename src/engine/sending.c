@@ -55,7 +55,7 @@ static void send_failed(parley_conn *conn, int error)
 static void count_sent(parley_conn *conn, size_t size)
 {
     conn->sent += size;
-    conn->active_at = conn->progress_at = conn->loop->now;
+    conn->active_at = conn->loop->now;
 }
 
 /* The outcome of a send at once, as how many bytes the kernel took. */
@@ -73,6 +73,7 @@ void conn_sent(parley_conn *conn, size_t size)
 {
     count_sent(conn, size);
     queue_drop(&conn->queue, &conn->loop->chunks, size);
+    queue_moved(&conn->queue, conn->loop->now);
     if (conn->loop->reporting)
         loop_touch(conn->loop, conn); /* a completion: settle is still to look */
 }
@@ -81,8 +82,7 @@ void conn_sent(parley_conn *conn, size_t size)
 
 static int append(parley_conn *conn, const struct iovec *vectors, size_t count, size_t skip)
 {
-    if (queue_size(&conn->queue) == 0)
-        conn->progress_at = conn->loop->now;
+    bool begins = queue_size(&conn->queue) == 0;
     for (size_t i = 0; i < count; i++) {
         size_t size = vectors[i].iov_len, over = skip < size ? skip : size;
         const char *bytes = vectors[i].iov_base;
@@ -92,6 +92,8 @@ static int append(parley_conn *conn, const struct iovec *vectors, size_t count, 
             return fail(PARLEY_RESOURCE, "no memory to queue %zu bytes", total_of(vectors, count));
         }
     }
+    if (begins)
+        queue_moved(&conn->queue, conn->loop->now);
     return 0;
 }
 

@@ -1,6 +1,8 @@
-/* Timers of one loop: a binary heap of nodes that live inside their owners.
+/* Timers of one loop: a binary heap of when each is due. A timer itself, inside its owner, knows its place
+ * there only: an idle owner, of which nothing is due, pays for that alone.
  *
- * Room is reserved when an owner is made, so that arming a timer can never fail. */
+ * Room is reserved when an owner is made, so that arming a timer can never fail. Reserved places that no
+ * timer has been in are not touched: the kernel gives no memory for them. */
 #ifndef ENGINE_TIMER_H
 #define ENGINE_TIMER_H
 
@@ -11,13 +13,17 @@
 enum timer_kind { TIMER_DEADLINE, TIMER_ALARM, TIMER_LISTENER, TIMER_DRAIN };
 
 struct timer {
-    int64_t due;    /* ms, sys.now() */
-    uint32_t place; /* in the heap, from 1; 0: not armed */
-    enum timer_kind kind;
+    uint32_t place : 28; /* in the heap, from 1; 0: not armed */
+    enum timer_kind kind : 4;
+};
+
+struct timer_entry {
+    int64_t due; /* ms, sys.now() */
+    struct timer *timer;
 };
 
 struct timers {
-    struct timer **heap;
+    struct timer_entry *heap;
     uint32_t count, room, reserved;
 };
 
@@ -29,6 +35,11 @@ void timers_close(struct timers *timers);
 /* Arms, or moves, a timer whose room is reserved. */
 void timer_arm(struct timers *timers, struct timer *timer, int64_t due);
 void timer_cancel(struct timers *timers, struct timer *timer);
+/* When it is due; INT64_MAX: it is not armed. */
+static inline int64_t timer_due(const struct timers *timers, const struct timer *timer)
+{
+    return timer->place ? timers->heap[timer->place].due : INT64_MAX;
+}
 
 /* Milliseconds until the next is due, 0 if overdue, -1 if none. */
 int64_t timers_wait(const struct timers *timers, int64_t now);

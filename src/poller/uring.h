@@ -10,7 +10,7 @@
 #include "engine/loop.h"
 #include <liburing.h>
 
-/* What an operation is about: the low bits of its user data; the rest is the address. */
+/* What an operation is about: the high bits of its user data, where no address reaches; the rest is one. */
 enum uring_kind {
     URING_NOTHING, /* a cancel whose outcome shows elsewhere */
     URING_REQUEST,
@@ -22,9 +22,9 @@ enum uring_kind {
     URING_CANCEL_RECEIVE, /* of a connection */
     URING_CANCEL_SEND,
     URING_CANCEL_GUARD,
-    URING_CANCEL_CONNECT,
-    URING_KINDS = 15 /* the mask */
+    URING_CANCEL_CONNECT
 };
+enum { URING_KIND_SHIFT = 60 };
 
 /* conn->polled: what the kernel holds for it, and how it receives. */
 enum {
@@ -105,7 +105,15 @@ struct io_uring_sqe *uring_entry(struct uring *uring);
 /* The user data of an operation; `subject` is a connection or a request. */
 static inline uint64_t uring_tag(const void *subject, enum uring_kind kind)
 {
-    return (uintptr_t)subject | (unsigned)kind;
+    return (uintptr_t)subject | (uint64_t)kind << URING_KIND_SHIFT;
+}
+static inline enum uring_kind uring_kind_of(uint64_t tag)
+{
+    return (enum uring_kind)(tag >> URING_KIND_SHIFT);
+}
+static inline void *uring_subject_of(uint64_t tag)
+{
+    return (void *)(uintptr_t)(tag & ((UINT64_C(1) << URING_KIND_SHIFT) - 1)); /* NOLINT: one we put there */
 }
 /* Gives a buffer back; the kernel sees it after uring_show_buffers(). */
 void uring_give_back(struct uring *uring, unsigned buffer);

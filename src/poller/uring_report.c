@@ -177,8 +177,8 @@ static void cancelled(parley_conn *conn, unsigned bit, unsigned target, int resu
 
 static void report_one(struct loop *loop, uint64_t tag, int result, unsigned flags)
 {
-    void *subject = (void *)(uintptr_t)(tag & ~(uint64_t)URING_KINDS);
-    switch ((enum uring_kind)(tag & URING_KINDS)) {
+    void *subject = uring_subject_of(tag);
+    switch (uring_kind_of(tag)) {
     case URING_REQUEST: uring_request_done(loop, subject, result); break;
     case URING_RECEIVE: received(loop, subject, result, flags); break;
     case URING_POLL: polled(loop, subject, result); break;

@@ -248,8 +248,8 @@ static void reap(struct uring *uring)
     io_uring_submit_and_wait_timeout(&uring->ring, &completion, 1, &patience, NULL);
     while (io_uring_cq_ready(&uring->ring) > 0 && io_uring_peek_cqe(&uring->ring, &completion) == 0) {
         uint64_t tag = completion->user_data;
-        if ((tag & URING_KINDS) == URING_REQUEST)
-            end((struct uring_request *)(uintptr_t)(tag & ~(uint64_t)URING_KINDS), completion->res);
+        if (uring_kind_of(tag) == URING_REQUEST)
+            end(uring_subject_of(tag), completion->res);
         io_uring_cqe_seen(&uring->ring, completion);
     }
 }

@@ -84,7 +84,7 @@ static void judge_link(struct loop *loop, struct link *link)
     MUST(slots_find(&loop->slots, link->slot, link->generation) == conn, link, "its slot has another");
     MUST(link->stage == OPEN && conn->fd == link->fd, link, "its descriptor is not its own");
     MUST(queued <= options()->queue_max, link, "%zu bytes queued", queued);
-    MUST(conn->deadline.place == 0 || loop->timers.heap[conn->deadline.place] == &conn->deadline, link,
+    MUST(conn->deadline.place == 0 || loop->timers.heap[conn->deadline.place].timer == &conn->deadline, link,
          "its timer is not in its place");
     if (conn->dead) {
         MUST(conn->held > 0 || conn->is_dirty, link, "dead, held by nobody, and not freed");
@@ -107,7 +107,7 @@ static void judge_heap(const struct timers *timers, unsigned live)
          "timers: %u armed, %u reserved, room for %u, %u connections", timers->count, timers->reserved,
          timers->room, live);
     for (uint32_t i = 2; i <= timers->count; i++)
-        MUST(timers->heap[i / 2]->due <= timers->heap[i]->due, NULL, "the heap of timers is not a heap");
+        MUST(timers->heap[i / 2].due <= timers->heap[i].due, NULL, "the heap of timers is not a heap");
 }
 
 void judge_turn(void)
