@@ -17,34 +17,6 @@ enum { OTHER_DESCRIPTORS = 64, PER_THREAD = 8 };
 
 /* ---- addresses ---- */
 
-/* The one that a client would reach, which one connection finds out; a load goes to one address. */
-static int try_addresses(const struct load_plan *plan, const struct endpoint *endpoint,
-                         struct address *target)
-{
-    struct dial_options how = {.family = plan->family, .timeout = plan->connect_timeout, .cancel = -1};
-    int fd = dial(endpoint, &how, target);
-    if (fd < 0)
-        return fd;
-    close(fd);
-    return 0;
-}
-
-static int find_target(const struct load_plan *plan, struct address *target)
-{
-    struct patience patience = patience_start(plan->connect_timeout, -1);
-    struct endpoint endpoint;
-    struct address_list list;
-    int status = endpoint_parse(&endpoint, plan->address);
-    if (status == 0)
-        status = lookup(&endpoint, plan->family, &patience, &list);
-    if (status != 0)
-        return status;
-    *target = list.items[0];
-    bool one = list.count == 1;
-    address_list_free(&list);
-    return one ? 0 : try_addresses(plan, &endpoint, target);
-}
-
 static int find_source(const char *text, struct address *source)
 {
     char with_port[ADDRESS_TEXT];
@@ -64,18 +36,64 @@ static int find_source(const char *text, struct address *source)
 static int find_sources(struct run *run)
 {
     const struct load_plan *plan = run->plan;
+    int status = 0;
     run->sources = calloc(plan->source_count + 1, sizeof *run->sources);
     if (!run->sources)
         return fail(PARLEY_RESOURCE, "no memory for %zu source addresses", plan->source_count);
-    for (; run->source_count < plan->source_count; run->source_count++) {
-        struct address *source = &run->sources[run->source_count];
-        int status = find_source(plan->sources[run->source_count], source);
-        if (status < 0)
-            return status;
-        if (source->storage.ss_family != run->target.storage.ss_family)
-            return fail(PARLEY_USAGE, "--source %s is of another family than %s",
-                        plan->sources[run->source_count], plan->address);
-    }
+    for (; run->source_count < plan->source_count && status == 0; run->source_count++)
+        status = find_source(plan->sources[run->source_count], &run->sources[run->source_count]);
+    return status;
+}
+
+/* The first of a family, or of all where there is none of it. Returns how many there are of it. */
+static size_t first_of(const struct address_list *list, int family, struct address *first)
+{
+    size_t count = 0;
+    *first = list->items[0];
+    for (size_t i = list->count; i-- > 0;)
+        if (family == AF_UNSPEC || list->items[i].storage.ss_family == family) {
+            *first = list->items[i];
+            count++;
+        }
+    return count;
+}
+
+/* The one that a client would reach, which one connection finds out; a load goes to one address. */
+static int try_addresses(const struct load_plan *plan, const struct endpoint *endpoint, int family,
+                         struct address *target)
+{
+    struct dial_options how = {.family = family, .timeout = plan->connect_timeout, .cancel = -1};
+    int fd = dial(endpoint, &how, target);
+    if (fd < 0)
+        return fd;
+    close(fd);
+    return 0;
+}
+
+/* Of a name's addresses, those that can be reached from the sources. */
+static int find_target(struct run *run)
+{
+    const struct load_plan *plan = run->plan;
+    int family = run->source_count > 0 ? run->sources[0].storage.ss_family : plan->family;
+    struct patience patience = patience_start(plan->connect_timeout, -1);
+    struct endpoint endpoint;
+    struct address_list list;
+    int status = endpoint_parse(&endpoint, plan->address);
+    if (status == 0)
+        status = lookup(&endpoint, plan->family, &patience, &list);
+    if (status != 0)
+        return status;
+    size_t count = first_of(&list, family, &run->target);
+    address_list_free(&list);
+    return count <= 1 ? 0 : try_addresses(plan, &endpoint, family, &run->target);
+}
+
+static int check_families(const struct run *run)
+{
+    for (size_t i = 0; i < run->source_count; i++)
+        if (run->sources[i].storage.ss_family != run->target.storage.ss_family)
+            return fail(PARLEY_USAGE, "--source %s is of another family than %s", run->plan->sources[i],
+                        run->plan->address);
     return 0;
 }
 
@@ -170,9 +188,11 @@ static int open_run(struct run *run, const struct load_plan *plan, struct load_r
     run->slot = plan->rate > 0 ? NS_PER_SECOND / plan->rate : 0;
     int status = raise_descriptors(plan);
     if (status == 0)
-        status = find_target(plan, &run->target);
-    if (status == 0)
         status = find_sources(run);
+    if (status == 0)
+        status = find_target(run);
+    if (status == 0)
+        status = check_families(run);
     if (status == 0)
         status = messages_open(&run->messages, plan);
     if (status == 0)

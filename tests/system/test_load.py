@@ -327,6 +327,13 @@ def test_a_source_of_ipv6(python_server):
     assert not load(server.address, *BRIEFLY, "--source", "::1").errors()
 
 
+@pytest.mark.parametrize("source, seen_as", [("127.0.0.9", "::ffff:127.0.0.9"), ("::1", "::1")])
+def test_a_source_says_which_address_of_a_name(python_server, source, seen_as):
+    server = python_server(host="::")
+    assert not load(f"localhost:{server.port}", *BRIEFLY, "--source", source).errors()
+    assert {client.peer[0] for client in server.clients[-1:]} == {seen_as}, server.clients
+
+
 # ---- outputs ----
 
 def test_json_on_stdout_is_alone_there(python_server):
