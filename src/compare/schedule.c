@@ -9,6 +9,7 @@
 #include "compare/hold.h"
 #include "compare/interruption.h"
 #include "compare/instance.h"
+#include "compare/report.h"
 #include "engine/error.h"
 #include "load/result.h"
 
@@ -83,13 +84,16 @@ static void look_at(struct schedule *schedule, struct candidate *candidate)
 
 /* A server that answered nothing has failed; one that answered wrongly now and then has its numbers, and its
  * errors beside them. */
-static void take_result(struct candidate *candidate, struct cell *cell, const struct load_result *result,
-                        uint64_t switches)
+static void take_result(struct candidate *candidate, const struct compare_plan *plan, size_t workload,
+                        const struct load_result *result, uint64_t switches)
 {
+    struct cell *cell = &candidate->cells[workload];
+    char text[WORDING];
     if (cell_add(cell, result, switches))
         snprintf(candidate->reason, sizeof candidate->reason, "%s", parley_error());
     else if (result->requests == 0 && load_errors(result) > 0 && !*candidate->reason)
-        snprintf(candidate->reason, sizeof candidate->reason, "answered nothing: %s", cell->first_error);
+        snprintf(candidate->reason, sizeof candidate->reason, "answered nothing with %s: %s",
+                 workload_text(&plan->workloads[workload], text), cell->first_error);
 }
 
 static void load_server(struct schedule *schedule, struct instance *instance, struct candidate *candidate,
@@ -109,7 +113,7 @@ static void load_server(struct schedule *schedule, struct instance *instance, st
     if (status && !*candidate->reason)
         snprintf(candidate->reason, sizeof candidate->reason, "%s", sentence);
     if (status == 0)
-        take_result(candidate, &candidate->cells[workload], result, switches);
+        take_result(candidate, plan, workload, result, switches);
 }
 
 static void measure(struct schedule *schedule, struct candidate *candidate, size_t workload)

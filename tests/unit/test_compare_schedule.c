@@ -182,6 +182,7 @@ static struct {
     int ports[MOST_LOADS];
     size_t count;
     int interrupt_at; /* the load that is interrupted */
+    bool churn_fails; /* a connection for each exchange gets no answer */
 } loads;
 
 static int note_load(const struct load_plan *load, struct load_result *result)
@@ -190,7 +191,10 @@ static int note_load(const struct load_plan *load, struct load_result *result)
     loads.connections[loads.count] = load->connections;
     loads.churn[loads.count] = load->churn;
     loads.ports[loads.count] = (int)strtol(strrchr(load->address, ':') + 1, NULL, 10);
-    result->requests = 10 * (loads.count + 1);
+    if (load->churn && loads.churn_fails)
+        load_fault_note(result->faults, FAULT_CLOSED, 5, "the server closed the connection");
+    else
+        result->requests = 10 * (loads.count + 1);
     result->elapsed = 1;
     result->limits.server_cpu = 1;
     if ((int)loads.count++ == loads.interrupt_at)
@@ -281,6 +285,20 @@ static void test_who_fails_leaves_the_others(void **state)
     assert_true(comparison_failed(&comparison));
 }
 
+static void test_who_answers_nothing_fails_where_it_did(void **state)
+{
+    (void)state;
+    plan.rounds = 1;
+    loads.churn_fails = true;
+    add_peer('a', "serve");
+    assert_int_equal(comparison_run(&comparison, note_turn, NULL), 0);
+    assert_string_equal(comparison.candidates[0].reason,
+                        "answered nothing with a connection for each exchange: "
+                        "the server closed the connection");
+    assert_true(comparison.candidates[0].cells[0].median.values[MEASURE_RATE] > 0);
+    assert_true(comparison_failed(&comparison));
+}
+
 static void test_an_interruption_keeps_what_was_measured(void **state)
 {
     (void)state;
@@ -321,6 +339,7 @@ int main(int count, char **words)
         cmocka_unit_test(test_a_command_that_is_none),
         SCHEDULE_TEST(test_rounds_take_turns),
         SCHEDULE_TEST(test_who_fails_leaves_the_others),
+        SCHEDULE_TEST(test_who_answers_nothing_fails_where_it_did),
         SCHEDULE_TEST(test_an_interruption_keeps_what_was_measured),
         SCHEDULE_TEST(test_memory_is_looked_at),
     };
