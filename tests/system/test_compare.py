@@ -19,6 +19,7 @@ from harness import PARLEY, ROOT, SANITIZERS, only_line
 
 LONG = 6 * PATIENCE
 SHORT = ("-d", "200ms", "--rounds", "1")
+ATTEMPTS = 3
 PYTHON = sys.executable
 # A thread for each client, so that any number is served at once.
 PEER = """
@@ -47,6 +48,24 @@ def compare(*arguments, timeout=LONG, **options):
 def told(done, code=0):
     assert done.returncode == code, f"exit code {done.returncode}\n{done.stderr}\n{done.stdout}"
     return json.loads(done.stdout)
+
+
+def looked_at(document):
+    """Whether all the servers' processor times are known: on a busy machine a short measurement may be over before
+    anybody came to look at them."""
+    results = [result for entry in document["candidates"]
+               for result in [entry["setup"], *(run["result"] for run in entry["runs"])]]
+    return all(result["cpu_us"] is not None for result in results if result)
+
+
+def compare_until_looked_at(path, *arguments):
+    """With its JSON in `path`."""
+    for _ in range(ATTEMPTS):
+        done = compare(*arguments, "--json", path)
+        document = json.loads(path.read_text(encoding="utf-8"))
+        if looked_at(document):
+            return done, document
+    return pytest.skip(f"the machine was so busy that {ATTEMPTS} times nobody came to look at a server in time")
 
 
 @pytest.fixture(name="peer")
@@ -97,26 +116,28 @@ def check_measured(entry, connections):
 
 
 def test_models_and_a_peer_in_every_form(peer, tmp_path):
-    files = {kind: tmp_path / f"result.{kind}" for kind in ("json", "csv", "report")}
-    done = compare("echo", "--models", "iterative,fork,thread,prethread+epoll", "-c", "1,8", *SHORT, peer,
-                   *(f"--{kind}={path}" for kind, path in files.items()))
+    files = {kind: tmp_path / f"result.{kind}" for kind in ("csv", "report")}
+    done, document = compare_until_looked_at(
+        tmp_path / "result.json", "echo", "--models", "iterative,fork,thread,prethread+epoll", "-c", "1,8", *SHORT,
+        peer, *(f"--{kind}={path}" for kind, path in files.items()))
     assert (done.returncode, done.stderr) == (0, ""), f"{done.stderr}\n{done.stdout}"
     names = ["iterative+blocking", "fork+blocking", "thread+blocking", "prethread+epoll", "python"]
     check_tables(done.stdout, names)
-    check_json(json.loads(files["json"].read_text(encoding="utf-8")), names)
+    check_json(document, names)
     check_csv(files["csv"], names)
     check_page(files["report"], names)
     assert not servers_of(str(tmp_path / "peer echo.py"))
 
 
 def check_tables(text, names):
+    assert not re.search(r"[ \t]$", text, re.M), "lines end with what is read"
     for heading in ("1 connection, messages of 64 bytes", "8 connections, messages of 64 bytes",
                     "What a connection costs"):
         table = text[text.index(heading):].split("\n\n")[0].splitlines()
         assert [line.split()[0] for line in table[2:2 + len(names)]] == names, table
     assert "iterative+blocking  serves one client at a time" in text
     assert "where the textbooks say about 30" in text or "too little" in text
-    assert re.search(r"\d µs\*", text) and "k/s" in text
+    assert re.search(r"\d µs\*", text) and "/s" in text
 
 
 def check_json(document, names):
@@ -188,9 +209,10 @@ def test_workers_let_blocking_pools_serve_more():
     ("/nonexistent/server {port}", "/nonexistent/server"),
     ("sh -c 'kill -SEGV $$' {port}", "was ended by signal 11"),
 ])
-def test_a_peer_that_does_not_start_leaves_the_others(command, reason):
-    done = compare("echo", "--models", "iterative", "-c", "1", *SHORT, f"--peer=bad={command}", "--json", "-")
-    document = told(done, code=1)
+def test_a_peer_that_does_not_start_leaves_the_others(tmp_path, command, reason):
+    done, document = compare_until_looked_at(tmp_path / "json", "echo", "--models", "iterative", "-c", "1", *SHORT,
+                                             f"--peer=bad={command}")
+    assert done.returncode == 1, done.stderr
     bad = candidate(document, "bad")
     assert bad["status"] == "failed" and reason in bad["reason"]
     assert bad["runs"][0]["result"] is None and reason in bad["runs"][0]["reason"]
@@ -202,7 +224,7 @@ def test_a_peer_that_answers_wrongly(tmp_path):
     path.write_text(PEER.replace("sendall(part)", "sendall(part.upper().replace(b'A', b'?'))"), encoding="utf-8")
     done = compare("echo", "--models", "iterative", "-c", "1", *SHORT, f"--peer=wrong={PYTHON} {path} {{port}}")
     assert done.returncode == 1, done.stdout
-    assert re.search(r"^wrong .*\n?.*errors?, the first: |^wrong  answered nothing: ", done.stdout, re.M), done.stdout
+    assert re.search(r"^wrong .*\n?.*errors?, the first: |^wrong  answered nothing with ", done.stdout, re.M), done.stdout
 
 
 def test_a_peer_that_ends_when_it_is_loaded():
