@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "compare/report.h"
+#include "report/amount.h"
 
 enum { COLUMNS = MEASURES + 1, CELL = 48, NAME = 40 };
 
@@ -18,23 +19,23 @@ struct row {
 typedef bool make_row(struct row *row, const struct comparison *comparison, const struct candidate *candidate,
                       size_t workload);
 
-/* Columns, not bytes: of UTF-8 only the first byte of each character counts. */
-static int width_of(const char *text)
-{
-    int width = 0;
-    for (; *text; text++)
-        width += (*text & 0xc0) != 0x80;
-    return width;
-}
-
 static void put_right(FILE *out, const char *text, int width)
 {
-    fprintf(out, "%*s%s", width - width_of(text), "", text);
+    fprintf(out, "%*s%s", width - columns_of(text), "", text);
+}
+
+/* The last of a line, which ends with it: without the place of a star that it has not. */
+static void put_last(FILE *out, const char *text, int width)
+{
+    size_t length = strlen(text);
+    if (length > 0 && text[length - 1] == ' ')
+        length--;
+    fprintf(out, "%*s%.*s", width - columns_of(text), "", (int)length, text);
 }
 
 static void put_left(FILE *out, const char *text, int width)
 {
-    fprintf(out, "%s%*s", text, width - width_of(text), "");
+    fprintf(out, "%s%*s", text, width - columns_of(text), "");
 }
 
 static void add(struct row *row, const char *text, bool best)
@@ -125,10 +126,10 @@ struct table {
 static void widen(struct table *table, const struct row *row)
 {
     for (size_t i = 0; i < row->count; i++)
-        if (width_of(row->texts[i]) > table->widths[i])
-            table->widths[i] = width_of(row->texts[i]);
-    if (width_of(row->name) > table->widths[COLUMNS])
-        table->widths[COLUMNS] = width_of(row->name);
+        if (columns_of(row->texts[i]) > table->widths[i])
+            table->widths[i] = columns_of(row->texts[i]);
+    if (columns_of(row->name) > table->widths[COLUMNS])
+        table->widths[COLUMNS] = columns_of(row->name);
 }
 
 static bool make(const struct table *table, const struct candidate *candidate, struct row *row)
@@ -143,7 +144,7 @@ static void print_row(const struct table *table, const struct row *row, FILE *ou
     put_left(out, row->name, table->widths[COLUMNS]);
     for (size_t i = 0; i < row->count; i++) {
         fputs("  ", out);
-        put_right(out, row->texts[i], table->widths[i]);
+        (i + 1 < row->count ? put_right : put_last)(out, row->texts[i], table->widths[i]);
     }
     fputc('\n', out);
 }

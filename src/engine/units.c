@@ -23,7 +23,7 @@ struct quantity {
 };
 
 static const struct unit time_units[] = {
-    {"", 1000000000},  {"ns", 1},          {"us", 1000},         {"ms", 1000000},
+    {"", 1000000000},  {"ns", 1},          {"us", 1000},         {"µs", 1000}, {"ms", 1000000},
     {"s", 1000000000}, {"m", 60000000000}, {"h", 3600000000000}, {NULL, 0},
 };
 static const struct unit size_units[] = {

@@ -7,8 +7,8 @@
 /* Each returns 0, or PARLEY_USAGE with a sentence that says what was wrong and what would be right. What
  * does not fit is refused, never cut. Decimal fractions ("1.5s") are exact. */
 
-/* "30s", "500ms", "250us", "1m", "2h"; a bare number is seconds. Milliseconds, rounded up, so that a
- * short time never becomes 0, which means none. Small enough to be added to any clock. */
+/* "30s", "500ms", "250us" or "250µs", "1m", "2h"; a bare number is seconds. Milliseconds, rounded up, so that
+ * a short time never becomes 0, which means none. Small enough to be added to any clock. */
 int parse_time(const char *text, int64_t *ms);
 
 /* The same, "800ns" too, in nanoseconds, and exact: for what is measured. A fraction of one is refused. */

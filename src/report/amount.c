@@ -10,7 +10,7 @@ struct unit {
 };
 
 /* From the smallest; the last takes whatever is larger. */
-static const struct unit times[] = {{1, " ns"}, {1e3, " us"}, {1e6, " ms"}, {1e9, " s"}, {0, NULL}};
+static const struct unit times[] = {{1, " ns"}, {1e3, " µs"}, {1e6, " ms"}, {1e9, " s"}, {0, NULL}};
 static const struct unit rates[] = {{1, "/s"}, {1e3, " k/s"}, {1e6, " M/s"}, {1e9, " G/s"}, {0, NULL}};
 static const struct unit sizes[] = {{1, " B"},        {0x1p10, " KiB"}, {0x1p20, " MiB"},
                                     {0x1p30, " GiB"}, {0x1p40, " TiB"}, {0, NULL}};
@@ -35,6 +35,14 @@ static struct amount in_units(const struct unit *unit, double value)
     snprintf(amount.text, sizeof amount.text, "%.*f%s", is_whole ? 0 : decimals_of(scaled), scaled,
              unit->name);
     return amount;
+}
+
+int columns_of(const char *text)
+{
+    int columns = 0;
+    for (; *text; text++)
+        columns += (*text & 0xc0) != 0x80; /* of UTF-8, only the first byte of each */
+    return columns;
 }
 
 struct amount amount_time(double ns)

@@ -1,5 +1,4 @@
-/* Measured amounts for a terminal: three significant digits, a unit always, and ASCII, as the command line
- * takes them. */
+/* Measured amounts for a terminal, in UTF-8: three significant digits, and a unit always. */
 #ifndef REPORT_AMOUNT_H
 #define REPORT_AMOUNT_H
 
@@ -8,7 +7,10 @@ struct amount {
     char text[32];
 };
 
-/* "512 ns", "45.1 us", "7.31 ms", "1.50 s"; `ns` may have a fraction. */
+/* Columns that a text takes, not bytes: its characters. */
+int columns_of(const char *text);
+
+/* "512 ns", "45.1 µs", "7.31 ms", "1.50 s"; `ns` may have a fraction. */
 struct amount amount_time(double ns);
 /* "950/s", "12.3 k/s", "1.23 M/s". */
 struct amount amount_rate(double per_second);

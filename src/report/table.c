@@ -130,7 +130,8 @@ static void print_errors(const struct load_result *result, FILE *out)
 
 static void print_time(FILE *out, double ns)
 {
-    fprintf(out, "%*s", COLUMN, amount_time(ns).text);
+    struct amount amount = amount_time(ns);
+    fprintf(out, "%*s%s", COLUMN - columns_of(amount.text), "", amount.text);
 }
 
 static void print_histogram(const char *name, const struct histogram *histogram, FILE *out)

@@ -173,7 +173,7 @@ def test_the_convention_itself(tmp_path):
 
 
 def test_the_convention_of_measurements(tmp_path):
-    shown = "latency    41.4 us   3 ms  50 connections at once, 1.20 k/s"
+    shown = "latency    41.4 µs   3 ms  50 connections at once, 1.20 k/s"
     assert is_shown(shown, ["latency  1.20 s  980 ns  4 connections at once, 12/s"], measured=True)
     assert not is_shown(shown, ["latency  1.20 s  980 ns  4 lines at once, 12/s"], measured=True)
     assert not is_shown(shown, [shown.replace("50", "5")])

@@ -52,8 +52,8 @@ static void amounts_have_three_digits_and_a_unit(void **state)
         const char *text;
     } rows[] = {
         {0, "0 ns"},          {1, "1 ns"},          {512, "512 ns"},     {0.5, "0.500 ns"},
-        {999, "999 ns"},      {999.4, "999 ns"},    {999.6, "1.00 us"},  {1000, "1.00 us"},
-        {45100, "45.1 us"},   {999499, "999 us"},   {999500, "1.00 ms"}, {7312000, "7.31 ms"},
+        {999, "999 ns"},      {999.4, "999 ns"},    {999.6, "1.00 µs"},  {1000, "1.00 µs"},
+        {45100, "45.1 µs"},   {999499, "999 µs"},   {999500, "1.00 ms"}, {7312000, "7.31 ms"},
         {9.994e6, "9.99 ms"}, {9.996e6, "10.0 ms"}, {99.96e6, "100 ms"}, {1.5e9, "1.50 s"},
         {86400e9, "86400 s"},
     };
@@ -125,7 +125,7 @@ static void the_reason_names_both_sides(void **state)
 {
     static const char *const rows[][2] = {
         {"p99>5ms", "p99 is 7.31 ms, and p99>5ms was to fail"},
-        {"service.p99.9 >= 250us", "service.p99.9 is 250 us, and service.p99.9>=250us was to fail"},
+        {"service.p99.9 >= 250us", "service.p99.9 is 250 µs, and service.p99.9>=250us was to fail"},
         {"p50>1999us", "p50 is just above 2.00 ms, and p50>1999us was to fail"},
         {"p50<2001us", "p50 is just below 2.00 ms, and p50<2001us was to fail"},
         {"errors>0", "errors are 200, and errors>0 was to fail"},

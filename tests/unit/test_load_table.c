@@ -46,7 +46,7 @@ static void the_table_tells_everything(void **state)
         "                  p50      p90      p99    p99.9   p99.99      max     mean\n"
         "response      2.00 ms  2.00 ms  2.00 ms  7.31 ms  7.31 ms  7.31 ms  2.05 ms\n"
         "service       1.50 ms  1.50 ms  1.50 ms  1.50 ms  1.50 ms  1.50 ms  1.50 ms\n"
-        "lag           45.1 us  45.1 us  45.1 us  45.1 us  45.1 us  45.1 us  45.1 us\n"
+        "lag           45.1 µs  45.1 µs  45.1 µs  45.1 µs  45.1 µs  45.1 µs  45.1 µs\n"
         "\n"
         "the server was the limit: 98 % of a processor\n";
     char *text = printed_of(load_table_print, &result);
@@ -97,8 +97,8 @@ static void what_there_was_is_told(void **state)
     assert_says(text, "3.00 s, ramp 500 ms, warm-up before 1.00 s, interrupted by SIGTERM\n");
     assert_says(text, ", and 4 answered after the end\n");
     assert_says(text, "\nopen        50 connections at once, 70 made\n");
-    assert_says(text, "\nconnect        250 us");
-    assert_says(text, "\nfirst byte     350 us");
+    assert_says(text, "\nconnect        250 µs");
+    assert_says(text, "\nfirst byte     350 µs");
     free(text);
 }
 
@@ -127,11 +127,11 @@ static void nothing_found_is_no_table(void **state)
     (void)state;
     result.search = (struct load_search){.promise = "p99<1us",
                                          .sentence = "no rate kept p99<1us",
-                                         .trials = {{8000, false, "p99 is 30.1 us"}},
+                                         .trials = {{8000, false, "p99 is 30.1 µs"}},
                                          .trial_count = 1};
     char *text = printed_of(load_table_print, &result);
     assert_string_equal(text, "found       no rate kept p99<1us\n"
-                              "  8.00 k/s    broken  p99 is 30.1 us\n");
+                              "  8.00 k/s    broken  p99 is 30.1 µs\n");
     free(text);
 }
 
