@@ -22,6 +22,7 @@ _parley() {
             '--workers=[workers of prefork and prethread; 1 is a single loop; 0, the default\: as many as processors]:N: ' \
             '--reuseport[gives each worker a listening socket of its own (SO_REUSEPORT)]' \
             '--explain[tells each system call of a connection'\''s life on stderr as it happens]' \
+            '--proxy-from=[the proxies in front\: 10.0.0.0/8,\:\:1,unix; may be repeated. Who comes from there must begin with a PROXY header, version 1 or 2, and its client is the peer from then on; who sends one from elsewhere is turned away]:NETWORKS: ' \
             '--allow=[who may come\: 10.0.0.0/8,\:\:1, or @FILE with a network a line and # comments, read again on SIGHUP; may be repeated and mixed with --deny\: the first that holds the client'\''s address decides, and who is in none is treated opposite to the last]:NETWORKS: ' \
             '--deny=[who may not come; as --allow]:NETWORKS: ' \
             '--connections=[most connections at once in a worker, above which accepting pauses; 0, the default\: any]:N: ' \
@@ -30,6 +31,7 @@ _parley() {
             '--framing=[how messages are told apart\: "raw", "line max=512", "u16be", "u32be max=1MiB", "varint", "fixed=64", "delim=\\r\\n"]:FRAMING: ' \
             '--idle=[closes a connection without a byte either way for so long]:TIME: ' \
             '--life=[closes a connection so long after it was established]:TIME: ' \
+            '--handshake-timeout=[turns away who is not let in for so long, PROXY header and TLS handshake together; 10s]:TIME: ' \
             '--write-timeout=[cuts a peer that takes no byte of what is queued for so long; 60s]:TIME: ' \
             '--linger=[after the last byte waits so long for the peer to finish too; 2s]:TIME: ' \
             '--drain=[when told to stop, lets connections finish for so long; 10s]:TIME: ' \
@@ -74,10 +76,12 @@ _parley() {
             '--raw[passes control bytes of the peer on to a terminal instead of showing them as \\xNN]' \
             '--model=[the design, PLACEMENT+POLLER or a half\: iterative or prethread with select, poll, epoll or uring; by default iterative+epoll]:MODEL:(iterative+select iterative+poll iterative+epoll iterative+uring prethread select poll epoll uring prethread+select prethread+poll prethread+epoll prethread+uring)' \
             '--explain[tells each system call of a connection'\''s life on stderr as it happens]' \
+            '--proxy-from=[the proxies in front\: 10.0.0.0/8,\:\:1,unix; may be repeated. Who comes from there must begin with a PROXY header, version 1 or 2, and its client is the peer from then on; who sends one from elsewhere is turned away]:NETWORKS: ' \
             '--allow=[who may come\: 10.0.0.0/8,\:\:1, or @FILE with a network a line and # comments, read again on SIGHUP; may be repeated and mixed with --deny\: the first that holds the client'\''s address decides, and who is in none is treated opposite to the last]:NETWORKS: ' \
             '--deny=[who may not come; as --allow]:NETWORKS: ' \
             '--idle=[closes a connection without a byte either way for so long]:TIME: ' \
             '--life=[closes a connection so long after it was established]:TIME: ' \
+            '--handshake-timeout=[turns away who is not let in for so long, PROXY header and TLS handshake together; 10s]:TIME: ' \
             '--write-timeout=[cuts a peer that takes no byte of what is queued for so long; 60s]:TIME: ' \
             '--linger=[after the last byte waits so long for the peer to finish too; 2s]:TIME: ' \
             '--drain=[when told to stop, lets connections finish for so long; 10s]:TIME: ' \
@@ -124,6 +128,7 @@ _parley() {
             '--explain[tells each system call of a connection'\''s life on stderr as it happens]' \
             '--idle=[closes a connection without a byte either way for so long]:TIME: ' \
             '--life=[closes a connection so long after it was established]:TIME: ' \
+            '--handshake-timeout=[turns away who is not let in for so long, PROXY header and TLS handshake together; 10s]:TIME: ' \
             '--write-timeout=[cuts a peer that takes no byte of what is queued for so long; 60s]:TIME: ' \
             '--linger=[after the last byte waits so long for the peer to finish too; 2s]:TIME: ' \
             '--drain=[when told to stop, lets connections finish for so long; 10s]:TIME: ' \

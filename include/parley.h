@@ -84,7 +84,7 @@ typedef enum parley_reason {
     PARLEY_CUT = 10,        /* the server stopped and the drain deadline passed with bytes unsent */
     PARLEY_FAILED = 11,     /* another system error, or no memory */
     PARLEY_UNREACHED = 12,  /* a dialled connection was never established */
-    PARLEY_REFUSED = 13     /* it was established, but never opened: parley_failure() says what it lacked */
+    PARLEY_REFUSED = 13     /* it was not let in, or broke the rule by which it was: parley_failure() says */
 } parley_reason;
 
 /* What a service requires of a model; a model that cannot give it is refused at the start. */
@@ -162,6 +162,9 @@ PARLEY_API void parley_server_free(parley_server *server);
  *   life        closes a connection so long after it was established                            (0)
  *   handshake-timeout  turns away who has not been let in for so long: PROXY header and TLS handshake
  *               together                                                                      (10s)
+ *   proxy-from  the proxies in front, as networks with commas between ("10.0.0.0/8,::1,unix"); each call adds
+ *               some. Whoever comes from there must begin with a PROXY header (version 1 or 2), which names
+ *               the client: see parley_via(). Whoever sends one from elsewhere is turned away  (none)
  *   write-timeout  cuts a peer that takes no byte of what is queued for so long               (60s)
  *   linger      after the last byte, waits so long for the peer to finish too; longer while the peer
  *               still takes bytes; 0 does not wait                                             (2s)
@@ -273,9 +276,13 @@ PARLEY_API void *parley_user(const parley_conn *conn);
 PARLEY_API parley_server *parley_server_of(const parley_conn *conn);
 /* Its name outside callbacks. */
 PARLEY_API parley_id parley_id_of(const parley_conn *conn);
-/* "127.0.0.1:40000", "[::1]:40000", "unix". The text lives until the thread's next such call. */
+/* "127.0.0.1:40000", "[::1]:40000", "unix". The text lives until the thread's next such call. Behind a proxy
+ * (option proxy-from) they are the client's, and the address that it came to, as its header says. */
 PARLEY_API const char *parley_peer(const parley_conn *conn);
 PARLEY_API const char *parley_local(const parley_conn *conn);
+/* The address of the proxy whose header named the client; "" when the client came by itself, and when the
+ * proxy spoke for itself or did not say for whom. */
+PARLEY_API const char *parley_via(const parley_conn *conn);
 /* Whether this side dialled. */
 PARLEY_API bool parley_is_dialled(const parley_conn *conn);
 /* Bytes given to parley_send() that the kernel has not taken yet. */

@@ -2,6 +2,7 @@
 #include "engine/admission.h"
 #include "engine/error.h"
 #include "engine/loop.h"
+#include "engine/proxied.h"
 #include "engine/server.h"
 #include "engine/sys.h"
 #include <errno.h>
@@ -135,8 +136,7 @@ static void refuse(struct loop *loop, const struct sockaddr *peer, int fd, const
 {
     char text[ADDRESS_TEXT];
     sys.close(fd);
-    log_line(&loop->log, LOG_REFUSED, address_text(peer, sizeof(struct sockaddr_storage), text),
-             "turned away: %s", why);
+    log_line(&loop->log, LOG_REFUSED, address_text(peer, address_length(peer), text), "turned away: %s", why);
 }
 
 static void back_off(struct loop *loop, struct listener *listener);
@@ -177,7 +177,7 @@ void loop_accepted(struct loop *loop, struct listener *listener, int fd, const s
         return;
     } else if (most > 0 && fd >= most) {
         refuse(loop, peer, fd, "its descriptor is beyond what select can watch (FD_SETSIZE, 1024)");
-    } else if (admission_by_address(loop, peer) < 0) {
+    } else if (!proxied_expects(loop->server, peer) && admission_by_address(loop, peer) < 0) {
         refuse(loop, peer, fd, parley_error());
     } else if (loop->hands_over) {
         hand_over(loop, listener, fd, peer);

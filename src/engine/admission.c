@@ -14,7 +14,7 @@ int admission_by_address(struct loop *loop, const struct sockaddr *client)
     if (!access_allows(access, client, why))
         return fail(PARLEY_NETWORK, "%s", why);
     if (log_wants(&loop->log, LOG_DETAIL))
-        log_line(&loop->log, LOG_DETAIL, address_text(client, sizeof(struct sockaddr_storage), who),
-                 "let in: %s", why);
+        log_line(&loop->log, LOG_DETAIL, address_text(client, address_length(client), who), "let in: %s",
+                 why);
     return 0;
 }

@@ -33,7 +33,7 @@ static uint32_t timers_of_conn(const parley_handler *handler)
     return handler->timed ? 2 : 1;
 }
 
-static void remember_peer(parley_conn *conn, const struct sockaddr *peer)
+void conn_set_peer(parley_conn *conn, const struct sockaddr *peer)
 {
     conn->peer.family = peer ? peer->sa_family : AF_UNSPEC;
     if (conn->peer.family == AF_INET)
@@ -65,7 +65,8 @@ static parley_conn *conn_new(struct loop *loop, int fd, const struct sockaddr *p
     conn->covered = server_covers(loop->server);
     if (loop->server->handler->timed)
         conn_extra(conn)->alarm.kind = TIMER_ALARM;
-    remember_peer(conn, peer);
+    conn_set_peer(conn, peer);
+    conn->is_unix = conn->peer.family == AF_UNIX;
     return conn;
 }
 
@@ -121,7 +122,8 @@ static bool is_failure(parley_reason reason)
 /* Who was never let in has not been announced either. */
 static void say_refused(parley_conn *conn)
 {
-    log_line(&conn->loop->log, LOG_REFUSED, parley_peer(conn), "turned away: %s", parley_failure(conn));
+    log_line(&conn->loop->log, LOG_REFUSED, parley_peer(conn), "turned away%s%s: %s",
+             *parley_via(conn) ? ", via " : "", parley_via(conn), parley_failure(conn));
 }
 
 static void say_closed(parley_conn *conn)

@@ -52,7 +52,7 @@ static bool has_it_all(const parley_conn *conn)
 {
     struct tcp_info info = {0};
     socklen_t size = sizeof info;
-    if (conn->peer.family == AF_UNIX || sys.getsockopt(conn->fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
+    if (conn->is_unix || sys.getsockopt(conn->fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
         return true;
     return info.tcpi_bytes_acked >= conn->sent;
 }

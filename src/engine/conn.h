@@ -5,7 +5,7 @@
 #include "engine/queue.h"
 #include "engine/slots.h"
 #include "engine/timer.h"
-#include <netinet/in.h>
+#include "net/address.h"
 #include <parley.h>
 
 struct frame;
@@ -55,6 +55,7 @@ struct parley_conn {
     bool drained_owed : 1; /* bytes were queued since `drained` */
     bool opened : 1;       /* the handler has seen it */
     bool covered : 1;      /* something stands between wire and handler: cover.h */
+    bool is_unix : 1;      /* its socket is: whatever family its peer's address has */
     bool is_dirty : 1;
     bool is_again : 1; /* epoll's: listed to be read again */
     bool readable : 1; /* epoll's: the edge has been seen, not yet drained */
@@ -62,6 +63,7 @@ struct parley_conn {
     bool urgent : 1;   /* epoll's: the peer sends urgent bytes, at which recv stops short */
     bool blocked : 1;  /* send said EAGAIN: wait for room */
     bool starved : 1;  /* ... or the kernel had no memory: try again soon, nothing will tell */
+    /* Whose bytes these are; behind a proxy not the socket's own: proxied.h. */
     union peer peer;
 };
 
@@ -101,6 +103,10 @@ ssize_t conn_offer(const parley_conn *conn, int flags);
 
 /* ---- the engine's own ---- */
 
+/* The address of its client; NULL: not known. */
+void conn_set_peer(parley_conn *conn, const struct sockaddr *peer);
+/* Its text, for `peer` or what was kept of it; a unix path is the kernel's, of the peer that is connected. */
+const char *conn_address_text(const parley_conn *conn, const union peer *peer, char text[ADDRESS_TEXT]);
 /* Marks the connection dead for `reason`, unless it already is; settle closes it. */
 void conn_die(parley_conn *conn, parley_reason reason);
 /* The same, for the reason already noted: the way it was to end. */

@@ -1,4 +1,5 @@
 #include "engine/cover.h"
+#include "engine/admission.h"
 #include "engine/error.h"
 #include "engine/loop.h"
 #include "engine/server.h"
@@ -7,8 +8,7 @@
 
 bool server_covers(const struct parley_server *server)
 {
-    (void)server;
-    return false; /* none of its options asks for a cover yet */
+    return server->options.proxy_from.count > 0;
 }
 
 struct cover *conn_cover(const parley_conn *conn)
@@ -16,10 +16,26 @@ struct cover *conn_cover(const parley_conn *conn)
     return (struct cover *)(void *)((char *)conn + conn->loop->shape.cover);
 }
 
+/* Who came by itself was admitted when it was accepted: only behind a header the client is not known before.
+ */
+static bool is_admitted(parley_conn *conn)
+{
+    bool is_known = conn_cover(conn)->stage != COVER_HEADER;
+    return is_known || admission_by_address(conn->loop, (const struct sockaddr *)&conn->peer) == 0;
+}
+
 /* The order of cover.h, in one place: goes on with what comes next, until it has to wait for bytes. */
 static void proceed(parley_conn *conn)
 {
     struct cover *cover = conn_cover(conn);
+    if (cover->stage < COVER_HEADER && proxied_begin(conn)) {
+        cover->stage = COVER_HEADER;
+        return;
+    }
+    if (!is_admitted(conn)) {
+        cover_refuse(conn);
+        return;
+    }
     cover->stage = COVER_OPEN;
     conn_open(conn);
 }
@@ -31,18 +47,40 @@ void cover_begin(parley_conn *conn)
         conn_arm(conn);
 }
 
+/* What stands behind the header came off the same wire. */
+static void header_received(parley_conn *conn, const unsigned char *bytes, size_t size)
+{
+    ssize_t taken = proxied_received(conn, bytes, size);
+    if (taken < 0)
+        cover_refuse(conn);
+    if (taken <= 0)
+        return;
+    proceed(conn);
+    if ((size_t)taken < size && !conn->dead && !conn->finishing)
+        cover_received(conn, bytes + taken, size - (size_t)taken);
+}
+
 void cover_received(parley_conn *conn, const void *bytes, size_t size)
 {
-    conn_take(conn, bytes, size);
+    if (conn_cover(conn)->stage == COVER_HEADER)
+        header_received(conn, bytes, size);
+    else if (proxied_check(conn, bytes, size) < 0)
+        cover_refuse(conn);
+    else
+        conn_take(conn, bytes, size);
 }
 
 void cover_ended(parley_conn *conn)
 {
-    if (conn_cover(conn)->stage == COVER_OPEN) {
+    const struct cover *cover = conn_cover(conn);
+    if (cover->stage == COVER_OPEN) {
         conn_take_end(conn);
         return;
     }
-    fail(PARLEY_NETWORK, "it ended before it was let in");
+    if (cover->stage == COVER_HEADER)
+        proxied_ended(conn);
+    else
+        fail(PARLEY_NETWORK, "it ended before it was let in");
     cover_refuse(conn);
 }
 
@@ -60,12 +98,16 @@ void cover_refuse(parley_conn *conn)
 
 void cover_too_late(parley_conn *conn)
 {
-    fail(PARLEY_TIMEOUT, "not let in within handshake-timeout, %lld ms",
+    static const char *const awaited[] = {[COVER_HEADER] = "no whole PROXY header"};
+    enum cover_stage stage = conn_cover(conn)->stage;
+    fail(PARLEY_TIMEOUT, "%s within handshake-timeout, %lld ms",
+         stage < sizeof awaited / sizeof *awaited && awaited[stage] ? awaited[stage] : "not let in",
          (long long)conn->loop->server->options.handshake_timeout);
     cover_refuse(conn);
 }
 
 void cover_free(parley_conn *conn)
 {
+    proxied_free(conn);
     sys.free(conn_cover(conn)->failure);
 }

@@ -13,16 +13,18 @@
 #define ENGINE_COVER_H
 
 #include "engine/conn.h"
+#include "engine/proxied.h"
 #include "net/address.h"
 #include <stdalign.h>
 
 /* How far it has come. Each stage is over before the next begins. */
-enum cover_stage { COVER_BEGUN, COVER_OPEN };
+enum cover_stage { COVER_BEGUN, COVER_HEADER, COVER_OPEN };
 
 /* Stands before the handler's state in the memory of a connection: conn_cover(). */
 struct cover {
     alignas(max_align_t) enum cover_stage stage; /* aligned for the state behind it */
     char *failure;                               /* the sentence of PARLEY_REFUSED; NULL: none */
+    struct proxied proxied;
 };
 
 /* Whether the connections of this server have covers. Decided before its workers start. */

@@ -58,7 +58,7 @@ void conn_arm(parley_conn *conn)
 static uint32_t unacknowledged(const parley_conn *conn)
 {
     int bytes = 0;
-    if (conn->peer.family == AF_UNIX || ioctl(conn->fd, SIOCOUTQ, &bytes) < 0)
+    if (conn->is_unix || ioctl(conn->fd, SIOCOUTQ, &bytes) < 0)
         return 0;
     return bytes > conn->shut ? (uint32_t)bytes - conn->shut : 0;
 }

@@ -5,7 +5,22 @@
 #include <stddef.h>
 #include <string.h>
 
-enum kind { MODEL, FRAMING, COUNT, SIZE, BUFFER, TIME, SECONDS, SWITCH, FAMILY, LOG, TEXT, ALLOW, DENY };
+enum kind {
+    MODEL,
+    FRAMING,
+    COUNT,
+    SIZE,
+    BUFFER,
+    TIME,
+    SECONDS,
+    SWITCH,
+    FAMILY,
+    LOG,
+    TEXT,
+    ALLOW,
+    DENY,
+    NETWORKS
+};
 
 struct setting {
     const char *name;
@@ -31,6 +46,7 @@ static const struct setting settings[] = {
     {"idle", TIME, PLACE(idle), 0},
     {"life", TIME, PLACE(life), 0},
     {"handshake-timeout", TIME, PLACE(handshake_timeout), 0},
+    {"proxy-from", NETWORKS, PLACE(proxy_from), 0},
     {"write-timeout", TIME, PLACE(write_timeout), 0},
     {"linger", TIME, PLACE(linger), 0},
     {"drain", TIME, PLACE(drain), 0},
@@ -176,6 +192,7 @@ static int apply(const struct setting *setting, const char *value, struct option
     case TEXT: return set_text(setting, value, place);
     case ALLOW:
     case DENY: return access_add(place, setting->kind == ALLOW, value);
+    case NETWORKS: return network_list_add(place, value);
     case TIME:
     case SECONDS: return set_time(setting, value, place);
     default: return set_number(setting, value, place);

@@ -78,6 +78,7 @@ void parley_server_free(parley_server *server)
     if (server->shared)
         munmap(server->shared, sizeof *server->shared);
     pthread_mutex_destroy(&server->lock);
+    network_list_free(&server->options.proxy_from);
     sys.free(server->dials);
     sys.free(server->watches);
     access_forget(&server->options.access);

@@ -7,6 +7,7 @@
 #include "engine/log.h"
 #include "engine/model.h"
 #include "engine/worker.h"
+#include "net/network.h"
 #include "net/socket.h"
 
 /* What parley_set() sets; times in ms. */
@@ -19,6 +20,7 @@ struct options {
     unsigned workers; /* 0: the processors */
     int64_t idle, life, handshake_timeout, write_timeout, linger, drain, connect_timeout;
     size_t high_water, queue_max;
+    struct network_list proxy_from; /* of the server: freed with it */
     unsigned connections;
     int retries;
     struct access_sources access;

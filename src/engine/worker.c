@@ -30,13 +30,15 @@ void worker_log_opened(struct loop *loop, const parley_conn *conn)
     const struct worker *worker = loop->worker;
     if (!log_wants(&loop->log, LOG_OPENED))
         return;
-    const char *verb = conn->dialled ? "reached" : "connected";
+    const char *via = parley_via(conn);
+    char how[ADDRESS_TEXT + 20];
+    snprintf(how, sizeof how, "%s%s%s", conn->dialled ? "reached" : "connected", *via ? " via " : "", via);
     if (!is_own_client(worker))
-        log_line(&loop->log, LOG_OPENED, parley_peer(conn), "%s", verb);
+        log_line(&loop->log, LOG_OPENED, parley_peer(conn), "%s", how);
     else if (worker->is_process)
-        log_line(&loop->log, LOG_OPENED, parley_peer(conn), "%s: process %d serves it", verb, (int)getpid());
+        log_line(&loop->log, LOG_OPENED, parley_peer(conn), "%s: process %d serves it", how, (int)getpid());
     else
-        log_line(&loop->log, LOG_OPENED, parley_peer(conn), "%s: thread %d serves it", verb, (int)gettid());
+        log_line(&loop->log, LOG_OPENED, parley_peer(conn), "%s: thread %d serves it", how, (int)gettid());
 }
 
 static void publish(struct worker *worker, struct loop *loop)

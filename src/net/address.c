@@ -69,6 +69,15 @@ const char *address_text(const struct sockaddr *address, socklen_t length, char 
     return text;
 }
 
+socklen_t address_length(const struct sockaddr *address)
+{
+    switch (address->sa_family) {
+    case AF_INET: return sizeof(struct sockaddr_in);
+    case AF_INET6: return sizeof(struct sockaddr_in6);
+    default: return sizeof address->sa_family;
+    }
+}
+
 int address_port(const struct sockaddr *address)
 {
     struct sockaddr_in inet;

@@ -35,6 +35,10 @@ int endpoint_parse(struct endpoint *endpoint, const char *text);
  * is printed as IPv4. Returns `text`. */
 const char *address_text(const struct sockaddr *address, socklen_t length, char text[ADDRESS_TEXT]);
 
+/* The length of an address as its family has it, where the kernel's is not at hand: a unix one counts as
+ * unnamed. */
+socklen_t address_length(const struct sockaddr *address);
+
 /* The port in host order; 0 for unix sockets. */
 int address_port(const struct sockaddr *address);
 

@@ -16,9 +16,17 @@ ssize_t proxy_refuse(const char *why)
     return fail(PARLEY_NETWORK, "PROXY header: %s", why);
 }
 
-static bool can_start(const void *bytes, size_t size, const void *start, size_t length)
+static int starts(const void *bytes, size_t size, const void *start, size_t length)
 {
-    return memcmp(bytes, start, size < length ? size : length) == 0;
+    if (memcmp(bytes, start, size < length ? size : length) != 0)
+        return -1;
+    return size >= length;
+}
+
+int proxy_begins(const void *bytes, size_t size)
+{
+    int line = starts(bytes, size, line_start, sizeof line_start - 1);
+    return line >= 0 ? line : starts(bytes, size, wire_signature, WIRE_SIGNATURE);
 }
 
 /* Length of the line, or 0 while it is not whole. */
@@ -112,9 +120,11 @@ static ssize_t read_v1(const char *bytes, size_t size, struct proxy_header *head
 ssize_t proxy_read(const void *bytes, size_t size, struct proxy_header *header)
 {
     *header = (struct proxy_header){0};
-    if (can_start(bytes, size, wire_signature, WIRE_SIGNATURE))
-        return size < WIRE_SIGNATURE ? 0 : proxy_read_v2(bytes, size, header);
-    if (can_start(bytes, size, line_start, sizeof line_start - 1))
-        return size < sizeof line_start - 1 ? 0 : read_v1(bytes, size, header);
-    return proxy_refuse("the bytes are none (a header was expected)");
+    int begins = proxy_begins(bytes, size);
+    if (begins < 0)
+        return proxy_refuse("the bytes are none (a header was expected)");
+    if (begins == 0)
+        return 0;
+    return *(const char *)bytes == *line_start ? read_v1(bytes, size, header)
+                                               : proxy_read_v2(bytes, size, header);
 }

@@ -39,6 +39,12 @@ struct proxy_header {
 /* The longest header that is read: certificates and what else may stand behind the addresses need less. */
 enum { PROXY_LONGEST = 8192 };
 
+/* From so many bytes on it is known whether a header begins with them, or earlier. */
+enum { PROXY_START = 12 };
+
+/* Whether bytes are the start of a header of either version: 1 yes, -1 no, 0 when more are needed. */
+int proxy_begins(const void *bytes, size_t size);
+
 /* Reads the header at the front of the bytes received so far, of either version. Gives its length, behind
  * which the connection's own bytes begin; 0 when more is needed; or PARLEY_NETWORK with a sentence, as early
  * as it can be known, when this is no header, or one that breaks a rule. What is read does not depend on how

@@ -72,22 +72,22 @@ struct fact {
 };
 
 /* What a header is read into, and the header itself, over which its checksum goes. */
-struct reading {
+struct parsing {
     struct proxy_header *header;
     const unsigned char *bytes;
     size_t size;
     bool has_sum, has_tls;
 };
 
-typedef ssize_t take_fact(struct reading *reading, const struct fact *fact);
+typedef ssize_t take_fact(struct parsing *parsing, const struct fact *fact);
 
-static ssize_t each_fact(struct reading *reading, const unsigned char *bytes, size_t size, take_fact *take)
+static ssize_t each_fact(struct parsing *parsing, const unsigned char *bytes, size_t size, take_fact *take)
 {
     while (size > 0) {
         size_t length = size < WIRE_FACT_FIXED ? 0 : length_at(bytes + 1);
         if (size < WIRE_FACT_FIXED || length > size - WIRE_FACT_FIXED)
             return proxy_refuse("a TLV reaches beyond its end");
-        ssize_t status = take(reading, &(struct fact){bytes[0], bytes + WIRE_FACT_FIXED, length});
+        ssize_t status = take(parsing, &(struct fact){bytes[0], bytes + WIRE_FACT_FIXED, length});
         if (status < 0)
             return status;
         bytes += WIRE_FACT_FIXED + length;
@@ -107,9 +107,9 @@ static ssize_t take_text(struct proxy_text *text, const struct fact *fact)
     return 0;
 }
 
-static ssize_t take_inside_tls(struct reading *reading, const struct fact *fact)
+static ssize_t take_inside_tls(struct parsing *parsing, const struct fact *fact)
 {
-    struct proxy_tls *tls = &reading->header->tls;
+    struct proxy_tls *tls = &parsing->header->tls;
     switch (fact->type) {
     case WIRE_TLS_VERSION: return take_text(&tls->version, fact);
     case WIRE_TLS_COMMON_NAME: return take_text(&tls->common_name, fact);
@@ -118,44 +118,44 @@ static ssize_t take_inside_tls(struct reading *reading, const struct fact *fact)
     }
 }
 
-static ssize_t take_tls(struct reading *reading, const struct fact *fact)
+static ssize_t take_tls(struct parsing *parsing, const struct fact *fact)
 {
     static const unsigned char verified[4] = {0};
-    struct proxy_tls *tls = &reading->header->tls;
+    struct proxy_tls *tls = &parsing->header->tls;
     if (fact->size < WIRE_TLS_FIXED)
         return proxy_refuse("its TLS part is shorter than 5 bytes");
-    if (reading->has_tls)
+    if (parsing->has_tls)
         return proxy_refuse("a TLV is there twice");
-    reading->has_tls = true;
+    parsing->has_tls = true;
     tls->given = fact->value[0] & WIRE_TLS_USED;
     tls->verified =
         fact->value[0] & WIRE_TLS_CERTIFICATE && memcmp(fact->value + 1, verified, sizeof verified) == 0;
-    return each_fact(reading, fact->value + WIRE_TLS_FIXED, fact->size - WIRE_TLS_FIXED, take_inside_tls);
+    return each_fact(parsing, fact->value + WIRE_TLS_FIXED, fact->size - WIRE_TLS_FIXED, take_inside_tls);
 }
 
 /* The sum goes over the whole header, with zeros in its own place. */
-static ssize_t check_sum(struct reading *reading, const struct fact *fact)
+static ssize_t check_sum(struct parsing *parsing, const struct fact *fact)
 {
     static const unsigned char zeros[4] = {0};
     if (fact->size != sizeof zeros)
         return proxy_refuse("a CRC32C that is not 4 bytes");
-    if (reading->has_sum)
+    if (parsing->has_sum)
         return proxy_refuse("a TLV is there twice");
-    reading->has_sum = true;
+    parsing->has_sum = true;
     const unsigned char *behind = fact->value + sizeof zeros, *given = fact->value;
-    uint32_t sum = crc32c(0, reading->bytes, (size_t)(given - reading->bytes));
+    uint32_t sum = crc32c(0, parsing->bytes, (size_t)(given - parsing->bytes));
     sum = crc32c(sum, zeros, sizeof zeros);
-    sum = crc32c(sum, behind, (size_t)(reading->bytes + reading->size - behind));
+    sum = crc32c(sum, behind, (size_t)(parsing->bytes + parsing->size - behind));
     uint32_t told = (uint32_t)given[0] << 24 | (uint32_t)given[1] << 16 | (uint32_t)given[2] << 8 | given[3];
     return sum == told ? 0 : proxy_refuse("its CRC32C is wrong");
 }
 
-static ssize_t take(struct reading *reading, const struct fact *fact)
+static ssize_t take(struct parsing *parsing, const struct fact *fact)
 {
     switch (fact->type) {
-    case WIRE_AUTHORITY: return take_text(&reading->header->authority, fact);
-    case WIRE_CRC32C: return check_sum(reading, fact);
-    case WIRE_TLS: return take_tls(reading, fact);
+    case WIRE_AUTHORITY: return take_text(&parsing->header->authority, fact);
+    case WIRE_CRC32C: return check_sum(parsing, fact);
+    case WIRE_TLS: return take_tls(parsing, fact);
     default: return 0;
     }
 }
@@ -204,10 +204,10 @@ ssize_t proxy_read_v2(const unsigned char *bytes, size_t size, struct proxy_head
         header->kind = bytes[WIRE_COMMAND] == WIRE_LOCAL ? PROXY_LOCAL : PROXY_UNKNOWN;
         return (ssize_t)whole;
     }
-    struct reading reading = {.header = header, .bytes = bytes, .size = whole};
+    struct parsing parsing = {.header = header, .bytes = bytes, .size = whole};
     size_t facts = WIRE_FIXED + size_of_addresses[family];
     header->kind = PROXY_GIVEN;
     read_addresses(header, family, bytes + WIRE_FIXED);
-    status = each_fact(&reading, bytes + facts, whole - facts, take);
+    status = each_fact(&parsing, bytes + facts, whole - facts, take);
     return status < 0 ? status : (ssize_t)whole;
 }

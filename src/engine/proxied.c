@@ -1,0 +1,131 @@
+#include "engine/proxied.h"
+#include "engine/cover.h"
+#include "engine/error.h"
+#include "engine/loop.h"
+#include "engine/server.h"
+#include "engine/sys.h"
+#include <string.h>
+
+/* Its bytes, and whose they are: the peer's real address. */
+struct header {
+    union peer via;
+    bool is_whole;
+    unsigned short size;
+    unsigned char bytes[];
+};
+
+static struct proxied *proxied_of(const parley_conn *conn)
+{
+    return &conn_cover(conn)->proxied;
+}
+
+/* ---- reading it ----------------------------------------------------------------------------- */
+
+bool proxied_expects(const struct parley_server *server, const struct sockaddr *peer)
+{
+    return network_list_find(&server->options.proxy_from, peer) != NULL;
+}
+
+bool proxied_begin(parley_conn *conn)
+{
+    const struct parley_server *server = conn->loop->server;
+    if (conn->dialled || server->options.proxy_from.count == 0)
+        return false;
+    bool expects = proxied_expects(server, (const struct sockaddr *)&conn->peer);
+    proxied_of(conn)->is_wary = !expects;
+    return expects;
+}
+
+static int resize(struct proxied *proxied, size_t size)
+{
+    struct header *header = sys.realloc(proxied->header, sizeof *header + size);
+    if (!header)
+        return fail(PARLEY_RESOURCE, "no memory for a PROXY header");
+    if (!proxied->header)
+        header->size = 0;
+    proxied->header = header;
+    return 0;
+}
+
+/* The client speaks through the proxy: its address is the connection's from here on. */
+static void speak_for(parley_conn *conn, const struct address *client, size_t size)
+{
+    struct proxied *proxied = proxied_of(conn);
+    resize(proxied, size); /* smaller: what came with it is not its own */
+    proxied->header->is_whole = true;
+    proxied->header->size = (unsigned short)size;
+    proxied->header->via = conn->peer;
+    conn_set_peer(conn, (const struct sockaddr *)&client->storage);
+}
+
+ssize_t proxied_received(parley_conn *conn, const void *bytes, size_t size)
+{
+    struct proxied *proxied = proxied_of(conn);
+    struct proxy_header header;
+    size_t before = proxied->header ? proxied->header->size : 0;
+    size_t more = size < PROXY_LONGEST - before ? size : PROXY_LONGEST - before;
+    int status = resize(proxied, before + more);
+    if (status < 0)
+        return status;
+    memcpy(proxied->header->bytes + before, bytes, more);
+    proxied->header->size = (unsigned short)(before + more);
+    ssize_t length = proxy_read(proxied->header->bytes, before + more, &header);
+    if (length <= 0)
+        return length;
+    if (header.kind == PROXY_GIVEN)
+        speak_for(conn, &header.source, (size_t)length);
+    else
+        proxied_free(conn);
+    return length - (ssize_t)before;
+}
+
+int proxied_ended(const parley_conn *conn)
+{
+    return fail(PARLEY_NETWORK, "it ended %s its PROXY header",
+                proxied_of(conn)->header ? "in the middle of" : "before");
+}
+
+void proxied_free(parley_conn *conn)
+{
+    struct proxied *proxied = proxied_of(conn);
+    sys.free(proxied->header);
+    proxied->header = NULL;
+}
+
+/* ---- who may send none ---------------------------------------------------------------------- */
+
+int proxied_check(parley_conn *conn, const void *bytes, size_t size)
+{
+    struct proxied *proxied = proxied_of(conn);
+    if (!proxied->is_wary)
+        return 0;
+    size_t room = sizeof proxied->start - proxied->seen, more = size < room ? size : room;
+    memcpy(proxied->start + proxied->seen, bytes, more);
+    proxied->seen += (unsigned char)more;
+    int verdict = proxy_begins(proxied->start, proxied->seen);
+    proxied->is_wary = verdict == 0;
+    return verdict > 0 ? fail(PARLEY_NETWORK, "it sent a PROXY header, and proxy-from does not name it") : 0;
+}
+
+/* ---- what it said --------------------------------------------------------------------------- */
+
+static const struct header *whole_header(const parley_conn *conn)
+{
+    const struct header *header = conn->covered ? proxied_of(conn)->header : NULL;
+    return header && header->is_whole ? header : NULL;
+}
+
+bool proxied_header(const parley_conn *conn, struct proxy_header *header)
+{
+    const struct header *whole = whole_header(conn);
+    return whole && proxy_read(whole->bytes, whole->size, header) > 0;
+}
+
+const char *parley_via(const parley_conn *conn)
+{
+    static _Thread_local char text[ADDRESS_TEXT];
+    const struct header *header = whole_header(conn);
+    if (!header)
+        return "";
+    return conn_address_text(conn, &header->via, text);
+}
