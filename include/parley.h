@@ -89,8 +89,9 @@ typedef enum parley_reason {
 
 /* What a service requires of a model; a model that cannot give it is refused at the start. */
 enum {
-    PARLEY_PUSH = 1u << 0,      /* one connection's event sends on another connection */
-    PARLEY_CONCURRENT = 1u << 1 /* several clients must be connected at the same time */
+    PARLEY_PUSH = 1u << 0,       /* one connection's event sends on another connection */
+    PARLEY_CONCURRENT = 1u << 1, /* several clients must be connected at the same time */
+    PARLEY_BESIDE = 1u << 2      /* a connection has others beside it: parley_adopt(), parley_connect() */
 };
 
 /* The callbacks of a service. Fill it with PARLEY_HANDLER(...), which sets `size`. Any callback may
@@ -303,6 +304,34 @@ PARLEY_API void parley_log(parley_conn *conn, const char *format, ...) PARLEY_PR
 PARLEY_API void parley_server_log(parley_server *server, const char *format, ...) PARLEY_PRINTF(2, 3);
 /* Logs a message: `127.0.0.1:40000 what: 6 bytes "hello\n"`, escaped, cut after 200 bytes. */
 PARLEY_API void parley_log_message(parley_conn *conn, const char *what, const void *bytes, size_t size);
+
+/* ---- connections beside a connection -------------------------------------------------------- */
+
+/* Takes over `descriptor`, a connected stream socket of yours, into the worker of `beside`: one end of a
+ * socketpair(2) to a program, say. It becomes a connection like others, with `handler` (copied) and `user`,
+ * which parley_user() gives, in place of the server's; "idle", "life" and "write-timeout" are not applied to
+ * it, and it takes no place of "connections". `opened` is called before this returns. The descriptor is the
+ * engine's from now on, and is closed if this fails: NULL, with parley_error(). Not under blocking:
+ * PARLEY_BESIDE. */
+PARLEY_API parley_conn *parley_adopt(parley_conn *beside, int descriptor, const parley_handler *handler,
+                                     void *user);
+
+/* Dials `address` in the worker of `beside`, without waiting: numbers and unix sockets in its loop, names as
+ * parley_dial() does. "connect-timeout", "retry", "bind" and "family" hold for it. Returns the connection at
+ * once, which may be bridged or sent to before it is established; then, or when it is not, its `handler`
+ * (copied) hears of it as that of parley_dial() does. NULL when it could not even begin, with parley_error();
+ * no callback follows. "idle" and "life" are not applied to it. Not under blocking: PARLEY_BESIDE. */
+PARLEY_API parley_conn *parley_connect(parley_conn *beside, const char *address,
+                                       const parley_handler *handler, void *user);
+
+/* Bridges two connections of one worker: what one receives from now on is sent on the other, both ways, and
+ * the end of one half-closes the other. While "high-water" is queued for one, the other is not read; the two
+ * directions do not wait for each other. When both have said their ends both finish. One that ends otherwise
+ * takes the other along: finished where it ended in order, else reset. Instead of `received` and `drained`
+ * nothing is called; `ended` is, after the other has been half-closed, and need not do anything. What
+ * parley_send() gives goes out before what is bridged later. At a stop a bridge goes on until it ends, or the
+ * drain deadline cuts it. 0; PARLEY_USAGE: another worker's, bridged already, or framed; PARLEY_STALE. */
+PARLEY_API int parley_bridge(parley_conn *one, parley_conn *other);
 
 /* ---- from any thread ------------------------------------------------------------------------ */
 

@@ -1,7 +1,6 @@
 /* A connection's beginning and end: made when its descriptor is adopted, freed in one place. */
+#include "engine/beside.h"
 #include "engine/cover.h"
-#include "engine/loop.h"
-#include "engine/server.h"
 #include "engine/sys.h"
 #include <stdalign.h>
 #include <string.h>
@@ -75,8 +74,8 @@ void conn_open(parley_conn *conn)
     struct loop *loop = conn->loop;
     conn->opened = true;
     worker_log_opened(loop, conn);
-    if (loop->server->handler->opened)
-        loop->server->handler->opened(conn);
+    if (conn_handler(conn)->opened)
+        conn_handler(conn)->opened(conn);
 }
 
 void conn_established(parley_conn *conn)
@@ -92,7 +91,7 @@ void conn_established(parley_conn *conn)
         conn_open(conn);
 }
 
-parley_conn *loop_adopt(struct loop *loop, int fd, const struct sockaddr *peer, enum conn_origin origin)
+parley_conn *conn_make(struct loop *loop, int fd, const struct sockaddr *peer, enum conn_origin origin)
 {
     parley_conn *conn = conn_new(loop, fd, peer);
     if (!conn) {
@@ -101,11 +100,19 @@ parley_conn *loop_adopt(struct loop *loop, int fd, const struct sockaddr *peer, 
             sys.close(fd);
         return NULL;
     }
-    loop->count++;
     loop->total++;
-    conn->dialled = origin != CONN_ACCEPTED;
     conn->connecting = conn->blocked = origin == CONN_CONNECTING;
     loop_touch(loop, conn);
+    return conn;
+}
+
+parley_conn *loop_adopt(struct loop *loop, int fd, const struct sockaddr *peer, enum conn_origin origin)
+{
+    parley_conn *conn = conn_make(loop, fd, peer, origin);
+    if (!conn)
+        return NULL;
+    loop->count++;
+    conn->dialled = origin != CONN_ACCEPTED;
     if (fd < 0 || origin == CONN_CONNECTING)
         return conn;
     atomic_fetch_add_explicit(&loop->server->shared->accepted, 1, memory_order_relaxed);
@@ -129,8 +136,8 @@ static void say_refused(parley_conn *conn)
 static void say_closed(parley_conn *conn)
 {
     struct log *log = &conn->loop->log;
-    enum log_event event = is_failure(conn->reason) ? LOG_CONN : LOG_CLOSED;
-    if (!log_wants(log, event))
+    enum log_event event = is_failure(conn->reason) ? LOG_CONN : conn->guest ? LOG_DETAIL : LOG_CLOSED;
+    if (!log_wants(log, event) || (conn->guest && !conn->dialled))
         return;
     const char *failure = parley_failure(conn);
     log_line(log, event, parley_peer(conn), "left: %s%s%s; %llu bytes in, %llu bytes out",
@@ -143,8 +150,10 @@ void conn_free(parley_conn *conn)
 {
     struct loop *loop = conn->loop;
     const parley_handler *handler = loop->server->handler;
-    if (handler->closed && (conn->opened || conn->dialled))
-        handler->closed(conn, conn->reason);
+    if (conn->bridged)
+        bridge_part(conn);
+    if (conn_handler(conn)->closed && (conn->opened || conn->dialled))
+        conn_handler(conn)->closed(conn, conn->reason);
     if (conn->opened)
         say_closed(conn);
     else if (conn->reason == PARLEY_REFUSED)
@@ -155,8 +164,10 @@ void conn_free(parley_conn *conn)
     }
     if (conn->fd >= 0)
         sys.close(conn->fd);
-    loop->count -= !conn->lingering;
+    loop->count -= !conn->lingering && !conn->guest;
     loop->total--;
+    if (conn->guest || conn->bridged)
+        side_free(conn);
     timer_cancel(&loop->timers, &conn->deadline);
     if (handler->timed)
         timer_cancel(&loop->timers, &conn_extra(conn)->alarm);

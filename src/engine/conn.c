@@ -1,16 +1,9 @@
-#include "engine/conn.h"
+#include "engine/beside.h"
 #include "engine/error.h"
-#include "engine/loop.h"
-#include "engine/server.h"
 #include "engine/sys.h"
 #include <errno.h>
 #include <linux/tcp.h>
 #include <string.h>
-
-static const parley_handler *handler_of(const parley_conn *conn)
-{
-    return conn->loop->server->handler;
-}
 
 void conn_die(parley_conn *conn, parley_reason reason)
 {
@@ -61,7 +54,7 @@ void conn_failed(parley_conn *conn, const char *call, int error)
 {
     bool reset = error == ECONNRESET || error == EPIPE || error == ETIMEDOUT || error == ECONNABORTED ||
                  error == ENETDOWN || error == ENETUNREACH || error == EHOSTUNREACH || error == ENOTCONN;
-    if (conn->dead)
+    if (conn->dead || (conn->bridged && bridge_bears(conn, call, error)))
         return;
     /* The peer may leave as it likes once it has all we had to say. */
     if (conn->lingering && reset && has_it_all(conn)) {
@@ -69,7 +62,8 @@ void conn_failed(parley_conn *conn, const char *call, int error)
         return;
     }
     conn->failed_call = number_of(call);
-    conn->error = (unsigned short)error;
+    /* To one that only listens, EPIPE says that a reset came after the end. */
+    conn->error = (unsigned short)(error == EPIPE && conn->failed_call == 1 ? ECONNRESET : error);
     conn_die(conn, conn->connecting ? PARLEY_UNREACHED : reset ? PARLEY_RESET : PARLEY_FAILED);
 }
 
@@ -97,14 +91,17 @@ static void say_the_end(parley_conn *conn)
 void conn_settle(parley_conn *conn)
 {
     conn_release(conn);
+    if (conn->bridged)
+        bridge_settle(conn);
     if (conn->drained_owed && queue_size(&conn->queue) == 0) {
         conn->drained_owed = false;
-        if (handler_of(conn)->drained && !conn->finishing && !conn->dead)
-            handler_of(conn)->drained(conn);
+        if (conn_handler(conn)->drained && !conn->finishing && !conn->dead)
+            conn_handler(conn)->drained(conn);
     }
     if (conn->half_closing && conn->eof && !conn->ended_owed)
         parley_finish(conn); /* both ends have been said */
-    if (!conn->dead && queue_size(&conn->queue) == 0 && (conn->finishing || conn->half_closing))
+    bool through = conn->finishing || (conn->half_closing && !conn->connecting);
+    if (!conn->dead && queue_size(&conn->queue) == 0 && through)
         say_the_end(conn);
     if (!conn->dead)
         conn_arm(conn);
@@ -112,8 +109,8 @@ void conn_settle(parley_conn *conn)
 
 void conn_drain(parley_conn *conn)
 {
-    if (conn->dead || conn->finishing)
-        return;
+    if (conn->dead || conn->finishing || (conn->bridged && conn->opened))
+        return; /* what two others have to say to each other takes its time: the drain deadline ends it */
     if (!conn->opened)
         conn_die(conn, PARLEY_DRAINED); /* connecting, or not let in yet */
     parley_finish(conn);

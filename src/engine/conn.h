@@ -56,6 +56,8 @@ struct parley_conn {
     bool opened : 1;       /* the handler has seen it */
     bool covered : 1;      /* something stands between wire and handler: cover.h */
     bool is_unix : 1;      /* its socket is: whatever family its peer's address has */
+    bool guest : 1;        /* beside another, with a handler of its own: beside.h */
+    bool bridged : 1;      /* its bytes go to another connection: beside.h */
     bool is_dirty : 1;
     bool is_again : 1; /* epoll's: listed to be read again */
     bool readable : 1; /* epoll's: the edge has been seen, not yet drained */
@@ -130,6 +132,11 @@ void conn_settle(parley_conn *conn);
 void conn_arm(parley_conn *conn);
 /* The server is stopping: finish, once what is queued is sent. */
 void conn_drain(parley_conn *conn);
+/* Passes on bytes that another connection received: what the kernel does not take at once is queued, however
+ * much it is. */
+void conn_pass_on(parley_conn *conn, const void *bytes, size_t size);
+/* Forgets what is queued: nobody takes it any more. */
+void conn_drop_output(parley_conn *conn);
 /* Queues bytes already framed: 0 or a parley_status. */
 int conn_queue(parley_conn *conn, const struct iovec *vectors, size_t count);
 

@@ -1,11 +1,8 @@
 /* What handlers call: the functions of parley.h that take a connection. */
-#include "engine/conn.h"
+#include "engine/beside.h"
 #include "engine/cover.h"
 #include "engine/error.h"
-#include "engine/frame.h"
-#include "engine/loop.h"
 #include "engine/proxied.h"
-#include "engine/server.h"
 #include "engine/sys.h"
 #include <stdio.h>
 #include <string.h>
@@ -30,7 +27,7 @@ static int send_framed(parley_conn *conn, const struct framing *framing, struct 
 
 int parley_send(parley_conn *conn, const void *bytes, size_t size)
 {
-    const struct framing *framing = &conn->loop->server->options.framing;
+    const struct framing *framing = conn_framing(conn);
     struct iovec payload = {(void *)bytes, size};
     if (conn->dead || conn->finishing || conn->half_closing)
         return refuse(conn);
@@ -95,23 +92,23 @@ void parley_resume(parley_conn *conn)
 void parley_set_timer(parley_conn *conn, int64_t delay)
 {
     struct timers *timers = &conn->loop->timers;
-    if (conn->dead || !conn->loop->server->handler->timed)
+    if (conn->dead || !conn_handler(conn)->timed)
         return; /* nobody would be called */
+    struct timer *alarm = conn->guest ? &conn_guest(conn)->alarm : &conn_extra(conn)->alarm;
     if (delay < 0)
-        timer_cancel(timers, &conn_extra(conn)->alarm);
+        timer_cancel(timers, alarm);
     else
-        timer_arm(timers, &conn_extra(conn)->alarm,
-                  conn->loop->now + (delay < INT64_MAX / 2 ? delay : INT64_MAX / 2));
+        timer_arm(timers, alarm, conn->loop->now + (delay < INT64_MAX / 2 ? delay : INT64_MAX / 2));
 }
 
 void *parley_state(parley_conn *conn)
 {
-    return (char *)conn + conn->loop->shape.state;
+    return conn->guest ? (char *)conn_guest(conn)->state : (char *)conn + conn->loop->shape.state;
 }
 
 void *parley_user(const parley_conn *conn)
 {
-    return conn->loop->server->user;
+    return conn->guest ? conn_guest(conn)->user : conn->loop->server->user;
 }
 
 parley_server *parley_server_of(const parley_conn *conn)

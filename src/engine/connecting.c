@@ -31,7 +31,7 @@ static int close_failed(int fd, const char *call, const struct address *address)
 }
 
 /* A descriptor that is connected, or about to be: for io_uring only made, the ring connects. */
-static int start(const struct loop *loop, const struct address *peer, const struct address *source)
+int connecting_start(const struct loop *loop, const struct address *peer, const struct address *source)
 {
     const struct poller *poller = loop->poller;
     int family = peer->storage.ss_family, now = !poller->connects || family == AF_UNIX;
@@ -53,7 +53,7 @@ static int start(const struct loop *loop, const struct address *peer, const stru
 int loop_connect(struct loop *loop, const struct address *peer, const struct address *source,
                  parley_conn **made)
 {
-    int fd = start(loop, peer, source);
+    int fd = connecting_start(loop, peer, source);
     if (fd < 0)
         return fd;
     parley_conn *conn = loop_adopt(loop, fd, (const struct sockaddr *)&peer->storage, CONN_CONNECTING);

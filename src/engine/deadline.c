@@ -26,16 +26,20 @@ static struct limit earliest(const parley_conn *conn)
 {
     const struct options *options = &conn->loop->server->options;
     struct limit limit = {INT64_MAX, PARLEY_FINISHED};
+    if (conn->connecting && conn->fd < 0)
+        return limit; /* its dial keeps the time */
     if (conn->connecting) {
         consider(&limit, conn->active_at, options->connect_timeout, PARLEY_UNREACHED);
         return limit;
     }
     if (conn->covered && !conn->opened)
         consider(&limit, conn_extra(conn)->established_at, options->handshake_timeout, PARLEY_REFUSED);
-    if (options->life > 0)
+    if (options->life > 0 && !conn->guest)
         consider(&limit, conn_extra(conn)->established_at, options->life, PARLEY_LIFETIME);
-    consider(&limit, conn->active_at, options->idle, PARLEY_IDLE);
-    if (queue_size(&conn->queue) > 0)
+    if (!conn->guest)
+        consider(&limit, conn->active_at, options->idle, PARLEY_IDLE);
+    /* A program may be busy for as long as it likes. */
+    if (queue_size(&conn->queue) > 0 && (!conn->guest || conn->dialled))
         consider(&limit, queue_moved_at(&conn->queue), options->write_timeout, PARLEY_STALLED);
     if (conn->starved)
         consider(&limit, conn->loop->now, STARVED_RETRY, PARLEY_FINISHED);
@@ -78,7 +82,7 @@ void conn_linger(parley_conn *conn)
 {
     conn->lingering = true;
     conn->active_at = conn->loop->now;
-    conn->loop->count--;
+    conn->loop->count -= !conn->guest;
     look_again(conn);
     loop_touch(conn->loop, conn);
 }

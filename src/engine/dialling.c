@@ -1,8 +1,7 @@
 /* Dials of a server: each in a thread of its own, off the loop, since names and races may take seconds. A
  * deaf poller has no loop to disturb: it dials in place. */
+#include "engine/beside.h"
 #include "engine/error.h"
-#include "engine/loop.h"
-#include "engine/server.h"
 #include "engine/sys.h"
 #include "net/dial.h"
 #include <errno.h>
@@ -14,9 +13,9 @@
 struct dialling {
     struct dialling *next;
     struct loop *loop;
-    const char *address;
     struct letter *letter; /* its outcome: made beforehand, since it must be told */
     pthread_t thread;
+    char address[];
 };
 
 enum { SENTENCE = 512 };
@@ -76,10 +75,38 @@ static void not_reached(struct loop *loop, const struct letter *letter)
     conn_die(conn, PARLEY_UNREACHED);
 }
 
+/* The letter of a guest's dial says whose it is; who has gone meanwhile needs no descriptor. */
+static void guest_done(const struct loop *loop, const struct letter *letter)
+{
+    parley_conn *conn = slots_find(&loop->slots, letter->slot, letter->generation);
+    if (conn && !conn->dead)
+        guest_dialled(conn, letter->fd, (const char *)letter->bytes);
+    else if (letter->fd >= 0)
+        sys.close(letter->fd);
+}
+
+/* The thread that has sent the letter is at its end. */
+static void join(struct loop *loop, const struct letter *letter)
+{
+    struct dialling **place = &loop->dials, *dialling;
+    while (*place && (*place)->letter != letter)
+        place = &(*place)->next;
+    if (!(dialling = *place))
+        return;
+    *place = dialling->next;
+    pthread_join(dialling->thread, NULL);
+    sys.free(dialling);
+}
+
 void dialling_done(struct loop *loop, const struct letter *letter)
 {
     struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
     socklen_t length = sizeof peer;
+    join(loop, letter);
+    if (letter->generation) {
+        guest_done(loop, letter);
+        return;
+    }
     if (loop->dialling > 0) /* a drain gives up on all of them at once */
         loop->dialling--;
     if (letter->fd < 0) {
@@ -97,11 +124,12 @@ void dialling_done(struct loop *loop, const struct letter *letter)
 static struct dialling *dialling_new(struct loop *loop, const char *address)
 {
     static const char room[SENTENCE];
-    struct dialling *dialling = sys.calloc(1, sizeof *dialling);
+    size_t size = strlen(address) + 1;
+    struct dialling *dialling = sys.calloc(1, sizeof *dialling + size);
     if (!dialling)
         return NULL;
     dialling->loop = loop;
-    dialling->address = address;
+    memcpy(dialling->address, address, size);
     dialling->letter = letter_new(LETTER_DIALLED, room, sizeof room);
     if (dialling->letter)
         return dialling;
@@ -116,27 +144,59 @@ static void dialling_free(struct dialling *dialling)
     sys.free(dialling);
 }
 
+static int run_thread(struct loop *loop, struct dialling *dialling)
+{
+    int error = sys.pthread_create(&dialling->thread, NULL, dial_thread, dialling);
+    if (error) {
+        int status = fail_call("pthread_create", dialling->address, error);
+        dialling_free(dialling);
+        return status;
+    }
+    dialling->next = loop->dials;
+    loop->dials = dialling;
+    return 0;
+}
+
 static int start_one(struct loop *loop, const char *address)
 {
     struct dialling *dialling = dialling_new(loop, address);
     if (!dialling)
         return fail(PARLEY_RESOURCE, "no memory to dial %s", address);
+    loop->dialling++;
     if (loop->poller->deaf) {
-        loop->dialling++;
         dial_one(dialling);
         dialling_done(loop, dialling->letter);
         dialling_free(dialling);
         return 0;
     }
-    int error = sys.pthread_create(&dialling->thread, NULL, dial_thread, dialling);
-    if (error) {
-        dialling_free(dialling);
-        return fail_call("pthread_create", address, error);
-    }
-    loop->dialling++;
-    dialling->next = loop->dials;
-    loop->dials = dialling;
+    int status = run_thread(loop, dialling);
+    loop->dialling -= status < 0;
+    return status;
+}
+
+/* What calls off all dials of the loop. */
+static int make_cancel(struct loop *loop)
+{
+    if (loop->cancel >= 0)
+        return 0;
+    loop->cancel = sys.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (loop->cancel < 0)
+        return fail_call("eventfd", NULL, errno);
+    atomic_store(&loop->worker->cancel, loop->cancel);
     return 0;
+}
+
+int dialling_begin(struct loop *loop, const char *address, const parley_conn *conn)
+{
+    int status = make_cancel(loop);
+    if (status < 0)
+        return status;
+    struct dialling *dialling = dialling_new(loop, address);
+    if (!dialling)
+        return fail(PARLEY_RESOURCE, "no memory to dial %s", address);
+    dialling->letter->slot = conn->slot.number;
+    dialling->letter->generation = conn->slot.generation;
+    return run_thread(loop, dialling);
 }
 
 int dialling_start(struct loop *loop)
@@ -144,12 +204,11 @@ int dialling_start(struct loop *loop)
     struct parley_server *server = loop->server;
     if (server->dial_count == 0 || loop->worker->index != 0 || loop->worker->fd >= 0)
         return 0;
-    loop->cancel = sys.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (loop->cancel < 0)
-        return fail_call("eventfd", NULL, errno);
-    atomic_store(&loop->worker->cancel, loop->cancel);
+    int status = make_cancel(loop);
+    if (status < 0)
+        return status;
     for (size_t i = 0; i < server->dial_count; i++) {
-        int status = start_one(loop, server->dials[i]);
+        status = start_one(loop, server->dials[i]);
         if (status < 0)
             server_failed(server, status); /* the others may do better */
     }

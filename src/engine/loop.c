@@ -1,4 +1,5 @@
 #include "engine/loop.h"
+#include "engine/beside.h"
 #include "engine/error.h"
 #include "engine/server.h"
 #include "engine/sys.h"
@@ -89,6 +90,7 @@ static void fired(struct timer *timer)
 {
     switch (timer->kind) {
     case TIMER_DEADLINE: conn_look(OWNER(timer, parley_conn, deadline)); break;
+    case TIMER_GUEST: guest_alarmed(timer); break;
     case TIMER_ALARM: alarm_fired(conn_of_extra(OWNER(timer, struct conn_extra, alarm))); break;
     case TIMER_LISTENER: /* its back-off is over: settle looks which listeners are wanted */ break;
     case TIMER_DRAIN: cut_all(OWNER(timer, struct loop, drain_timer)); break;
@@ -245,6 +247,7 @@ void loop_close(struct loop *loop)
     timers_close(&loop->timers);
     chunk_cache_close(&loop->chunks);
     slots_close(&loop->slots);
+    sys.free(loop->sides);
     sys.free(loop->memory);
 }
 

@@ -68,6 +68,8 @@ struct loop {
 
     struct slots slots;      /* all connections, */
     struct conn_shape shape; /* of this shape */
+    struct side **sides;     /* by slot, of those that have one; NULL: none has */
+    uint32_t side_room;
 
     struct listener *listeners;
     size_t listener_count;
@@ -115,6 +117,10 @@ enum conn_origin {
     CONN_CONNECTING /* being established by this loop */
 };
 
+/* adopt.c: a connection that nobody has heard of yet, for a descriptor or, without one (-1), for a dial. It
+ * takes no client's place, and no callback of the server's handler is called as long as it is neither dialled
+ * nor opened. NULL without memory: the descriptor is closed. */
+parley_conn *conn_make(struct loop *loop, int fd, const struct sockaddr *peer, enum conn_origin origin);
 /* Takes over a descriptor (already tuned). NULL without memory: the descriptor is closed. */
 parley_conn *loop_adopt(struct loop *loop, int fd, const struct sockaddr *peer, enum conn_origin origin);
 
@@ -124,6 +130,8 @@ parley_conn *loop_adopt(struct loop *loop, int fd, const struct sockaddr *peer, 
  * blocking poller. */
 int loop_connect(struct loop *loop, const struct address *peer, const struct address *source,
                  parley_conn **made);
+/* The descriptor of one that is connected, or about to be, or a parley_status. */
+int connecting_start(const struct loop *loop, const struct address *peer, const struct address *source);
 /* It is established: the handler hears of it. */
 void conn_established(parley_conn *conn);
 
@@ -151,13 +159,23 @@ static inline size_t conn_gathered(const parley_conn *conn)
     return conn->loop->answers.of == conn ? conn->loop->answers.size : 0;
 }
 
+/* bridge.c: whether more can be passed on to the other one. */
+bool bridge_has_room(const parley_conn *conn);
+
+/* What comes in may bring something to be sent: there is room for it. */
+static inline bool conn_has_room(const parley_conn *conn)
+{
+    return conn->bridged ? bridge_has_room(conn)
+                         : queue_size(&conn->queue) + conn_gathered(conn) < conn->loop->high_water;
+}
+
 /* Bytes are welcome: taken by the handler, or discarded while lingering. */
 static inline bool conn_wants_input(const parley_conn *conn)
 {
     if (conn->dead || conn->eof || conn->connecting)
         return false;
     /* A finishing connection reads on and discards: a peer blocked in its own send would never read ours. */
-    return conn->finishing || (!conn->paused && queue_size(&conn->queue) < conn->loop->high_water);
+    return conn->finishing || (!conn->paused && conn_has_room(conn));
 }
 
 /* ---- reports of pollers ---- */
@@ -201,6 +219,8 @@ void watching_close(struct loop *loop);
 
 /* dialling.c: starts the server's dials; their outcome comes by letter. */
 int dialling_start(struct loop *loop);
+/* Dials for a guest, which is told by guest_dialled(): 0 or a parley_status. */
+int dialling_begin(struct loop *loop, const char *address, const parley_conn *conn);
 void dialling_close(struct loop *loop);
 void dialling_done(struct loop *loop, const struct letter *letter);
 

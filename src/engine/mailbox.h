@@ -15,7 +15,7 @@ enum letter_kind { LETTER_SEND, LETTER_FINISH, LETTER_ABORT, LETTER_DIALLED };
 struct letter {
     struct letter *next;
     enum letter_kind kind;
-    uint32_t slot, generation; /* whom it is for; not LETTER_DIALLED */
+    uint32_t slot, generation; /* whom it is for; LETTER_DIALLED: the guest, or 0 */
     int fd;                    /* LETTER_DIALLED: the descriptor, or a parley_status */
     size_t size;
     unsigned char bytes[]; /* to send; or the sentence of a failed dial; ended by NUL either way */

@@ -1,28 +1,21 @@
 /* Receiving: from the bytes a poller reports to the messages a handler takes. */
-#include "engine/conn.h"
+#include "engine/beside.h"
 #include "engine/cover.h"
 #include "engine/error.h"
-#include "engine/frame.h"
-#include "engine/loop.h"
-#include "engine/server.h"
-
-static const struct framing *framing_of(const parley_conn *conn)
-{
-    return &conn->loop->server->options.framing;
-}
 
 /* Whether the next message may go to the handler. While it has paused, or the peer does not read the answers,
  * messages are kept: a poller may report bytes that were on their way when reading was held back. */
 static bool takes_messages(const parley_conn *conn)
 {
-    return !conn->paused && !conn->finishing && !conn->dead &&
-           queue_size(&conn->queue) + conn_gathered(conn) < conn->loop->high_water;
+    return !conn->paused && !conn->finishing && !conn->dead && conn_has_room(conn);
 }
 
 static void deliver(parley_conn *conn, const void *payload, size_t size)
 {
-    const parley_handler *handler = conn->loop->server->handler;
-    if (handler->received)
+    const parley_handler *handler = conn_handler(conn);
+    if (conn->bridged)
+        bridge_received(conn, payload, size);
+    else if (handler->received)
         handler->received(conn, payload, size);
 }
 
@@ -35,7 +28,7 @@ static bool deliver_one(void *context, const void *payload, size_t size)
 static void feed(parley_conn *conn, const void *bytes, size_t size)
 {
     int status = takes_messages(conn)
-                     ? frame_feed(framing_of(conn), &conn->frame, bytes, size, deliver_one, conn)
+                     ? frame_feed(conn_framing(conn), &conn->frame, bytes, size, deliver_one, conn)
                      : frame_keep(&conn->frame, bytes, size);
     conn->held_back = conn->frame && !takes_messages(conn);
     if (status < 0)
@@ -44,8 +37,12 @@ static void feed(parley_conn *conn, const void *bytes, size_t size)
 
 void conn_take(parley_conn *conn, const void *bytes, size_t size)
 {
+    if (conn->bridged && !conn->frame) {
+        bridge_received(conn, bytes, size);
+        return;
+    }
     conn->loop->answers.of = conn;
-    if (framing_of(conn)->kind == FRAMING_RAW && !conn->frame && takes_messages(conn))
+    if (conn_framing(conn)->kind == FRAMING_RAW && !conn->frame && takes_messages(conn))
         deliver(conn, bytes, size);
     else
         feed(conn, bytes, size);
@@ -67,13 +64,15 @@ void conn_received(parley_conn *conn, const void *bytes, size_t size)
 static void say_ended(parley_conn *conn)
 {
     conn->ended_owed = false;
-    frame_finish(framing_of(conn), &conn->frame, deliver_one, conn);
+    frame_finish(conn_framing(conn), &conn->frame, deliver_one, conn);
     if (conn->dead || conn->finishing)
         return;
-    if (frame_is_open(framing_of(conn), conn->frame))
+    if (frame_is_open(conn_framing(conn), conn->frame))
         conn->reason = PARLEY_TRUNCATED;
-    if (conn->loop->server->handler->ended)
-        conn->loop->server->handler->ended(conn);
+    if (conn->bridged)
+        bridge_ended(conn);
+    else if (conn_handler(conn)->ended)
+        conn_handler(conn)->ended(conn);
     else
         parley_finish(conn);
 }

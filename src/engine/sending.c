@@ -1,9 +1,7 @@
 /* Sending: from what a handler says to what the kernel takes. What goes out at once is not queued; what the
  * kernel does not take waits in the queue for the poller. */
-#include "engine/conn.h"
+#include "engine/beside.h"
 #include "engine/error.h"
-#include "engine/loop.h"
-#include "engine/server.h"
 #include "engine/sys.h"
 #include <errno.h>
 #include <string.h>
@@ -13,11 +11,6 @@ enum {
     MOST_VECTORS = 64,
     AT_ONCE = MSG_DONTWAIT | MSG_NOSIGNAL
 };
-
-static const parley_handler *handler_of(const parley_conn *conn)
-{
-    return conn->loop->server->handler;
-}
 
 static size_t total_of(const struct iovec *vectors, size_t count)
 {
@@ -140,8 +133,28 @@ void conn_answer(parley_conn *conn)
         queue_answers(conn, taken);
     loop->answers.size = 0;
     if (conn->held_back || !conn_wants_input(conn) || conn_has_output(conn) ||
-        (conn->drained_owed && handler_of(conn)->drained))
+        (conn->drained_owed && conn_handler(conn)->drained))
         loop_touch(loop, conn); /* there is something left, or reading has to pause */
+}
+
+/* ---- what another connection received ---- */
+
+/* All that one receive brought is in one run: nothing is gained by gathering it. */
+void conn_pass_on(parley_conn *conn, const void *bytes, size_t size)
+{
+    struct iovec run = {(void *)bytes, size};
+    size_t taken = 0;
+    if (queue_size(&conn->queue) == 0 && !conn->blocked)
+        taken = taken_of(conn, sys.send(conn->fd, bytes, size, AT_ONCE));
+    if (taken == size || conn->dead || conn->shut)
+        return;
+    append(conn, &run, 1, taken);
+    loop_touch(conn->loop, conn);
+}
+
+void conn_drop_output(parley_conn *conn)
+{
+    queue_clear(&conn->queue, &conn->loop->chunks);
 }
 
 /* ---- what the handler sends ---- */
@@ -166,7 +179,7 @@ static int send_or_queue(parley_conn *conn, const struct iovec *vectors, size_t 
     if (taken < total && append(conn, vectors, count, taken) < 0)
         return PARLEY_RESOURCE;
     conn->drained_owed = true;
-    if (conn->loop->answers.of != conn && (taken < total || handler_of(conn)->drained))
+    if (conn->loop->answers.of != conn && (taken < total || conn_handler(conn)->drained))
         loop_touch(conn->loop, conn);
     return 0;
 }

@@ -185,9 +185,14 @@ static int check_needs(const parley_server *server)
         return refuse_model(server,
                             "it speaks without being spoken to, and a worker blocked in recv cannot be told "
                             "(choose select, poll, epoll or uring)");
+    if ((needs & PARLEY_BESIDE) && model->poller->deaf)
+        return refuse_model(server,
+                            "each connection has another one beside it, and a worker blocked in recv has one "
+                            "(choose select, poll, epoll or uring)");
     if ((needs & PARLEY_PUSH) && (model->placement->processes || model->placement->per_client))
         return refuse_model(server, "its connections must share one memory (choose prethread)");
-    if (needs && model->poller->capacity == 1 && !model->placement->per_client && server_workers(server) == 1)
+    if ((needs & (PARLEY_PUSH | PARLEY_CONCURRENT)) && model->poller->capacity == 1 &&
+        !model->placement->per_client && server_workers(server) == 1)
         return refuse_model(server, "its clients must be connected at the same time, and one blocking worker "
                                     "serves one (choose more workers, or another poller)");
     return 0;

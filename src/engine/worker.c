@@ -28,7 +28,9 @@ static bool is_own_client(const struct worker *worker)
 void worker_log_opened(struct loop *loop, const parley_conn *conn)
 {
     const struct worker *worker = loop->worker;
-    if (!log_wants(&loop->log, LOG_OPENED))
+    if (conn->guest && conn->dialled)
+        log_line(&loop->log, LOG_DETAIL, parley_peer(conn), "reached");
+    if (conn->guest || !log_wants(&loop->log, LOG_OPENED))
         return;
     const char *via = parley_via(conn);
     char how[ADDRESS_TEXT + 20];

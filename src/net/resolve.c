@@ -159,6 +159,28 @@ static const char *name_of(const struct endpoint *endpoint, int family, bool pas
     return endpoint->host[0] == '\0' || is_localhost(endpoint->host) ? NULL : endpoint->host;
 }
 
+bool resolve_number(const struct endpoint *endpoint, int family, struct address *address)
+{
+    struct addrinfo hints = {
+        .ai_family = family, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
+    struct addrinfo *found = NULL;
+    struct address_list list;
+
+    if (endpoint->kind != ENDPOINT_INET) {
+        if (resolve_unix(endpoint, &list) < 0)
+            return false;
+        *address = list.items[0];
+        address_list_free(&list);
+        return true;
+    }
+    if (endpoint->host[0] == '\0' || getaddrinfo(endpoint->host, endpoint->port, &hints, &found) != 0)
+        return false;
+    address->length = found->ai_addrlen;
+    memcpy(&address->storage, found->ai_addr, found->ai_addrlen);
+    freeaddrinfo(found);
+    return true;
+}
+
 int resolve(const struct endpoint *endpoint, int family, bool passive, struct address_list *list)
 {
     struct addrinfo hints = {.ai_family = family, .ai_socktype = SOCK_STREAM};

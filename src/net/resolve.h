@@ -14,6 +14,9 @@ struct address_list {
  * "localhost" is both loopback addresses and never asked of a name server (RFC 6761). Duplicates are
  * removed. 0 or a parley_status: "resolve example.org: name or service not known". */
 int resolve(const struct endpoint *endpoint, int family, bool passive, struct address_list *list);
+/* The address of an endpoint that needs no look-up, since it is written in numbers or names a unix socket;
+ * not that of an empty host, which is two addresses. False: it is another, or not of this family. */
+bool resolve_number(const struct endpoint *endpoint, int family, struct address *address);
 void address_list_free(struct address_list *list);
 
 #endif

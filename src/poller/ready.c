@@ -54,9 +54,8 @@ void ready_error(parley_conn *conn)
 {
     int error = 0;
     socklen_t size = sizeof error;
-    if (sys.getsockopt(conn->fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0 || error == 0 || error == EPIPE)
-        error = ECONNRESET;
-    conn_failed(conn, "recv", error);
+    bool told = sys.getsockopt(conn->fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error;
+    conn_failed(conn, "recv", told ? error : ECONNRESET);
 }
 
 /* The kernel is short of memory. The socket may be writable all the while, so no edge would tell. */
