@@ -42,7 +42,7 @@ static int resize(struct proxied *proxied, size_t size)
     if (!header)
         return fail(PARLEY_RESOURCE, "no memory for a PROXY header");
     if (!proxied->header)
-        header->size = 0;
+        *header = (struct header){0};
     proxied->header = header;
     return 0;
 }
