@@ -24,6 +24,14 @@ _parley() {
         --model) mapfile -t COMPREPLY < <(compgen -W 'iterative fork thread prefork prethread blocking select poll epoll uring iterative+blocking iterative+select iterative+poll iterative+epoll iterative+uring fork+blocking fork+select fork+poll fork+epoll fork+uring thread+blocking thread+select thread+poll thread+epoll thread+uring prefork+blocking prefork+select prefork+poll prefork+epoll prefork+uring prethread+blocking prethread+select prethread+poll prethread+epoll prethread+uring' -- "$current"); return ;;
         --workers) return ;;
         --proxy-from) return ;;
+        --tls) mapfile -t COMPREPLY < <(compgen -W 'on self-signed' -- "$current"); return ;;
+        --cert) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --key) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --client-ca) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --alpn) return ;;
+        --tls-min) mapfile -t COMPREPLY < <(compgen -W '1.2 1.3' -- "$current"); return ;;
+        --tls-max) mapfile -t COMPREPLY < <(compgen -W '1.2 1.3' -- "$current"); return ;;
+        --handshake-timeout) return ;;
         --allow) return ;;
         --deny) return ;;
         --connections) return ;;
@@ -45,7 +53,7 @@ _parley() {
         --message) return ;;
         --log) mapfile -t COMPREPLY < <(compgen -W 'text json off none' -- "$current"); return ;;
         esac
-        options=' --port -p --ipaddr -i --domain -d --unix -U --ipv4 -4 --ipv6 -6 --listen --passive -l --keep -k --backlog --print-port --ready-fd --model --workers --reuseport --explain --proxy-from --allow --deny --connections --high-water --queue-max --framing --idle --life --handshake-timeout --write-timeout --linger --drain --no-nodelay --keepalive --receive-buffer --send-buffer --user --group --chroot --no-sandbox --once --message --log --verbose -v --quiet -q --help -h'
+        options=' --port -p --ipaddr -i --domain -d --unix -U --ipv4 -4 --ipv6 -6 --listen --passive -l --keep -k --backlog --print-port --ready-fd --model --workers --reuseport --explain --proxy-from --tls --cert --key --client-ca --alpn --tls-min --tls-max --handshake-timeout --allow --deny --connections --high-water --queue-max --framing --idle --life --handshake-timeout --write-timeout --linger --drain --no-nodelay --keepalive --receive-buffer --send-buffer --user --group --chroot --no-sandbox --once --message --log --verbose -v --quiet -q --help -h'
         words='hangup echo upper greet discard chargen'
         ;;
     listen)
@@ -63,6 +71,14 @@ _parley() {
         --save) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         --model) mapfile -t COMPREPLY < <(compgen -W 'iterative+select iterative+poll iterative+epoll iterative+uring prethread select poll epoll uring prethread+select prethread+poll prethread+epoll prethread+uring' -- "$current"); return ;;
         --proxy-from) return ;;
+        --tls) mapfile -t COMPREPLY < <(compgen -W 'on self-signed' -- "$current"); return ;;
+        --cert) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --key) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --client-ca) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --alpn) return ;;
+        --tls-min) mapfile -t COMPREPLY < <(compgen -W '1.2 1.3' -- "$current"); return ;;
+        --tls-max) mapfile -t COMPREPLY < <(compgen -W '1.2 1.3' -- "$current"); return ;;
+        --handshake-timeout) return ;;
         --allow) return ;;
         --deny) return ;;
         --idle) return ;;
@@ -79,7 +95,7 @@ _parley() {
         --chroot) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         --log) mapfile -t COMPREPLY < <(compgen -W 'text json off none' -- "$current"); return ;;
         esac
-        options=' --port -p --ipaddr -i --domain -d --unix -U --ipv4 -4 --ipv6 -6 --keep -k --listen -l --backlog --print-port --ready-fd --prompt --until --framing --crlf -C --half-close -N --quit-after -q --dump --save --raw --model --explain --proxy-from --allow --deny --idle --life --handshake-timeout --write-timeout --linger --drain --no-nodelay --keepalive --receive-buffer --send-buffer --user --group --chroot --no-sandbox --log --verbose -v --help -h'
+        options=' --port -p --ipaddr -i --domain -d --unix -U --ipv4 -4 --ipv6 -6 --keep -k --listen -l --backlog --print-port --ready-fd --prompt --until --framing --crlf -C --half-close -N --quit-after -q --dump --save --raw --model --explain --proxy-from --tls --cert --key --client-ca --alpn --tls-min --tls-max --handshake-timeout --allow --deny --idle --life --handshake-timeout --write-timeout --linger --drain --no-nodelay --keepalive --receive-buffer --send-buffer --user --group --chroot --no-sandbox --log --verbose -v --help -h'
         words=''
         ;;
     connect)
@@ -93,6 +109,15 @@ _parley() {
         --wait) return ;;
         --bind) return ;;
         --source-port) return ;;
+        --ca) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --server-name) return ;;
+        --pin) return ;;
+        --cert) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --key) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --alpn) return ;;
+        --tls-min) mapfile -t COMPREPLY < <(compgen -W '1.2 1.3' -- "$current"); return ;;
+        --tls-max) mapfile -t COMPREPLY < <(compgen -W '1.2 1.3' -- "$current"); return ;;
+        --handshake-timeout) return ;;
         --send) return ;;
         --every) return ;;
         --count) return ;;
@@ -113,7 +138,7 @@ _parley() {
         --send-buffer) return ;;
         --log) mapfile -t COMPREPLY < <(compgen -W 'text json off none' -- "$current"); return ;;
         esac
-        options=' --port -p --ipaddr -i --domain -d --unix -U --ipv4 -4 --ipv6 -6 --connect-timeout -w --retry --wait --bind --source-port --probe -z --send --every --count --prompt --until --framing --crlf -C --half-close -N --quit-after -q --dump --save --raw --model --explain --idle --life --handshake-timeout --write-timeout --linger --drain --no-nodelay --keepalive --receive-buffer --send-buffer --log --verbose -v --help -h'
+        options=' --port -p --ipaddr -i --domain -d --unix -U --ipv4 -4 --ipv6 -6 --connect-timeout -w --retry --wait --bind --source-port --probe -z --tls --ca --server-name --pin --insecure --cert --key --alpn --tls-min --tls-max --handshake-timeout --send --every --count --prompt --until --framing --crlf -C --half-close -N --quit-after -q --dump --save --raw --model --explain --idle --life --handshake-timeout --write-timeout --linger --drain --no-nodelay --keepalive --receive-buffer --send-buffer --log --verbose -v --help -h'
         words=''
         ;;
     load)

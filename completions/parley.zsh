@@ -23,6 +23,14 @@ _parley() {
             '--reuseport[gives each worker a listening socket of its own (SO_REUSEPORT)]' \
             '--explain[tells each system call of a connection'\''s life on stderr as it happens]' \
             '--proxy-from=[the proxies in front\: 10.0.0.0/8,\:\:1,unix; may be repeated. Who comes from there must begin with a PROXY header, version 1 or 2, and its client is the peer from then on; who sends one from elsewhere is turned away]:NETWORKS: ' \
+            '--tls=[speaks TLS 1.2 and 1.3, with the certificate of --cert; self-signed makes a throw-away one and tells its fingerprint]:[self-signed]:(on self-signed)' \
+            '--cert=[a certificate in PEM, with those between it and its authority; again for another one, chosen by the name the client asks for (SNI)]:FILE:_files' \
+            '--key=[its key; without one it is in the certificate'\''s file]:FILE:_files' \
+            '--client-ca=[lets in clients only that show a certificate of these authorities; lists of revoked ones in FILE are heeded]:FILE:_files' \
+            '--alpn=[the protocols spoken inside, the preferred first\: h2,http/1.1]:LIST: ' \
+            '--tls-min=[the oldest version that is spoken; 1.2]:VERSION:(1.2 1.3)' \
+            '--tls-max=[the newest; 1.3]:VERSION:(1.2 1.3)' \
+            '--handshake-timeout=[turns away a client that is not let in for so long; 10s]:TIME: ' \
             '--allow=[who may come\: 10.0.0.0/8,\:\:1, or @FILE with a network a line and # comments, read again on SIGHUP; may be repeated and mixed with --deny\: the first that holds the client'\''s address decides, and who is in none is treated opposite to the last]:NETWORKS: ' \
             '--deny=[who may not come; as --allow]:NETWORKS: ' \
             '--connections=[most connections at once in a worker, above which accepting pauses; 0, the default\: any]:N: ' \
@@ -77,6 +85,14 @@ _parley() {
             '--model=[the design, PLACEMENT+POLLER or a half\: iterative or prethread with select, poll, epoll or uring; by default iterative+epoll]:MODEL:(iterative+select iterative+poll iterative+epoll iterative+uring prethread select poll epoll uring prethread+select prethread+poll prethread+epoll prethread+uring)' \
             '--explain[tells each system call of a connection'\''s life on stderr as it happens]' \
             '--proxy-from=[the proxies in front\: 10.0.0.0/8,\:\:1,unix; may be repeated. Who comes from there must begin with a PROXY header, version 1 or 2, and its client is the peer from then on; who sends one from elsewhere is turned away]:NETWORKS: ' \
+            '--tls=[speaks TLS 1.2 and 1.3, with the certificate of --cert; self-signed makes a throw-away one and tells its fingerprint]:[self-signed]:(on self-signed)' \
+            '--cert=[a certificate in PEM, with those between it and its authority; again for another one, chosen by the name the client asks for (SNI)]:FILE:_files' \
+            '--key=[its key; without one it is in the certificate'\''s file]:FILE:_files' \
+            '--client-ca=[lets in clients only that show a certificate of these authorities; lists of revoked ones in FILE are heeded]:FILE:_files' \
+            '--alpn=[the protocols spoken inside, the preferred first\: h2,http/1.1]:LIST: ' \
+            '--tls-min=[the oldest version that is spoken; 1.2]:VERSION:(1.2 1.3)' \
+            '--tls-max=[the newest; 1.3]:VERSION:(1.2 1.3)' \
+            '--handshake-timeout=[turns away a client that is not let in for so long; 10s]:TIME: ' \
             '--allow=[who may come\: 10.0.0.0/8,\:\:1, or @FILE with a network a line and # comments, read again on SIGHUP; may be repeated and mixed with --deny\: the first that holds the client'\''s address decides, and who is in none is treated opposite to the last]:NETWORKS: ' \
             '--deny=[who may not come; as --allow]:NETWORKS: ' \
             '--idle=[closes a connection without a byte either way for so long]:TIME: ' \
@@ -112,6 +128,17 @@ _parley() {
             '--bind=[the local address, and port if named, to connect from]:ADDRESS: ' \
             '--source-port=[the local port to connect from]:PORT: ' \
             '(-z --probe)'{-z,--probe}'[connects to each port named (22, 20-25), prints those that are open, and sends nothing]' \
+            '--tls[speaks TLS 1.2 and 1.3, and verifies the server'\''s certificate\: its chain, its name, its dates]' \
+            '--ca=[trusts the authorities, or the certificate, in FILE instead of the system'\''s; lists of revoked ones in it are heeded]:FILE:_files' \
+            '--server-name=[whom the certificate must be for, and the name asked for (SNI); the host connected to]:NAME: ' \
+            '--pin=[trusts exactly the certificate of this fingerprint (SHA-256 of its DER), whatever its name and dates]:sha256:HEX: ' \
+            '--insecure[verifies nothing\: whoever answers is believed]' \
+            '--cert=[our own certificate in PEM, for a server that asks for one]:FILE:_files' \
+            '--key=[its key; without one it is in the certificate'\''s file]:FILE:_files' \
+            '--alpn=[the protocols offered, the preferred first\: h2,http/1.1]:LIST: ' \
+            '--tls-min=[the oldest version that is spoken; 1.2]:VERSION:(1.2 1.3)' \
+            '--tls-max=[the newest; 1.3]:VERSION:(1.2 1.3)' \
+            '--handshake-timeout=[gives up a server that has not finished the handshake for so long; 10s]:TIME: ' \
             '--send=[sends TEXT instead of reading the input, then says the end (half-close); with --until not before the peer has been silent for 1s. %d in it is the message'\''s number, %% a percent sign]:TEXT: ' \
             '--every=[sends it again each TIME]:TIME: ' \
             '--count=[how often; with --every and no count, until the peer ends]:N: ' \

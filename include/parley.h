@@ -84,7 +84,10 @@ typedef enum parley_reason {
     PARLEY_CUT = 10,        /* the server stopped and the drain deadline passed with bytes unsent */
     PARLEY_FAILED = 11,     /* another system error, or no memory */
     PARLEY_UNREACHED = 12,  /* a dialled connection was never established */
-    PARLEY_REFUSED = 13     /* it was not let in, or broke the rule by which it was: parley_failure() says */
+    PARLEY_REFUSED = 13,    /* it was not let in, or broke the rule by which it was: parley_failure() says */
+    PARLEY_TLS_TRUNCATED = 14, /* the wire ended without TLS's close_notify (RFC 8446, 6.1): what came may not
+                                  be all. `ended` was not called; what was queued is still sent */
+    PARLEY_TLS_BROKEN = 15     /* a record was damaged, or the peer refused later: parley_failure() */
 } parley_reason;
 
 /* What a service requires of a model; a model that cannot give it is refused at the start. */
@@ -178,6 +181,22 @@ PARLEY_API void parley_server_free(parley_server *server);
  *   allow, deny who may come: networks ("10.0.0.0/8,::1", "unix" for unix sockets), or "@FILE" with one a
  *               line and # comments, read again on SIGHUP. May be set several times: the first that holds the
  *               client's address decides; who is in none is treated opposite to the last     (anybody)
+ *   tls         listeners speak TLS 1.2 and 1.3: on (needs cert), self-signed (a throw-away certificate,
+ *               whose fingerprint is logged), off                                              (off)
+ *   cert, key   PEM files: a certificate with those between it and its authority, and its key; without a key
+ *               it is in the same file. Again: one more, chosen by the name the client asks for (SNI)
+ *   client-ca   PEM file: a client must show a certificate that these authorities issued; lists of revoked
+ *               ones in it are heeded                                                     (none asked)
+ *   alpn        protocols spoken inside, the preferred first, "h2,http/1.1"; a client that offers only others
+ *               is refused
+ *   tls-min, tls-max   1.2 or 1.3, for listeners and dials                               (1.2, 1.3)
+ *   dial-tls    dialled connections speak TLS, and verify chain and name                       (off)
+ *   dial-ca     PEM file of authorities to trust instead of the system's; revocations as above
+ *   dial-cert, dial-key   our own certificate, for a server that asks
+ *   dial-alpn   as alpn
+ *   server-name whom the certificate must be for, and the name asked for       (the host dialled)
+ *   pin         sha256:HEX: trust exactly the certificate (its DER) of this SHA-256; with dial-ca both count
+ *   insecure    verify nothing: whoever answers is taken for the server                        (off)
  *   signals     handle SIGTERM and SIGINT: the first drains, the second aborts; and SIGHUP, where there
  *               are files to be read again: one that is broken leaves what was read before    (off)
  *   log         off, text or json: one line per event on stderr                               (off)
@@ -293,9 +312,22 @@ PARLEY_API uint64_t parley_bytes_received(const parley_conn *conn);
 PARLEY_API uint64_t parley_bytes_sent(const parley_conn *conn);
 /* "finished", "reset by the peer", …; a constant. */
 PARLEY_API const char *parley_reason_text(parley_reason reason);
-/* For PARLEY_RESET, PARLEY_FAILED and PARLEY_UNREACHED: the call and the reason; for PARLEY_REFUSED: why;
- * else "". */
+/* For PARLEY_RESET, PARLEY_FAILED and PARLEY_UNREACHED: the call and the reason; for PARLEY_REFUSED and
+ * PARLEY_TLS_BROKEN: why; else "". */
 PARLEY_API const char *parley_failure(const parley_conn *conn);
+
+/* What TLS knows of the connection; NULL where it speaks plain, or for another word. The text lives until the
+ * thread's next such call; bytes of the peer's in it are escaped as in a log; "" is "there is none".
+ *
+ *   protocol     "TLSv1.3", "TLSv1.2"
+ *   cipher       "TLS_AES_256_GCM_SHA384", as OpenSSL names it
+ *   server-name  the name the client asked for (SNI)
+ *   alpn         the protocol that was agreed on
+ *   peer-cn      common name of the peer's certificate, if it showed one
+ *   peer-pin     that certificate's fingerprint, "sha256:HEX", as "pin" takes it
+ *   verified     how we know the peer: "for NAME", "by its pin", "by its chain" (a client); "": we do not
+ *   resumed      "yes" if an earlier session was resumed */
+PARLEY_API const char *parley_tls(const parley_conn *conn, const char *what);
 
 /* One log line about this connection, if the log is on: "127.0.0.1:40000 TEXT". Control bytes are
  * escaped, so peer bytes are safe in it. */
@@ -345,6 +377,8 @@ PARLEY_API int parley_server_finish(parley_server *server, parley_id id);
 PARLEY_API int parley_server_abort(parley_server *server, parley_id id);
 
 /* ---- a blocking client ---------------------------------------------------------------------- */
+
+/* It speaks no TLS: that takes a server with parley_dial(). */
 
 /* Dials `address` (names raced, RFC 8305) within `timeout` ms (0: the kernel's own time). NULL on
  * failure, with parley_error(). One thread at a time. Every write is whole, no SIGPIPE is raised. */

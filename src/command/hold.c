@@ -132,8 +132,17 @@ static int start_listening(struct conversation *conversation)
     return outcome;
 }
 
+/* Loud, since what follows looks as safe as it is not. */
+static void warn_of_strangers(const struct arguments *arguments)
+{
+    if (arguments_given(arguments, "insecure"))
+        complain(arguments->subcommand,
+                 "--insecure: the server's certificate is not verified, so anybody may be at the other end");
+}
+
 static int start_dialling(struct conversation *conversation)
 {
+    warn_of_strangers(conversation->arguments);
     char *address = arguments_address(conversation->arguments);
     if (address == NULL)
         return EXIT_USAGE;

@@ -124,6 +124,14 @@ static int store_value(struct parser *parser, const struct option *option, const
     return store(parser, option, attached);
 }
 
+/* "--tls", "--tls self-signed", "--tls=self-signed". */
+static int store_maybe(struct parser *parser, const struct option *option, const char *attached)
+{
+    bool more = parser->next < parser->count && listed_name(option->choices, parser->words[parser->next]);
+
+    return attached || more ? store_value(parser, option, attached) : store_switch(parser, option);
+}
+
 static int parse_long(struct parser *parser, const char *word)
 {
     const char *equals = strchr(word, '=');
@@ -136,6 +144,8 @@ static int parse_long(struct parser *parser, const char *word)
     option = find_option(parser->subcommand, has_name, name);
     if (!option)
         status = complain_unknown(parser, name);
+    else if (option->kind == OPTION_MAYBE)
+        status = store_maybe(parser, option, equals ? equals + 1 : NULL);
     else if (option->argument)
         status = store_value(parser, option, equals ? equals + 1 : NULL);
     else if (equals)

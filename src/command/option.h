@@ -14,6 +14,7 @@ enum option_kind {
     OPTION_COUNT,    /* a whole number from 0, checked when parsed: arguments_count() */
     OPTION_PATH,     /* a file: completed as one */
     OPTION_HOST,     /* a host: completed as one */
+    OPTION_MAYBE,    /* a switch; the next word is its value if it is one of the choices, or after = */
     OPTION_HELP,     /* prints the help of the subcommand */
     OPTION_ACCEPTED, /* taken for the habit of other tools' users; already so */
     OPTION_REFUSED   /* known and not done: `help` is the sentence; not listed */

@@ -106,7 +106,7 @@ static parley_conn *welcome(struct loop *loop, int fd, const struct sockaddr *pe
 {
     parley_conn *conn = conn_make(loop, fd, peer, origin);
     if (conn && seat(conn, invitation)) {
-        conn->covered = false;
+        conn->covered = origin == CONN_CONNECTING && loop->server->options.tls.dials;
         return conn;
     }
     if (conn) {
@@ -205,7 +205,7 @@ parley_conn *parley_connect(parley_conn *beside, const char *address, const parl
     return conn;
 }
 
-/* The descriptor of one that is dialled, or why there is none: dialling.c. */
+/* The descriptor of one that is dialled and the host's name, or why there is none: dialling.c. */
 void guest_dialled(parley_conn *conn, int fd, const char *sentence)
 {
     size_t size = strlen(sentence) + 1;
@@ -225,5 +225,7 @@ void guest_dialled(parley_conn *conn, int fd, const char *sentence)
     conn_set_peer(conn, (struct sockaddr *)&peer);
     conn->is_unix = peer.ss_family == AF_UNIX;
     conn->connecting = conn->blocked = false;
+    conn->loop->dialled_host = *sentence ? sentence : NULL;
     conn_established(conn);
+    conn->loop->dialled_host = NULL;
 }

@@ -55,8 +55,8 @@ static inline const struct framing *conn_framing(const parley_conn *conn)
 struct side *side_of(parley_conn *conn);
 /* The connection is freed. */
 void side_free(parley_conn *conn);
-/* How the dial of a guest without a descriptor has ended: a descriptor, or a parley_status with its sentence.
- */
+/* How the dial of a guest without a descriptor has ended: a descriptor with the host's name ("": none), or a
+ * parley_status with its sentence. */
 void guest_dialled(parley_conn *conn, int fd, const char *sentence);
 /* A guest's timer is due. */
 void guest_alarmed(struct timer *timer);

@@ -1,5 +1,6 @@
 #include "engine/beside.h"
 #include "engine/error.h"
+#include "engine/secure.h"
 #include "engine/sys.h"
 #include <errno.h>
 #include <linux/tcp.h>
@@ -73,6 +74,8 @@ void conn_failed(parley_conn *conn, const char *call, int error)
  * could still be destroyed by a reset (close(2) with unread input sends one). */
 static void say_the_end(parley_conn *conn)
 {
+    if (conn->secured && !conn->shut && !secure_say_end(conn))
+        return; /* its bytes go first */
     if (conn->finishing && (conn->eof || conn->sent == 0)) {
         conn_over(conn);
         return;

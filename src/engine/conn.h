@@ -54,6 +54,7 @@ struct parley_conn {
     bool ended_owed : 1;   /* `ended` to be called once kept messages are delivered */
     bool drained_owed : 1; /* bytes were queued since `drained` */
     bool opened : 1;       /* the handler has seen it */
+    bool secured : 1;      /* speaks TLS: secure.h */
     bool covered : 1;      /* something stands between wire and handler: cover.h */
     bool is_unix : 1;      /* its socket is: whatever family its peer's address has */
     bool guest : 1;        /* beside another, with a handler of its own: beside.h */
@@ -139,5 +140,7 @@ void conn_pass_on(parley_conn *conn, const void *bytes, size_t size);
 void conn_drop_output(parley_conn *conn);
 /* Queues bytes already framed: 0 or a parley_status. */
 int conn_queue(parley_conn *conn, const struct iovec *vectors, size_t count);
+/* Sends bytes of the wire, or queues them, all of them: 0, or -1 without memory. */
+int conn_put(parley_conn *conn, const void *bytes, size_t size);
 
 #endif

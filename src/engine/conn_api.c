@@ -53,7 +53,7 @@ void parley_finish(parley_conn *conn)
     if (conn->dead || conn->finishing)
         return;
     conn->finishing = true;
-    if (conn->reason != PARLEY_TRUNCATED)
+    if (conn->reason != PARLEY_TRUNCATED && conn->reason != PARLEY_TLS_TRUNCATED)
         conn->reason = PARLEY_FINISHED;
     loop_touch(conn->loop, conn);
 }
@@ -198,6 +198,8 @@ const char *parley_reason_text(parley_reason reason)
         [PARLEY_FAILED] = "failed",
         [PARLEY_UNREACHED] = "not reached",
         [PARLEY_REFUSED] = "turned away",
+        [PARLEY_TLS_TRUNCATED] = "ended without TLS's close_notify: there may have been more",
+        [PARLEY_TLS_BROKEN] = "its TLS broke",
     };
     return (size_t)reason < sizeof texts / sizeof *texts ? texts[reason] : "unknown";
 }
@@ -207,7 +209,7 @@ const char *parley_failure(const parley_conn *conn)
     static _Thread_local char text[256];
     if (conn->fd < 0)
         return conn->failure ? conn->failure : "";
-    if (conn->reason == PARLEY_REFUSED)
+    if (conn->reason == PARLEY_REFUSED || conn->reason == PARLEY_TLS_BROKEN)
         return conn->covered && conn_cover(conn)->failure ? conn_cover(conn)->failure : "";
     bool failed =
         conn->reason == PARLEY_RESET || conn->reason == PARLEY_FAILED || conn->reason == PARLEY_UNREACHED;

@@ -2,13 +2,15 @@
 #include "engine/admission.h"
 #include "engine/error.h"
 #include "engine/loop.h"
+#include "engine/secure.h"
 #include "engine/server.h"
 #include "engine/sys.h"
 #include <string.h>
 
 bool server_covers(const struct parley_server *server)
 {
-    return server->options.proxy_from.count > 0;
+    const struct tls_policy *tls = &server->options.tls;
+    return server->options.proxy_from.count > 0 || tls->serving != TLS_OFF || tls->dials;
 }
 
 struct cover *conn_cover(const parley_conn *conn)
@@ -32,12 +34,22 @@ static void proceed(parley_conn *conn)
         cover->stage = COVER_HEADER;
         return;
     }
-    if (!is_admitted(conn)) {
+    if (cover->stage < COVER_HANDSHAKE && !is_admitted(conn)) {
         cover_refuse(conn);
+        return;
+    }
+    if (cover->stage < COVER_HANDSHAKE && secure_is_wanted(conn)) {
+        cover->stage = COVER_HANDSHAKE;
+        secure_begin(conn);
         return;
     }
     cover->stage = COVER_OPEN;
     conn_open(conn);
+}
+
+void cover_secured(parley_conn *conn)
+{
+    proceed(conn);
 }
 
 void cover_begin(parley_conn *conn)
@@ -66,6 +78,8 @@ void cover_received(parley_conn *conn, const void *bytes, size_t size)
         header_received(conn, bytes, size);
     else if (proxied_check(conn, bytes, size) < 0)
         cover_refuse(conn);
+    else if (conn->secured)
+        secure_received(conn, bytes, size);
     else
         conn_take(conn, bytes, size);
 }
@@ -73,18 +87,22 @@ void cover_received(parley_conn *conn, const void *bytes, size_t size)
 void cover_ended(parley_conn *conn)
 {
     const struct cover *cover = conn_cover(conn);
-    if (cover->stage == COVER_OPEN) {
+    if (cover->stage == COVER_OPEN && conn->secured)
+        secure_truncated(conn);
+    else if (cover->stage == COVER_OPEN)
         conn_take_end(conn);
+    if (cover->stage == COVER_OPEN)
         return;
-    }
     if (cover->stage == COVER_HEADER)
         proxied_ended(conn);
     else
-        fail(PARLEY_NETWORK, "it ended before it was let in");
+        fail(PARLEY_NETWORK, "TLS: it ended in the middle of the handshake");
     cover_refuse(conn);
 }
 
-void cover_refuse(parley_conn *conn)
+/* ---- failing ---- */
+
+void cover_fail(parley_conn *conn, parley_reason reason)
 {
     struct cover *cover = conn_cover(conn);
     size_t size = strlen(parley_error()) + 1;
@@ -93,21 +111,39 @@ void cover_refuse(parley_conn *conn)
     cover->failure = sys.malloc(size);
     if (cover->failure)
         memcpy(cover->failure, parley_error(), size);
-    conn_die(conn, PARLEY_REFUSED);
+    conn_die(conn, reason);
+}
+
+/* One that was dialled by parley_dial() is what parley_run() tells, as if it had not been reached. */
+static void refuse(parley_conn *conn, parley_status status)
+{
+    struct parley_server *server = conn->loop->server;
+    cover_fail(conn, PARLEY_REFUSED);
+    if (conn->dialled && server->bound_count == 0 && !server->begin)
+        server_failed(server, fail(status, "%s: %s", parley_peer(conn), parley_failure(conn)));
+}
+
+void cover_refuse(parley_conn *conn)
+{
+    if (!conn->dead)
+        refuse(conn, PARLEY_NETWORK);
 }
 
 void cover_too_late(parley_conn *conn)
 {
-    static const char *const awaited[] = {[COVER_HEADER] = "no whole PROXY header"};
+    static const char *const awaited[] = {
+        [COVER_HEADER] = "no whole PROXY header", [COVER_HANDSHAKE] = "TLS: no handshake"};
     enum cover_stage stage = conn_cover(conn)->stage;
     fail(PARLEY_TIMEOUT, "%s within handshake-timeout, %lld ms",
          stage < sizeof awaited / sizeof *awaited && awaited[stage] ? awaited[stage] : "not let in",
          (long long)conn->loop->server->options.handshake_timeout);
-    cover_refuse(conn);
+    refuse(conn, PARLEY_TIMEOUT);
 }
 
 void cover_free(parley_conn *conn)
 {
     proxied_free(conn);
     sys.free(conn_cover(conn)->failure);
+    if (conn->secured)
+        secure_free(conn);
 }

@@ -17,13 +17,16 @@
 #include "net/address.h"
 #include <stdalign.h>
 
+struct tls_session;
+
 /* How far it has come. Each stage is over before the next begins. */
-enum cover_stage { COVER_BEGUN, COVER_HEADER, COVER_OPEN };
+enum cover_stage { COVER_BEGUN, COVER_HEADER, COVER_HANDSHAKE, COVER_OPEN };
 
 /* Stands before the handler's state in the memory of a connection: conn_cover(). */
 struct cover {
     alignas(max_align_t) enum cover_stage stage; /* aligned for the state behind it */
-    char *failure;                               /* the sentence of PARLEY_REFUSED; NULL: none */
+    char *failure;                               /* of PARLEY_REFUSED or PARLEY_TLS_BROKEN: its sentence */
+    struct tls_session *tls;                     /* where conn->secured: secure.h */
     struct proxied proxied;
 };
 
@@ -41,6 +44,10 @@ void cover_received(parley_conn *conn, const void *bytes, size_t size);
 void cover_ended(parley_conn *conn);
 /* Turns the connection away, with parley_error()'s sentence. */
 void cover_refuse(parley_conn *conn);
+/* The connection ends for `reason`, with parley_error()'s sentence. */
+void cover_fail(parley_conn *conn, parley_reason reason);
+/* The TLS handshake is done. */
+void cover_secured(parley_conn *conn);
 /* It was not let in within "handshake-timeout". */
 void cover_too_late(parley_conn *conn);
 void cover_free(parley_conn *conn);

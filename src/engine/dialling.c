@@ -27,7 +27,15 @@ static void progress(void *context, const char *sentence)
         server->progress(server, sentence);
 }
 
-/* Dials, and writes how it went: a descriptor, or a status with its sentence. */
+/* What the certificate of a TLS server should be for. */
+static const char *host_of(const struct endpoint *endpoint)
+{
+    if (endpoint->kind != ENDPOINT_INET)
+        return "";
+    return *endpoint->host ? endpoint->host : "localhost";
+}
+
+/* Dials, and writes how it went: a descriptor with the host's name, or a status with its sentence. */
 static void dial_one(struct dialling *dialling)
 {
     const struct options *options = &dialling->loop->server->options;
@@ -45,8 +53,8 @@ static void dial_one(struct dialling *dialling)
     letter->fd = endpoint_parse(&endpoint, dialling->address);
     if (letter->fd == 0)
         letter->fd = dial(&endpoint, &how, &reached);
-    letter->size =
-        (size_t)snprintf((char *)letter->bytes, SENTENCE, "%s", letter->fd < 0 ? parley_error() : "");
+    letter->size = (size_t)snprintf((char *)letter->bytes, SENTENCE, "%s",
+                                    letter->fd < 0 ? parley_error() : host_of(&endpoint));
 }
 
 static void *dial_thread(void *context)
@@ -98,6 +106,14 @@ static void join(struct loop *loop, const struct letter *letter)
     sys.free(dialling);
 }
 
+/* Of a unix socket there is no host. */
+static void adopt(struct loop *loop, const struct letter *letter, const struct sockaddr *peer)
+{
+    loop->dialled_host = letter->size > 0 ? (const char *)letter->bytes : NULL;
+    loop_adopt(loop, letter->fd, peer, CONN_DIALLED);
+    loop->dialled_host = NULL;
+}
+
 void dialling_done(struct loop *loop, const struct letter *letter)
 {
     struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
@@ -118,7 +134,7 @@ void dialling_done(struct loop *loop, const struct letter *letter)
     if (loop->draining || socket_set_blocking(letter->fd, !loop->poller->nonblocking) < 0)
         sys.close(letter->fd);
     else
-        loop_adopt(loop, letter->fd, (struct sockaddr *)&peer, CONN_DIALLED);
+        adopt(loop, letter, (struct sockaddr *)&peer);
 }
 
 static struct dialling *dialling_new(struct loop *loop, const char *address)

@@ -248,6 +248,8 @@ void loop_close(struct loop *loop)
     chunk_cache_close(&loop->chunks);
     slots_close(&loop->slots);
     sys.free(loop->sides);
+    sys.free(loop->clear);
+    reload_let_go(&loop->tls);
     sys.free(loop->memory);
 }
 

@@ -59,7 +59,8 @@ struct loop {
     void *memory;          /* of the buffer, */
     unsigned char *buffer; /* receive buffer, shared by all connections of the loop */
     size_t buffer_size;
-    size_t high_water; /* of the options */
+    unsigned char *clear; /* of the same size: what TLS has decrypted, for one call; NULL: not needed yet */
+    size_t high_water;    /* of the options */
 
     unsigned count;     /* those that take a place: established, not lingering */
     unsigned total;     /* all */
@@ -77,7 +78,9 @@ struct loop {
     struct watch wake;       /* the mailbox's eventfd */
     struct watch supervisor; /* what wakes it, if it runs from this loop */
     struct mailbox mailbox;
-    unsigned dialling; /* dials whose outcome is not known yet */
+    const char *dialled_host; /* of the dialled connection that is being adopted; NULL: none by name */
+    struct held tls;          /* the certificates in use */
+    unsigned dialling;        /* dials whose outcome is not known yet */
 
     struct timers timers;
     struct timer drain_timer;

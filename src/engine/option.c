@@ -79,6 +79,7 @@ void options_default(struct options *options)
         .queue_max = 64 << 20,
         .verbosity = 1,
     };
+    tls_policy_default(&options->tls);
 }
 
 static int one_of(const char *name, const char *value, const char *const *words, const int *meanings,
@@ -204,5 +205,7 @@ int option_set(struct options *options, const char *name, const char *value)
     for (int i = 0; i < SETTINGS; i++)
         if (strcmp(settings[i].name, name) == 0)
             return apply(&settings[i], value, options);
+    if (tls_policy_knows(name))
+        return tls_policy_set(&options->tls, name, value);
     return fail(PARLEY_USAGE, "there is no option '%s' (parley.h lists them at parley_set)", name);
 }

@@ -52,7 +52,7 @@ void conn_take(parley_conn *conn, const void *bytes, size_t size)
 void conn_received(parley_conn *conn, const void *bytes, size_t size)
 {
     conn->received += size;
-    if (conn->dead || conn->finishing)
+    if (conn->dead || (conn->finishing && !conn->secured))
         return;
     conn->active_at = conn->loop->now;
     if (conn->covered)

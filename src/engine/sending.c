@@ -2,6 +2,7 @@
  * kernel does not take waits in the queue for the poller. */
 #include "engine/beside.h"
 #include "engine/error.h"
+#include "engine/secure.h"
 #include "engine/sys.h"
 #include <errno.h>
 #include <string.h>
@@ -90,13 +91,16 @@ static int append(parley_conn *conn, const struct iovec *vectors, size_t count, 
     return 0;
 }
 
-/* Queues what is gathered, but for the first `taken` bytes. */
+/* Queues what is gathered, but for the first `taken` bytes. Under TLS it becomes a record, which may still go
+ * out at once. */
 static int queue_answers(parley_conn *conn, size_t taken)
 {
     struct answers *answers = &conn->loop->answers;
     struct iovec gathered = {answers->bytes, answers->size};
     answers->size = 0;
-    return taken < gathered.iov_len && !conn->dead ? append(conn, &gathered, 1, taken) : 0;
+    if (taken == gathered.iov_len || conn->dead)
+        return 0;
+    return conn->secured ? secure_write(conn, &gathered, 1) : append(conn, &gathered, 1, taken);
 }
 
 /* ---- answers ---- */
@@ -127,7 +131,7 @@ void conn_answer(parley_conn *conn)
     struct loop *loop = conn->loop;
     size_t size = loop->answers.size, taken = 0;
     loop->answers.of = NULL;
-    if (size > 0 && !conn->dead && !conn->blocked)
+    if (size > 0 && !conn->dead && !conn->blocked && !conn->secured)
         taken = taken_of(conn, sys.send(conn->fd, loop->answers.bytes, size, AT_ONCE));
     if (taken < size)
         queue_answers(conn, taken);
@@ -137,19 +141,28 @@ void conn_answer(parley_conn *conn)
         loop_touch(loop, conn); /* there is something left, or reading has to pause */
 }
 
-/* ---- what another connection received ---- */
+/* ---- a run of bytes by itself ---- */
 
-/* All that one receive brought is in one run: nothing is gained by gathering it. */
-void conn_pass_on(parley_conn *conn, const void *bytes, size_t size)
+int conn_put(parley_conn *conn, const void *bytes, size_t size)
 {
     struct iovec run = {(void *)bytes, size};
     size_t taken = 0;
     if (queue_size(&conn->queue) == 0 && !conn->blocked)
         taken = taken_of(conn, sys.send(conn->fd, bytes, size, AT_ONCE));
     if (taken == size || conn->dead || conn->shut)
-        return;
-    append(conn, &run, 1, taken);
+        return 0;
     loop_touch(conn->loop, conn);
+    return append(conn, &run, 1, taken) < 0 ? -1 : 0;
+}
+
+/* All that one receive brought is in one run: nothing is gained by gathering it. */
+void conn_pass_on(parley_conn *conn, const void *bytes, size_t size)
+{
+    struct iovec run = {(void *)bytes, size};
+    if (conn->secured)
+        secure_write(conn, &run, 1);
+    else
+        conn_put(conn, bytes, size);
 }
 
 void conn_drop_output(parley_conn *conn)
@@ -167,20 +180,28 @@ static int refuse_overflow(parley_conn *conn, size_t most)
                 queued, most);
 }
 
-static int send_or_queue(parley_conn *conn, const struct iovec *vectors, size_t count, size_t total)
+/* What the kernel takes at once, the rest to the queue; under TLS by way of the session. */
+static int hand_on(parley_conn *conn, const struct iovec *vectors, size_t count, size_t total)
 {
-    size_t most = conn->loop->server->options.queue_max, taken = 0;
-    if (queue_size(&conn->queue) + total > most)
-        return refuse_overflow(conn, most);
+    size_t taken = 0;
+    if (conn->secured)
+        return secure_write(conn, vectors, count);
     if (total >= LARGE && queue_size(&conn->queue) == 0 && !conn->blocked)
         taken = taken_of(conn, offer(conn, vectors, count, AT_ONCE));
-    if (conn->dead)
-        return 0; /* it has just failed: `closed` will say so */
-    if (taken < total && append(conn, vectors, count, taken) < 0)
-        return PARLEY_RESOURCE;
+    return taken < total && !conn->dead ? append(conn, vectors, count, taken) : 0;
+}
+
+static int send_or_queue(parley_conn *conn, const struct iovec *vectors, size_t count, size_t total)
+{
+    size_t most = conn->loop->server->options.queue_max;
+    if (queue_size(&conn->queue) + total > most)
+        return refuse_overflow(conn, most);
+    int status = hand_on(conn, vectors, count, total);
+    if (status < 0 || conn->dead)
+        return status; /* one that has just failed: `closed` will say so */
     conn->drained_owed = true;
-    if (conn->loop->answers.of != conn && (taken < total || conn_handler(conn)->drained))
-        loop_touch(conn->loop, conn);
+#include "engine/secure.h"
+    loop_touch(conn->loop, conn);
     return 0;
 }
 

@@ -3,6 +3,7 @@
 #include "engine/explain.h"
 #include "engine/loop.h"
 #include "engine/reload.h"
+#include "engine/secure.h"
 #include "engine/sys.h"
 #include "net/address.h"
 #include <errno.h>
@@ -71,6 +72,8 @@ void parley_server_free(parley_server *server)
     server_free_listeners(server);
     reload_close(server);
     reload_free(&server->access);
+    secure_close(server);
+    tls_policy_free(&server->options.tls);
     for (size_t i = 0; i < server->dial_count; i++)
         sys.free(server->dials[i]);
     if (server->wake >= 0)
@@ -231,6 +234,8 @@ int parley_check(const parley_server *server)
             server, "dialled connections and watched descriptors belong to one worker of this process "
                     "(choose iterative or prethread)");
     status = check_marks(&server->options);
+    if (status == 0)
+        status = secure_check(server);
     return status == 0 && model->poller->check ? model->poller->check() : status;
 }
 

@@ -6,12 +6,15 @@
 #include "engine/frame.h"
 #include "engine/log.h"
 #include "engine/model.h"
+#include "engine/reload.h"
 #include "engine/worker.h"
 #include "net/network.h"
 #include "net/socket.h"
+#include "tls/policy.h"
 
 /* What parley_set() sets; times in ms. */
 struct options {
+    struct tls_policy tls;
     struct model model;
     struct framing framing;
     struct socket_options socket;
@@ -57,11 +60,15 @@ struct user_watch {
     void (*readable)(parley_server *server, int descriptor);
 };
 
+struct tls_keep;
+
 struct parley_server {
     const parley_handler *handler; /* `copy` */
     parley_handler copy;
     void *user;
     struct options options;
+    struct tls_keep *tls_keep; /* NULL: nobody speaks TLS */
+    struct reloadable tls;     /* secure.c: certificates and authorities */
     struct bound *bounds;
     size_t bound_count;
     char **dials;

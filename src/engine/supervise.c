@@ -4,6 +4,7 @@
 #include "engine/error.h"
 #include "engine/loop.h"
 #include "engine/reload.h"
+#include "engine/secure.h"
 #include "engine/server.h"
 #include "engine/signals.h"
 #include "engine/sys.h"
@@ -189,6 +190,8 @@ static void say_start(const parley_server *server, struct log *log)
     for (size_t i = 0; i < server->bound_count; i++)
         log_line(log, LOG_SERVER, NULL, "%s listens on %s, model %s+%s, %s", name, server->bounds[i].text,
                  model->placement->name, model->poller->name, workers);
+    if (*secure_story(server))
+        log_line(log, LOG_SERVER, NULL, "%s", secure_story(server));
 }
 
 static int start_workers(parley_server *server)
@@ -236,6 +239,9 @@ int parley_run(parley_server *server)
     log_open(&server->log, server->options.log, server->options.verbosity);
     log_share(&server->log, &server->shared->log);
     server->supervision = &supervision;
+    status = secure_open(server);
+    if (status < 0)
+        return status;
     signals_take(server, &mask);
     status = start_workers(server);
     if (status == 0) {

@@ -1,0 +1,283 @@
+#include "engine/secure.h"
+#include "engine/cover.h"
+#include "engine/error.h"
+#include "engine/loop.h"
+#include "engine/server.h"
+#include "engine/sys.h"
+#include "tls/tls.h"
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- the server's ---- */
+
+static bool speaks_tls(const struct tls_policy *policy)
+{
+    return policy->serving != TLS_OFF || policy->dials;
+}
+
+int secure_check(const struct parley_server *server)
+{
+    const struct tls_policy *policy = &server->options.tls;
+    struct tls *trial = NULL;
+    int status = tls_policy_check(policy);
+    if (status < 0 || !speaks_tls(policy))
+        return status;
+    struct tls_keep *keep = tls_keep_new();
+    status = keep ? tls_open(&trial, policy, keep) : PARLEY_RESOURCE;
+    tls_close(trial);
+    tls_keep_free(keep);
+    return status;
+}
+
+struct tls_reading {
+    struct reading reading;
+    struct tls *tls;
+};
+
+static void free_reading(struct reading *reading)
+{
+    struct tls_reading *loaded = (struct tls_reading *)reading;
+    tls_close(loaded->tls);
+    sys.free(loaded);
+}
+
+/* OpenSSL has locks of its own: no process is forked while one may be held. */
+static int read_files(struct parley_server *server, struct reading **reading)
+{
+    bool forks = server->options.model.placement->processes;
+    struct tls_reading *loaded = sys.calloc(1, sizeof *loaded);
+    if (!loaded)
+        return fail(PARLEY_RESOURCE, "no memory for TLS");
+    loaded->reading.free = free_reading;
+    if (forks)
+        pthread_mutex_lock(&server->lock);
+    int status = tls_open(&loaded->tls, &server->options.tls, server->tls_keep);
+    if (forks)
+        pthread_mutex_unlock(&server->lock);
+    if (status == 0)
+        *reading = &loaded->reading;
+    else
+        sys.free(loaded);
+    return status;
+}
+
+int secure_open(struct parley_server *server)
+{
+    if (!speaks_tls(&server->options.tls))
+        return 0;
+    server->tls_keep = tls_keep_new();
+    if (!server->tls_keep)
+        return PARLEY_RESOURCE;
+    server->tls.what = "the certificates";
+    server->tls.read = read_files;
+    reload_add(server, &server->tls);
+    return reload_read(server, &server->tls);
+}
+
+void secure_close(struct parley_server *server)
+{
+    tls_keep_free(server->tls_keep);
+    server->tls_keep = NULL;
+}
+
+const char *secure_story(const struct parley_server *server)
+{
+    const struct tls_reading *loaded = (const struct tls_reading *)server->tls.latest;
+    return loaded ? tls_story(loaded->tls) : "";
+}
+
+/* ---- the handshake ---- */
+
+static struct tls_session *session_of(const parley_conn *conn)
+{
+    return conn_cover(conn)->tls;
+}
+
+bool secure_is_wanted(const parley_conn *conn)
+{
+    const struct tls_policy *policy = &conn->loop->server->options.tls;
+    return conn->dialled ? policy->dials : policy->serving != TLS_OFF;
+}
+
+static int put(void *conn, const void *bytes, size_t size)
+{
+    return conn_put(conn, bytes, size);
+}
+
+static const struct {
+    const char *what, *before, *after;
+} facts[] = {
+    {"protocol", "", ""},           {"cipher", ", ", ""},         {"server-name", ", asked for ", ""},
+    {"alpn", ", speaking ", ""},    {"peer-cn", ", is \"", "\""}, {"verified", ", verified ", ""},
+    {"resumed", ", resumed: ", ""},
+};
+
+static void say_secured(parley_conn *conn)
+{
+    struct log *log = &conn->loop->log;
+    if (!log_wants(log, LOG_DETAIL))
+        return;
+    char text[1024] = "";
+    for (size_t i = 0; i < sizeof facts / sizeof *facts; i++) {
+        const char *fact = tls_fact(session_of(conn), facts[i].what);
+        size_t used = strlen(text);
+        if (*fact)
+            snprintf(text + used, sizeof text - used, "%s%s%s", facts[i].before, fact, facts[i].after);
+    }
+    log_line(log, LOG_DETAIL, parley_peer(conn), "TLS: %s", text);
+}
+
+/* False: it is not established, or already dead. */
+static bool shake(parley_conn *conn)
+{
+    switch (tls_shake(session_of(conn))) {
+    case TLS_MORE: return false;
+    case TLS_DONE:
+        say_secured(conn);
+        cover_secured(conn);
+        return !conn->dead;
+    case TLS_ENDED: fail(PARLEY_NETWORK, "TLS: it ended in the middle of the handshake"); break;
+    case TLS_BROKEN: break;
+    }
+    cover_refuse(conn);
+    return false;
+}
+
+/* Who was dialled by number has a certificate for that number. */
+static const char *number_of(const parley_conn *conn, char text[INET6_ADDRSTRLEN])
+{
+    if (conn->peer.family == AF_INET)
+        return inet_ntop(AF_INET, &conn->peer.ipv4.sin_addr, text, INET6_ADDRSTRLEN);
+    if (conn->peer.family == AF_INET6)
+        return inet_ntop(AF_INET6, &conn->peer.ipv6.sin6_addr, text, INET6_ADDRSTRLEN);
+    return NULL;
+}
+
+void secure_begin(parley_conn *conn)
+{
+    struct loop *loop = conn->loop;
+    struct cover *cover = conn_cover(conn);
+    const struct tls_reading *loaded =
+        (struct tls_reading *)reload_latest(loop->server, &loop->server->tls, &loop->tls);
+    char number[INET6_ADDRSTRLEN];
+    const char *host = loop->dialled_host ? loop->dialled_host : number_of(conn, number);
+    cover->tls = tls_session_new(loaded->tls, conn->dialled, host, put, conn);
+    conn->secured = cover->tls != NULL;
+    if (!conn->secured)
+        cover_refuse(conn);
+    else if (conn->dialled)
+        shake(conn);
+}
+
+/* ---- bytes of the wire ---- */
+
+static unsigned char *clear_buffer(struct loop *loop)
+{
+    if (!loop->clear)
+        loop->clear = sys.malloc(loop->buffer_size);
+    return loop->clear;
+}
+
+static void broke(parley_conn *conn)
+{
+    cover_fail(conn, PARLEY_TLS_BROKEN);
+}
+
+static void peer_ended(parley_conn *conn)
+{
+    conn->eof = true; /* what may still come on the wire is nobody's */
+    loop_touch(conn->loop, conn);
+    if (!conn->finishing)
+        conn_take_end(conn);
+}
+
+/* A connection that is finishing reads on only to let the peer end a message that keeps ours back. */
+static void read_all(parley_conn *conn)
+{
+    struct tls_session *session = session_of(conn);
+    unsigned char *clear = clear_buffer(conn->loop);
+    enum tls_outcome outcome = TLS_DONE;
+    size_t size;
+    if (!clear) {
+        conn_die(conn, PARLEY_FAILED);
+        return;
+    }
+    while (!conn->dead && (outcome = tls_read(session, clear, conn->loop->buffer_size, &size)) == TLS_DONE)
+        if (!conn->finishing)
+            conn_take(conn, clear, size);
+    if (outcome == TLS_BROKEN)
+        broke(conn);
+    else if (outcome == TLS_ENDED)
+        peer_ended(conn);
+}
+
+void secure_received(parley_conn *conn, const void *bytes, size_t size)
+{
+    struct tls_session *session = session_of(conn);
+    if (conn->eof || (conn->finishing && tls_held(session) == 0))
+        return;
+    tls_lend(session, bytes, size);
+    if (conn->opened || shake(conn))
+        read_all(conn);
+    tls_lend(session, NULL, 0);
+}
+
+void secure_truncated(parley_conn *conn)
+{
+    conn->reason = PARLEY_TLS_TRUNCATED;
+    parley_finish(conn);
+}
+
+/* ---- clear bytes ---- */
+
+/* Pieces of a message become one record where they are small. */
+static int write_pieces(struct tls_session *session, const struct iovec *vectors, size_t count, size_t total)
+{
+    unsigned char record[4096];
+    size_t used = 0;
+    int status = 0;
+    if (total <= sizeof record) {
+        for (size_t i = 0; i < count; used += vectors[i++].iov_len)
+            memcpy(record + used, vectors[i].iov_base, vectors[i].iov_len);
+        return tls_write(session, record, total);
+    }
+    for (size_t i = 0; i < count && status == 0; i++)
+        if (vectors[i].iov_len > 0)
+            status = tls_write(session, vectors[i].iov_base, vectors[i].iov_len);
+    return status;
+}
+
+int secure_write(parley_conn *conn, const struct iovec *vectors, size_t count)
+{
+    struct tls_session *session = session_of(conn);
+    size_t total = 0;
+    for (size_t i = 0; i < count; i++)
+        total += vectors[i].iov_len;
+    int status = count == 1 ? tls_write(session, vectors->iov_base, total)
+                            : write_pieces(session, vectors, count, total);
+    if (status < 0)
+        broke(conn);
+    return status;
+}
+
+bool secure_say_end(parley_conn *conn)
+{
+    struct tls_session *session = session_of(conn);
+    if (tls_held(session) > 0)
+        return false;
+    tls_say_end(session);
+    return queue_size(&conn->queue) == 0;
+}
+
+void secure_free(parley_conn *conn)
+{
+    tls_session_free(session_of(conn));
+}
+
+/* ---- the public face ---- */
+
+const char *parley_tls(const parley_conn *conn, const char *what)
+{
+    return conn->secured ? tls_fact(session_of(conn), what) : NULL;
+}
