@@ -30,7 +30,6 @@ _parley() {
             '--alpn=[the protocols spoken inside, the preferred first\: h2,http/1.1]:LIST: ' \
             '--tls-min=[the oldest version that is spoken; 1.2]:VERSION:(1.2 1.3)' \
             '--tls-max=[the newest; 1.3]:VERSION:(1.2 1.3)' \
-            '--handshake-timeout=[turns away a client that is not let in for so long; 10s]:TIME: ' \
             '--allow=[who may come\: 10.0.0.0/8,\:\:1, or @FILE with a network a line and # comments, read again on SIGHUP; may be repeated and mixed with --deny\: the first that holds the client'\''s address decides, and who is in none is treated opposite to the last]:NETWORKS: ' \
             '--deny=[who may not come; as --allow]:NETWORKS: ' \
             '--connections=[most connections at once in a worker, above which accepting pauses; 0, the default\: any]:N: ' \
@@ -39,7 +38,7 @@ _parley() {
             '--framing=[how messages are told apart\: "raw", "line max=512", "u16be", "u32be max=1MiB", "varint", "fixed=64", "delim=\\r\\n"]:FRAMING: ' \
             '--idle=[closes a connection without a byte either way for so long]:TIME: ' \
             '--life=[closes a connection so long after it was established]:TIME: ' \
-            '--handshake-timeout=[turns away who is not let in for so long, PROXY header and TLS handshake together; 10s]:TIME: ' \
+            '--handshake-timeout=[gives up a connection that is not let in for so long, PROXY header and TLS handshake together; 10s]:TIME: ' \
             '--write-timeout=[cuts a peer that takes no byte of what is queued for so long; 60s]:TIME: ' \
             '--linger=[after the last byte waits so long for the peer to finish too; 2s]:TIME: ' \
             '--drain=[when told to stop, lets connections finish for so long; 10s]:TIME: ' \
@@ -92,12 +91,11 @@ _parley() {
             '--alpn=[the protocols spoken inside, the preferred first\: h2,http/1.1]:LIST: ' \
             '--tls-min=[the oldest version that is spoken; 1.2]:VERSION:(1.2 1.3)' \
             '--tls-max=[the newest; 1.3]:VERSION:(1.2 1.3)' \
-            '--handshake-timeout=[turns away a client that is not let in for so long; 10s]:TIME: ' \
             '--allow=[who may come\: 10.0.0.0/8,\:\:1, or @FILE with a network a line and # comments, read again on SIGHUP; may be repeated and mixed with --deny\: the first that holds the client'\''s address decides, and who is in none is treated opposite to the last]:NETWORKS: ' \
             '--deny=[who may not come; as --allow]:NETWORKS: ' \
             '--idle=[closes a connection without a byte either way for so long]:TIME: ' \
             '--life=[closes a connection so long after it was established]:TIME: ' \
-            '--handshake-timeout=[turns away who is not let in for so long, PROXY header and TLS handshake together; 10s]:TIME: ' \
+            '--handshake-timeout=[gives up a connection that is not let in for so long, PROXY header and TLS handshake together; 10s]:TIME: ' \
             '--write-timeout=[cuts a peer that takes no byte of what is queued for so long; 60s]:TIME: ' \
             '--linger=[after the last byte waits so long for the peer to finish too; 2s]:TIME: ' \
             '--drain=[when told to stop, lets connections finish for so long; 10s]:TIME: ' \
@@ -138,7 +136,6 @@ _parley() {
             '--alpn=[the protocols offered, the preferred first\: h2,http/1.1]:LIST: ' \
             '--tls-min=[the oldest version that is spoken; 1.2]:VERSION:(1.2 1.3)' \
             '--tls-max=[the newest; 1.3]:VERSION:(1.2 1.3)' \
-            '--handshake-timeout=[gives up a server that has not finished the handshake for so long; 10s]:TIME: ' \
             '--send=[sends TEXT instead of reading the input, then says the end (half-close); with --until not before the peer has been silent for 1s. %d in it is the message'\''s number, %% a percent sign]:TEXT: ' \
             '--every=[sends it again each TIME]:TIME: ' \
             '--count=[how often; with --every and no count, until the peer ends]:N: ' \
@@ -155,7 +152,7 @@ _parley() {
             '--explain[tells each system call of a connection'\''s life on stderr as it happens]' \
             '--idle=[closes a connection without a byte either way for so long]:TIME: ' \
             '--life=[closes a connection so long after it was established]:TIME: ' \
-            '--handshake-timeout=[turns away who is not let in for so long, PROXY header and TLS handshake together; 10s]:TIME: ' \
+            '--handshake-timeout=[gives up a connection that is not let in for so long, PROXY header and TLS handshake together; 10s]:TIME: ' \
             '--write-timeout=[cuts a peer that takes no byte of what is queued for so long; 60s]:TIME: ' \
             '--linger=[after the last byte waits so long for the peer to finish too; 2s]:TIME: ' \
             '--drain=[when told to stop, lets connections finish for so long; 10s]:TIME: ' \

@@ -61,7 +61,8 @@ static const struct option time_options[] = {
     {.name = "handshake-timeout",
      .argument = "TIME",
      .setting = "handshake-timeout",
-     .help = "turns away who is not let in for so long, PROXY header and TLS handshake together; 10s"},
+     .help = "gives up a connection that is not let in for so long, PROXY header and TLS handshake together; "
+             "10s"},
     {.name = "write-timeout",
      .argument = "TIME",
      .setting = "write-timeout",

@@ -40,10 +40,6 @@ static const struct option serving_options[] = {
      .setting = "tls-max",
      .choices = "1.2 1.3",
      .help = "the newest; 1.3"},
-    {.name = "handshake-timeout",
-     .argument = "TIME",
-     .setting = "handshake-timeout",
-     .help = "turns away a client that is not let in for so long; 10s"},
     {0},
 };
 const struct option_group tls_serving_group = {.title = "TLS", .options = serving_options};
@@ -92,10 +88,6 @@ static const struct option dialling_options[] = {
      .setting = "tls-max",
      .choices = "1.2 1.3",
      .help = "the newest; 1.3"},
-    {.name = "handshake-timeout",
-     .argument = "TIME",
-     .setting = "handshake-timeout",
-     .help = "gives up a server that has not finished the handshake for so long; 10s"},
     {0},
 };
 const struct option_group tls_dialling_group = {.title = "TLS", .options = dialling_options};

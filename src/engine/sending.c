@@ -200,8 +200,8 @@ static int send_or_queue(parley_conn *conn, const struct iovec *vectors, size_t 
     if (status < 0 || conn->dead)
         return status; /* one that has just failed: `closed` will say so */
     conn->drained_owed = true;
-#include "engine/secure.h"
-    loop_touch(conn->loop, conn);
+    if (conn->loop->answers.of != conn && (conn_has_output(conn) || conn_handler(conn)->drained))
+        loop_touch(conn->loop, conn);
     return 0;
 }
 
