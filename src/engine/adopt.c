@@ -32,15 +32,6 @@ static uint32_t timers_of_conn(const parley_handler *handler)
     return handler->timed ? 2 : 1;
 }
 
-void conn_set_peer(parley_conn *conn, const struct sockaddr *peer)
-{
-    conn->peer.family = peer ? peer->sa_family : AF_UNSPEC;
-    if (conn->peer.family == AF_INET)
-        memcpy(&conn->peer.ipv4, peer, sizeof conn->peer.ipv4);
-    else if (conn->peer.family == AF_INET6)
-        memcpy(&conn->peer.ipv6, peer, sizeof conn->peer.ipv6);
-}
-
 static parley_conn *find_room(struct loop *loop)
 {
     uint32_t timers = timers_of_conn(loop->server->handler);
@@ -52,11 +43,22 @@ static parley_conn *find_room(struct loop *loop)
     return conn;
 }
 
+static void leave_room(struct loop *loop, parley_conn *conn)
+{
+    timers_release(&loop->timers, timers_of_conn(loop->server->handler));
+    slots_give_back(&loop->slots, &conn->slot);
+}
+
 static parley_conn *conn_new(struct loop *loop, int fd, const struct sockaddr *peer)
 {
     parley_conn *conn = find_room(loop);
     if (!conn)
         return NULL;
+    if (conn_set_peer(conn, peer) < 0) {
+        leave_room(loop, conn);
+        return NULL;
+    }
+    conn->is_unix = conn->peer_kind == PEER_UNIX;
     conn->loop = loop;
     conn->fd = fd;
     conn->active_at = loop->now;
@@ -64,8 +66,6 @@ static parley_conn *conn_new(struct loop *loop, int fd, const struct sockaddr *p
     conn->covered = server_covers(loop->server);
     if (loop->server->handler->timed)
         conn_extra(conn)->alarm.kind = TIMER_ALARM;
-    conn_set_peer(conn, peer);
-    conn->is_unix = conn->peer.family == AF_UNIX;
     return conn;
 }
 
@@ -171,7 +171,6 @@ void conn_free(parley_conn *conn)
     timer_cancel(&loop->timers, &conn->deadline);
     if (handler->timed)
         timer_cancel(&loop->timers, &conn_extra(conn)->alarm);
-    timers_release(&loop->timers, timers_of_conn(handler));
     queue_clear(&conn->queue, &loop->chunks);
     if (conn->covered)
         cover_free(conn);
@@ -179,6 +178,7 @@ void conn_free(parley_conn *conn)
         frame_free(&conn->frame);
     else
         sys.free(conn->failure);
-    slots_give_back(&loop->slots, &conn->slot);
+    conn_forget_peer(conn);
+    leave_room(loop, conn);
     accepting_hurry(loop);
 }

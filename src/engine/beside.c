@@ -222,7 +222,10 @@ void guest_dialled(parley_conn *conn, int fd, const char *sentence)
         conn_failed(conn, "connect", ECONNRESET);
         return;
     }
-    conn_set_peer(conn, (struct sockaddr *)&peer);
+    if (conn_set_peer(conn, (struct sockaddr *)&peer) < 0) {
+        conn_failed(conn, "connect", ENOMEM);
+        return;
+    }
     conn->is_unix = peer.ss_family == AF_UNIX;
     conn->connecting = conn->blocked = false;
     conn->loop->dialled_host = *sentence ? sentence : NULL;

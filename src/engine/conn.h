@@ -11,11 +11,15 @@
 struct frame;
 struct loop;
 
-/* The peer's address, as small as it can be: a unix peer's path is asked of the kernel when wanted. */
+/* The peer's address, as small as it can be: an IPv4 one, mapped into IPv6 or not, needs no memory of its
+ * own, and a unix peer's path is asked of the kernel when wanted. */
+enum peer_kind { PEER_UNKNOWN, PEER_UNIX, PEER_IPV4, PEER_MAPPED, PEER_IPV6 };
 union peer {
-    sa_family_t family;
-    struct sockaddr_in ipv4;
-    struct sockaddr_in6 ipv6;
+    struct {
+        in_addr_t address; /* both in network order */
+        in_port_t port;
+    } ipv4;
+    struct sockaddr_in6 *ipv6;
 };
 
 struct parley_conn {
@@ -29,7 +33,8 @@ struct parley_conn {
     };
     uint64_t received, sent; /* bytes on the wire */
     int64_t active_at;       /* ms: the last byte either way; lingering: the last that the peer took */
-    struct timer deadline;   /* the engine's: the earliest of idle, life, stall and linger */
+    union peer peer;
+    struct timer deadline; /* the engine's: the earliest of idle, life, stall and linger */
     int fd;
     unsigned polled; /* the poller's own note: what the kernel was told */
     union {
@@ -39,6 +44,7 @@ struct parley_conn {
             unsigned char failed_call; /* and which call it was: conn_failed() */
         };
     };
+    enum peer_kind peer_kind : 8;
     unsigned char held;   /* operations the kernel holds; freed only at 0 */
     unsigned char reason; /* parley_reason, once dead or finishing */
     bool dialled : 1;
@@ -66,8 +72,6 @@ struct parley_conn {
     bool urgent : 1;   /* epoll's: the peer sends urgent bytes, at which recv stops short */
     bool blocked : 1;  /* send said EAGAIN: wait for room */
     bool starved : 1;  /* ... or the kernel had no memory: try again soon, nothing will tell */
-    /* Whose bytes these are; behind a proxy not the socket's own: proxied.h. */
-    union peer peer;
 };
 
 /* What stands right behind a connection whose server has any use for it. */
@@ -104,12 +108,20 @@ static inline bool conn_has_output(const parley_conn *conn)
  */
 ssize_t conn_offer(const parley_conn *conn, int flags);
 
+/* ---- the peer's address: peer.c ---- */
+
+/* Remembers whose bytes these are; behind a proxy not the socket's own peer: proxied.h. NULL: not known. 0,
+ * or -1 without memory. */
+int conn_set_peer(parley_conn *conn, const struct sockaddr *peer);
+void conn_forget_peer(parley_conn *conn);
+/* Writes it as the kernel takes it, and gives its length; of a unix peer the family alone. */
+socklen_t conn_peer(const parley_conn *conn, struct sockaddr_storage *address);
+/* The text of such an address; a unix path is the kernel's, of the peer that is connected. */
+const char *conn_address_text(const parley_conn *conn, const struct sockaddr_storage *address,
+                              socklen_t length, char text[ADDRESS_TEXT]);
+
 /* ---- the engine's own ---- */
 
-/* The address of its client; NULL: not known. */
-void conn_set_peer(parley_conn *conn, const struct sockaddr *peer);
-/* Its text, for `peer` or what was kept of it; a unix path is the kernel's, of the peer that is connected. */
-const char *conn_address_text(const parley_conn *conn, const union peer *peer, char text[ADDRESS_TEXT]);
 /* Marks the connection dead for `reason`, unless it already is; settle closes it. */
 void conn_die(parley_conn *conn, parley_reason reason);
 /* The same, for the reason already noted: the way it was to end. */

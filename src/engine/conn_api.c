@@ -123,17 +123,6 @@ parley_id parley_id_of(const parley_conn *conn)
            conn->slot.generation;
 }
 
-const char *conn_address_text(const parley_conn *conn, const union peer *peer, char text[ADDRESS_TEXT])
-{
-    struct sockaddr_storage path = {.ss_family = AF_UNIX};
-    socklen_t length = sizeof path;
-    if (peer->family != AF_UNIX)
-        return address_text((const struct sockaddr *)peer, sizeof *peer, text);
-    if (getpeername(conn->fd, (struct sockaddr *)&path, &length) < 0)
-        length = sizeof path.ss_family;
-    return address_text((struct sockaddr *)&path, length, text);
-}
-
 static const char *text_of(const struct address *address, char text[ADDRESS_TEXT])
 {
     return address_text((const struct sockaddr *)&address->storage, address->length, text);
@@ -143,9 +132,11 @@ const char *parley_peer(const parley_conn *conn)
 {
     static _Thread_local char text[ADDRESS_TEXT];
     struct proxy_header header;
-    if (conn->peer.family == AF_UNIX && proxied_header(conn, &header))
+    struct sockaddr_storage peer;
+    if (conn->peer_kind == PEER_UNIX && proxied_header(conn, &header))
         return text_of(&header.source, text);
-    return conn_address_text(conn, &conn->peer, text);
+    socklen_t length = conn_peer(conn, &peer);
+    return conn_address_text(conn, &peer, length, text);
 }
 
 const char *parley_local(const parley_conn *conn)

@@ -69,8 +69,9 @@ void conn_connected(parley_conn *conn)
 {
     if (conn->dead)
         return;
-    socklen_t length = conn->peer.family == AF_INET ? sizeof conn->peer.ipv4 : sizeof conn->peer.ipv6;
-    if (socket_met_itself(conn->fd, (const struct sockaddr *)&conn->peer, length)) {
+    struct sockaddr_storage peer;
+    socklen_t length = conn_peer(conn, &peer);
+    if (socket_met_itself(conn->fd, (const struct sockaddr *)&peer, length)) {
         conn_failed(conn, "connect", ECONNREFUSED);
         return;
     }

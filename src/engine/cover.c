@@ -22,8 +22,11 @@ struct cover *conn_cover(const parley_conn *conn)
  */
 static bool is_admitted(parley_conn *conn)
 {
-    bool is_known = conn_cover(conn)->stage != COVER_HEADER;
-    return is_known || admission_by_address(conn->loop, (const struct sockaddr *)&conn->peer) == 0;
+    struct sockaddr_storage client;
+    if (conn_cover(conn)->stage != COVER_HEADER)
+        return true;
+    conn_peer(conn, &client);
+    return admission_by_address(conn->loop, (const struct sockaddr *)&client) == 0;
 }
 
 /* The order of cover.h, in one place: goes on with what comes next, until it has to wait for bytes. */

@@ -8,7 +8,7 @@
 
 /* Its bytes, and whose they are: the peer's real address. */
 struct header {
-    union peer via;
+    struct sockaddr_in6 via; /* or what a smaller one needs of it */
     bool is_whole;
     unsigned short size;
     unsigned char bytes[];
@@ -31,7 +31,9 @@ bool proxied_begin(parley_conn *conn)
     const struct parley_server *server = conn->loop->server;
     if (conn->dialled || server->options.proxy_from.count == 0)
         return false;
-    bool expects = proxied_expects(server, (const struct sockaddr *)&conn->peer);
+    struct sockaddr_storage peer;
+    conn_peer(conn, &peer);
+    bool expects = proxied_expects(server, (const struct sockaddr *)&peer);
     proxied_of(conn)->is_wary = !expects;
     return expects;
 }
@@ -48,14 +50,18 @@ static int resize(struct proxied *proxied, size_t size)
 }
 
 /* The client speaks through the proxy: its address is the connection's from here on. */
-static void speak_for(parley_conn *conn, const struct address *client, size_t size)
+static int speak_for(parley_conn *conn, const struct address *client, size_t size)
 {
     struct proxied *proxied = proxied_of(conn);
+    struct sockaddr_storage via;
+    conn_peer(conn, &via);
     resize(proxied, size); /* smaller: what came with it is not its own */
     proxied->header->is_whole = true;
     proxied->header->size = (unsigned short)size;
-    proxied->header->via = conn->peer;
-    conn_set_peer(conn, (const struct sockaddr *)&client->storage);
+    memcpy(&proxied->header->via, &via, sizeof proxied->header->via);
+    if (conn_set_peer(conn, (const struct sockaddr *)&client->storage) < 0)
+        return fail(PARLEY_RESOURCE, "no memory for the address of a client");
+    return 0;
 }
 
 ssize_t proxied_received(parley_conn *conn, const void *bytes, size_t size)
@@ -72,10 +78,10 @@ ssize_t proxied_received(parley_conn *conn, const void *bytes, size_t size)
     ssize_t length = proxy_read(proxied->header->bytes, before + more, &header);
     if (length <= 0)
         return length;
-    if (header.kind == PROXY_GIVEN)
-        speak_for(conn, &header.source, (size_t)length);
-    else
+    if (header.kind != PROXY_GIVEN)
         proxied_free(conn);
+    else if ((status = speak_for(conn, &header.source, (size_t)length)) < 0)
+        return status;
     return length - (ssize_t)before;
 }
 
@@ -124,8 +130,11 @@ bool proxied_header(const parley_conn *conn, struct proxy_header *header)
 const char *parley_via(const parley_conn *conn)
 {
     static _Thread_local char text[ADDRESS_TEXT];
+    struct sockaddr_storage via = {0};
     const struct header *header = whole_header(conn);
     if (!header)
         return "";
-    return conn_address_text(conn, &header->via, text);
+    memcpy(&via, &header->via, sizeof header->via);
+    return conn_address_text(conn, &via, via.ss_family == AF_UNIX ? sizeof via.ss_family : sizeof header->via,
+                             text);
 }

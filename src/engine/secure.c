@@ -147,10 +147,12 @@ static bool shake(parley_conn *conn)
 /* Who was dialled by number has a certificate for that number. */
 static const char *number_of(const parley_conn *conn, char text[INET6_ADDRSTRLEN])
 {
-    if (conn->peer.family == AF_INET)
-        return inet_ntop(AF_INET, &conn->peer.ipv4.sin_addr, text, INET6_ADDRSTRLEN);
-    if (conn->peer.family == AF_INET6)
-        return inet_ntop(AF_INET6, &conn->peer.ipv6.sin6_addr, text, INET6_ADDRSTRLEN);
+    struct sockaddr_storage peer;
+    conn_peer(conn, &peer);
+    if (peer.ss_family == AF_INET)
+        return inet_ntop(AF_INET, &((struct sockaddr_in *)&peer)->sin_addr, text, INET6_ADDRSTRLEN);
+    if (peer.ss_family == AF_INET6)
+        return inet_ntop(AF_INET6, &((struct sockaddr_in6 *)&peer)->sin6_addr, text, INET6_ADDRSTRLEN);
     return NULL;
 }
 

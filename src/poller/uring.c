@@ -174,7 +174,7 @@ static void connect_uring(struct uring *uring, parley_conn *conn)
 {
     if (conn->polled & URING_CONNECTING)
         return;
-    if (conn->peer.family == AF_UNIX) {
+    if (conn->peer_kind == PEER_UNIX) {
         conn_connected(conn);
         return;
     }
@@ -182,9 +182,8 @@ static void connect_uring(struct uring *uring, parley_conn *conn)
     if (!entry)
         return;
     struct uring_vectors *slot = &uring->vectors[entry - uring->ring.sq.sqes];
-    memcpy(&slot->peer, &conn->peer, sizeof conn->peer);
-    io_uring_prep_connect(entry, conn->fd, (struct sockaddr *)&slot->peer,
-                          conn->peer.family == AF_INET ? sizeof conn->peer.ipv4 : sizeof conn->peer.ipv6);
+    socklen_t length = conn_peer(conn, &slot->peer);
+    io_uring_prep_connect(entry, conn->fd, (struct sockaddr *)&slot->peer, length);
     holds(conn, entry, URING_CONNECT, URING_CONNECTING);
 }
 

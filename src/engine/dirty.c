@@ -1,0 +1,25 @@
+#include "engine/dirty.h"
+#include "engine/sys.h"
+
+enum { FIRST_ROOM = 64 };
+
+int dirty_reserve(struct dirty *dirty, uint32_t total)
+{
+    struct dirty larger = {.room = dirty->room ? dirty->room * 2 : FIRST_ROOM};
+    if (total <= dirty->room)
+        return 0;
+    larger.ring = sys.malloc(larger.room * sizeof(parley_conn *));
+    if (!larger.ring)
+        return -1;
+    while (dirty->count > 0)
+        dirty_put(&larger, dirty_take(dirty));
+    sys.free(dirty->ring);
+    *dirty = larger;
+    return 0;
+}
+
+void dirty_close(struct dirty *dirty)
+{
+    sys.free(dirty->ring);
+    *dirty = (struct dirty){0};
+}
