@@ -35,7 +35,7 @@ static uint32_t timers_of_conn(const parley_handler *handler)
 static parley_conn *find_room(struct loop *loop)
 {
     uint32_t timers = timers_of_conn(loop->server->handler);
-    if (timers_reserve(&loop->timers, timers) < 0)
+    if (dirty_reserve(&loop->dirty, loop->total + 1) < 0 || timers_reserve(&loop->timers, timers) < 0)
         return NULL;
     parley_conn *conn = slots_take(&loop->slots);
     if (!conn)

@@ -25,7 +25,6 @@ union peer {
 struct parley_conn {
     struct slot slot; /* in loop->slots: first */
     struct loop *loop;
-    parley_conn *next_dirty; /* loop->dirty */
     struct queue queue;
     union {
         struct frame *frame; /* a message not whole yet */

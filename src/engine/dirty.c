@@ -5,9 +5,11 @@ enum { FIRST_ROOM = 64 };
 
 int dirty_reserve(struct dirty *dirty, uint32_t total)
 {
-    struct dirty larger = {.room = dirty->room ? dirty->room * 2 : FIRST_ROOM};
+    struct dirty larger = {.room = FIRST_ROOM};
     if (total <= dirty->room)
         return 0;
+    while (larger.room < total)
+        larger.room *= 2;
     larger.ring = sys.malloc(larger.room * sizeof(parley_conn *));
     if (!larger.ring)
         return -1;

@@ -1,8 +1,8 @@
 /* The connections that settle is to look at, the oldest first.
  *
  * A ring beside them, since a link in each would cost all of them what only few need. A connection stands in
- * it once at most, so that room for all there are is enough; it is made when one is adopted, and marking cannot
- * fail. Places that none has been in are not touched: the kernel gives no memory for them. */
+ * it once at most, so that room for all there are is enough; it is made when one is adopted, and marking
+ * cannot fail. Places that none has been in are not touched: the kernel gives no memory for them. */
 #ifndef ENGINE_DIRTY_H
 #define ENGINE_DIRTY_H
 

@@ -22,8 +22,7 @@ void loop_touch(struct loop *loop, parley_conn *conn)
     if (conn->is_dirty)
         return;
     conn->is_dirty = true;
-    conn->next_dirty = loop->dirty;
-    loop->dirty = conn;
+    dirty_put(&loop->dirty, conn);
 }
 
 static void settle_one(struct loop *loop, parley_conn *conn)
@@ -39,14 +38,9 @@ static void settle_one(struct loop *loop, parley_conn *conn)
 
 static void settle(struct loop *loop)
 {
-    for (int round = 0; loop->dirty && round < SETTLE_ROUNDS; round++) {
-        parley_conn *conn = loop->dirty;
-        loop->dirty = NULL;
-        for (parley_conn *next; conn; conn = next) {
-            next = conn->next_dirty;
-            settle_one(loop, conn);
-        }
-    }
+    for (int round = 0; loop->dirty.count > 0 && round < SETTLE_ROUNDS; round++)
+        for (uint32_t left = loop->dirty.count; left > 0; left--)
+            settle_one(loop, dirty_take(&loop->dirty));
     accepting_update(loop);
 }
 
@@ -109,7 +103,7 @@ static int64_t time_until(int64_t when)
 /* ns until something is due; -1: nothing. */
 static int64_t time_to_sleep(const struct loop *loop, int64_t paced)
 {
-    if (loop->dirty || loop->restless)
+    if (loop->dirty.count > 0 || loop->restless)
         return 0;
     int64_t timers = timers_wait(&loop->timers, loop->now);
     timers = timers > INT64_MAX / MILLISECOND ? -1 : timers * MILLISECOND;
@@ -250,6 +244,7 @@ void loop_close(struct loop *loop)
     sys.free(loop->sides);
     sys.free(loop->clear);
     reload_let_go(&loop->tls);
+    dirty_close(&loop->dirty);
     sys.free(loop->memory);
 }
 

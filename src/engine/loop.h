@@ -6,6 +6,7 @@
 #define ENGINE_LOOP_H
 
 #include "engine/conn.h"
+#include "engine/dirty.h"
 #include "engine/log.h"
 #include "engine/mailbox.h"
 #include "engine/queue.h"
@@ -65,7 +66,7 @@ struct loop {
     unsigned count;     /* those that take a place: established, not lingering */
     unsigned total;     /* all */
     unsigned limit;     /* most that may take a place; 0: any */
-    parley_conn *dirty; /* whose wishes may have changed since the last settle */
+    struct dirty dirty; /* whose wishes may have changed since the last settle */
 
     struct slots slots;      /* all connections, */
     struct conn_shape shape; /* of this shape */
