@@ -5,35 +5,37 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
-/* SIGPIPE is the program's own affair, and its disposition not ours to change. It is blocked for the write,
- * and taken back if the write raised it. */
+/* SIGPIPE, and SIGXFSZ of a file that may grow no more, are the program's own affair, and their dispositions
+ * not ours to change. They are blocked for the write, and taken back if the write raised them. */
 struct guard {
-    sigset_t pipe, before;
-    bool was_pending;
+    sigset_t raised, before;
 };
 
 static void guard_begin(struct guard *guard)
 {
     sigset_t pending;
 
-    sigemptyset(&guard->pipe);
-    sigaddset(&guard->pipe, SIGPIPE);
     sigpending(&pending);
-    guard->was_pending = sigismember(&pending, SIGPIPE);
-    pthread_sigmask(SIG_BLOCK, &guard->pipe, &guard->before);
+    sigemptyset(&guard->raised);
+    if (!sigismember(&pending, SIGPIPE))
+        sigaddset(&guard->raised, SIGPIPE);
+    if (!sigismember(&pending, SIGXFSZ))
+        sigaddset(&guard->raised, SIGXFSZ);
+    pthread_sigmask(SIG_BLOCK, &guard->raised, &guard->before);
 }
 
-static void guard_end(const struct guard *guard, bool raised)
+static void guard_end(const struct guard *guard, bool failed)
 {
     static const struct timespec at_once = {0, 0};
 
-    if (raised && !guard->was_pending)
-        sigtimedwait(&guard->pipe, NULL, &at_once);
+    if (failed && (errno == EPIPE || errno == EFBIG))
+        sigtimedwait(&guard->raised, NULL, &at_once);
     pthread_sigmask(SIG_SETMASK, &guard->before, NULL);
 }
 
@@ -84,19 +86,31 @@ static ssize_t write_by_type(const void *line, size_t size)
     return write(STDERR_FILENO, line, size);
 }
 
-bool stderr_offer(const void *line, size_t size)
+static ssize_t write_guarded(const void *line, size_t size)
 {
     struct guard guard;
     ssize_t written;
-    int saved = errno;
 
     guard_begin(&guard);
     do {
         written = write_by_type(line, size);
     } while (written < 0 && errno == EINTR);
-    guard_end(&guard, written < 0 && errno == EPIPE);
+    guard_end(&guard, written < 0);
+    return written;
+}
+
+bool stderr_offer(const void *line, size_t size)
+{
+    static atomic_bool is_cut; /* the disk was full in the middle of a line: the next one begins behind it */
+    int saved = errno;
+
+    if (atomic_load(&is_cut) && write_guarded("\n", 1) == 1)
+        atomic_store(&is_cut, false);
+    ssize_t written = atomic_load(&is_cut) ? -1 : write_guarded(line, size);
+    if (written > 0 && (size_t)written < size)
+        atomic_store(&is_cut, true);
     errno = saved;
-    return written > 0;
+    return written == (ssize_t)size;
 }
 
 void stderr_write(const void *line, size_t size)
@@ -119,6 +133,6 @@ void stderr_write(const void *line, size_t size)
             size -= (size_t)written;
         }
     }
-    guard_end(&guard, size > 0 && errno == EPIPE);
+    guard_end(&guard, size > 0);
     errno = saved;
 }

@@ -4,11 +4,13 @@
 
 #include <parley.h>
 
-/* Writes the line at once, or not at all: false when it would have to wait, or nobody reads. Never blocks,
- * raises no SIGPIPE, keeps errno. A terminal may show a part only. */
+/* Writes the line at once: false when it would have to wait, nobody reads, or the disk is full. Never blocks,
+ * raises neither SIGPIPE nor SIGXFSZ, keeps errno. A terminal or a full disk may take a part only, which
+ * is false, too; the next line begins on a line of its own. Any thread. */
 bool stderr_offer(const void *line, size_t size);
 
-/* Writes the line, waiting for the reader if need be. Raises no SIGPIPE, keeps errno. */
+/* Writes the line, waiting for the reader if need be. Raises neither SIGPIPE nor SIGXFSZ, keeps
+ * errno. */
 void stderr_write(const void *line, size_t size);
 
 #endif
