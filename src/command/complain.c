@@ -2,27 +2,22 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "engine/error.h"
+#include "engine/escape.h"
 
-/* Words of the command line may hold anything, and a complaint is one line. */
-static void replace_controls(char *sentence)
+/* Words of the command line may hold anything; a complaint is one line, and commands no terminal. One write,
+ * so that lines of several processes never mix. */
+static void write_line(const struct subcommand *subcommand, const char *sentence)
 {
-    for (; *sentence; sentence++)
-        if ((unsigned char)*sentence < ' ' || *sentence == 0x7f)
-            *sentence = '?';
-}
-
-/* One write, so that lines of several processes never mix. */
-static void write_line(const struct subcommand *subcommand, char *sentence)
-{
-    char line[1100];
+    char safe[2048], line[sizeof safe + 64];
     const char *name = subcommand ? subcommand->name : "";
     int length;
 
-    replace_controls(sentence);
-    length = snprintf(line, sizeof line, "parley%s%s: %s\n", *name ? " " : "", name, sentence);
+    escape_bytes(safe, sizeof safe, sentence, strlen(sentence), "", NULL);
+    length = snprintf(line, sizeof line, "parley%s%s: %s\n", *name ? " " : "", name, safe);
     if (length > 0 && write(STDERR_FILENO, line, (size_t)length) < 0)
         return; /* nowhere left to say it; the exit code does */
 }

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "engine/error.h"
+#include "engine/escape.h"
 
 enum { TERM_PATIENCE = 3000, KILL_PATIENCE = 10000 }; /* ms */
 
@@ -183,13 +184,6 @@ void child_close(struct child *child)
 
 /* ---- what it said ---- */
 
-static void make_printable(char *text)
-{
-    for (; *text; text++)
-        if ((unsigned char)*text < ' ' || *text == 0x7f)
-            *text = '?';
-}
-
 void child_last_line(const struct child *child, char *text, size_t room)
 {
     char end[1024];
@@ -200,8 +194,8 @@ void child_last_line(const struct child *child, char *text, size_t room)
         got--;
     end[got > 0 ? got : 0] = '\0';
     const char *line = strrchr(end, '\n');
-    snprintf(text, room, "%s", line ? line + 1 : end);
-    make_printable(text);
+    line = line ? line + 1 : end;
+    escape_bytes(text, room, line, strlen(line), "", NULL); /* it goes to a terminal */
 }
 
 void child_epitaph(const struct child *child, char *text, size_t room)
