@@ -21,6 +21,7 @@ class Screen:
     """As much of a terminal as line editing needs: text, CR, LF, BS, and the moves and erasures of ECMA-48."""
 
     def __init__(self):
+        self.columns = COLUMNS
         self.lines = [""]
         self.row = self.column = 0
         self.rest = ""
@@ -47,7 +48,7 @@ class Screen:
         elif character == "\b":
             self.column = max(0, self.column - 1)
         elif character != "\a":
-            if self.column == COLUMNS:
+            if self.column == self.columns:
                 self.row, self.column = self.row + 1, 0
             self.put(character)
         while len(self.lines) <= self.row:

@@ -1,6 +1,5 @@
 """Conversations on a terminal: typed lines, arriving text, and a terminal that is given back as it was."""
 
-import os
 import queue
 import signal
 import socket
@@ -9,7 +8,7 @@ import subprocess
 import pytest
 
 from client import PATIENCE, wait_until
-from talking import echo, peer, read_all, running
+from talking import echo, peer, read_all
 from terminal import COLUMNS, terminal
 
 
@@ -230,21 +229,6 @@ def test_typed_input_with_piped_output():
                                        stdout=subprocess.PIPE) as user:
         user.type("\x1b[Aend\nend\n")
         assert user.process.stdout.read().endswith(b"END\n")
-        assert user.wait_end() == 0
-
-
-def test_a_resize_is_followed():
-    import fcntl
-    import struct
-    import termios
-    puppet = Puppet()
-    with peer(puppet) as port, terminal("connect", "127.0.0.1", port, "--prompt", "> ") as user:
-        user.wait_screen(">")
-        fcntl.ioctl(user.slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 40, 0, 0))
-        user.process.send_signal(signal.SIGWINCH)
-        user.type("after\r")
-        puppet.wait_heard(b"after\n")
-        puppet.leave()
         assert user.wait_end() == 0
 
 
