@@ -34,6 +34,10 @@ if(SCDOC)
     add_custom_target(man ALL DEPENDS ${man_pages})
 endif()
 
+# Where systemd looks for the units of what is installed under this prefix.
+configure_file(dist/parley@.service.in dist/parley@.service @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/dist/parley@.service dist/parley-echo.socket DESTINATION lib/systemd/system)
+
 # Written by scripts/generate from the command's tables; each shell looks in its own place for its own name.
 install(FILES completions/parley.bash RENAME parley
         DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)

@@ -201,6 +201,10 @@ PARLEY_API void parley_server_free(parley_server *server);
  *               are files to be read again: one that is broken leaves what was read before    (off)
  *   log         off, text or json: one line per event on stderr                               (off)
  *   verbosity   0 failures only, 1 comings and goings, 2 everything                             (1)
+ *   notify      a service manager's socket, as $NOTIFY_SOCKET names it: it is told READY=1 when the workers
+ *               have been started, RELOADING=1, STOPPING=1, and a STATUS; sd_notify(3)        ("": none)
+ *   watchdog    it is told WATCHDOG=1 twice in this time, unless a worker is busy for longer without a
+ *               pause, as $WATCHDOG_USEC asks; sd_watchdog_enabled(3)                              (0)
  *   explain     narrates each system call of a connection's life on stderr, for the whole process and
  *               from now on                                                                   (off) */
 PARLEY_API int parley_set(parley_server *server, const char *option, const char *value);
@@ -220,6 +224,11 @@ PARLEY_API int parley_check(const parley_server *server);
  * ours. Port 0 takes a free one. May be called several times. A host name that resolves to several
  * addresses listens on all; a bare port is one dual-stack socket. bind(2), listen(2). */
 PARLEY_API int parley_listen(parley_server *server, const char *address);
+
+/* Listens on a socket that is bound and listens already, as a service manager passes it. It becomes the
+ * server's, which closes its copy at the end and removes no socket file, and close-on-exec. PARLEY_USAGE when
+ * it is not open, of another kind than a stream socket that listens, or with "reuseport". */
+PARLEY_API int parley_listen_fd(parley_server *server, int descriptor);
 
 /* How many sockets listen, and the address ("127.0.0.1:3000") and port (0 for unix) of each, as bound. */
 PARLEY_API size_t parley_listeners(const parley_server *server);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "command/activation.h"
 #include "command/confine.h"
 #include "command/interrupt.h"
 
@@ -119,13 +120,8 @@ static int check(const struct conversation *conversation)
 static int start_listening(struct conversation *conversation)
 {
     const struct arguments *arguments = conversation->arguments;
-    char **addresses = arguments_addresses(arguments, 0);
-    int outcome = addresses != NULL ? confine_on_listening(arguments, conversation->server) : EXIT_USAGE;
-    for (char **address = addresses; outcome == 0 && *address != NULL; address++) {
-        int status = parley_listen(conversation->server, *address);
-        outcome = status != PARLEY_OK ? complain_failure(arguments->subcommand, status) : 0;
-    }
-    addresses_free(addresses);
+    int outcome = confine_on_listening(arguments, conversation->server);
+    outcome = outcome == 0 ? listen_where_asked(arguments, 0, conversation->server) : outcome;
     for (size_t i = 0; outcome == 0 && !conversation->is_quiet && i < parley_listeners(conversation->server);
          i++)
         fprintf(stderr, "listening on %s\n", parley_listener_address(conversation->server, i));

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "command/activation.h"
 #include "command/command.h"
 
 /* A descriptor from 0 to 2 that was closed would be taken by the next socket, and then written to. */
@@ -50,8 +51,10 @@ static const struct subcommand *chosen(const char *word)
 int main(int count, char **words)
 {
     const struct subcommand *subcommand;
+    int status;
 
     reopen_standard_descriptors();
+    take_what_is_passed();
     if (count < 2) {
         print_summary(stderr);
         return EXIT_USAGE;
@@ -59,5 +62,7 @@ int main(int count, char **words)
     subcommand = chosen(words[1]);
     if (!subcommand)
         return complain_no_subcommand(NULL, words[1]);
-    return finish_output(run(subcommand, count - 2, words + 2));
+    status = finish_output(run(subcommand, count - 2, words + 2));
+    forget_what_was_passed();
+    return status;
 }

@@ -132,6 +132,19 @@ static bool take_port(struct collection *collection)
     return true;
 }
 
+bool arguments_name_address(const struct arguments *arguments, size_t first)
+{
+    static const char *const options[] = {"port", "ipaddr", "domain", "unix"};
+    bool named = arguments->operand_count > first;
+
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+        named = named || arguments_given(arguments, options[i]);
+    for (size_t i = 0; i < arguments->given_count; i++) /* a switch of this name says nothing */
+        named = named || (strcmp(arguments->given[i].option->name, "listen") == 0 &&
+                          arguments->given[i].option->argument);
+    return named;
+}
+
 char **arguments_addresses(const struct arguments *arguments, size_t first)
 {
     struct collection collection;

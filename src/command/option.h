@@ -88,6 +88,8 @@ int arguments_apply(const struct arguments *arguments, parley_server *server);
  * complaint; none given is one. Rules: a host without a port takes the bare port that follows it
  * ("127.0.0.1 8000", "::1 8000"), or that of -p; a bare port takes the host of -i or -d. */
 char **arguments_addresses(const struct arguments *arguments, size_t first);
+/* Whether there is any part of one. */
+bool arguments_name_address(const struct arguments *arguments, size_t first);
 void addresses_free(char **addresses);
 /* The same where there can be one only (connect, listen): allocated, NULL after a complaint. Two
  * operands are HOST PORT, and PORT may be a service name. */

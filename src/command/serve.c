@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "command/activation.h"
 #include "command/command.h"
 #include "command/confine.h"
 #include "command/suggest.h"
@@ -80,28 +81,16 @@ static int set_up(const struct arguments *arguments, parley_server *server)
     return status;
 }
 
-static int listen_on(const struct arguments *arguments, parley_server *server)
-{
-    char **addresses = arguments_addresses(arguments, 1);
-    int status = addresses ? 0 : EXIT_USAGE;
-
-    for (char **address = addresses; address && *address && status == 0; address++) {
-        const int listened = parley_listen(server, *address);
-
-        status = listened ? complain_failure(arguments->subcommand, listened) : 0;
-    }
-    addresses_free(addresses);
-    return status;
-}
-
 static int run_server(const struct arguments *arguments, parley_server *server)
 {
     int status = set_up(arguments, server);
 
     if (status == 0)
+        status = tell_manager(arguments, server);
+    if (status == 0)
         status = confine_on_listening(arguments, server);
     if (status == 0)
-        status = listen_on(arguments, server);
+        status = listen_where_asked(arguments, 1, server);
     if (status == 0) {
         status = parley_run(server);
         if (status < 0)

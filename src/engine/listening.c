@@ -4,6 +4,7 @@
 #include "engine/sys.h"
 #include "net/resolve.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -35,20 +36,31 @@ static void remove_file(const struct bound *bound)
         unlink(path);
 }
 
-static int listen_on(parley_server *server, const struct address *wanted)
+static int make_room(parley_server *server)
 {
     struct bound *bounds = sys.realloc(server->bounds, (server->bound_count + 1) * sizeof *bounds);
     if (!bounds)
         return fail(PARLEY_RESOURCE, "no memory for a listener");
     server->bounds = bounds;
-    int fd = socket_listen(wanted, &server->options.socket);
-    if (fd < 0)
-        return fd;
-    struct bound *bound = &bounds[server->bound_count++];
+    return 0;
+}
+
+static struct bound *add_bound(parley_server *server, int fd)
+{
+    struct bound *bound = &server->bounds[server->bound_count++];
     *bound = (struct bound){.fd = fd, .address = {.length = sizeof bound->address.storage}};
     getsockname(fd, (struct sockaddr *)&bound->address.storage, &bound->address.length);
     address_text((struct sockaddr *)&bound->address.storage, bound->address.length, bound->text);
-    remember_file(bound);
+    return bound;
+}
+
+static int listen_on(parley_server *server, const struct address *wanted)
+{
+    int status = make_room(server);
+    int fd = status == 0 ? socket_listen(wanted, &server->options.socket) : status;
+    if (fd < 0)
+        return fd;
+    remember_file(add_bound(server, fd));
     return 0;
 }
 
@@ -85,6 +97,26 @@ int parley_listen(parley_server *server, const char *address)
         unbind_after(server, before); /* all of a name's addresses, or none */
     address_list_free(&list);
     return status;
+}
+
+int parley_listen_fd(parley_server *server, int descriptor)
+{
+    int family = socket_check_listener(descriptor);
+    if (family < 0)
+        return family;
+    if (server->options.socket.reuseport)
+        return fail(PARLEY_USAGE,
+                    "descriptor %d: a socket that is passed cannot be had once more for each "
+                    "worker (leave reuseport out)",
+                    descriptor);
+    int status = make_room(server);
+    if (status < 0)
+        return status;
+    if (fcntl(descriptor, F_SETFD, FD_CLOEXEC) < 0 ||
+        socket_tune(descriptor, family, &server->options.socket) < 0)
+        return fail_call("setsockopt", "of the socket passed", errno);
+    add_bound(server, descriptor); /* its file, if it has one, is somebody else's to remove */
+    return 0;
 }
 
 int server_open_copies(parley_server *server)

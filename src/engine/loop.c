@@ -1,6 +1,7 @@
 #include "engine/loop.h"
 #include "engine/beside.h"
 #include "engine/error.h"
+#include "engine/notify.h"
 #include "engine/server.h"
 #include "engine/sys.h"
 #include <stddef.h>
@@ -126,8 +127,12 @@ static void turn(struct loop *loop)
     settle(loop);
     if (loop_is_finished(loop))
         return;
+    if (loop->pulse)
+        atomic_store_explicit(loop->pulse, 0, memory_order_relaxed);
     int count = loop->poller->sleep(loop, time_to_sleep(loop, paced));
     loop->now = sys.now();
+    if (loop->pulse)
+        atomic_store_explicit(loop->pulse, loop->now, memory_order_relaxed);
     if (count > 0) {
         loop->reporting = true;
         loop->poller->report(loop, count);
@@ -204,6 +209,7 @@ int loop_open(struct loop *loop, struct worker *worker)
                                   : least(least(model->placement->limit, model->poller->capacity),
                                           server->options.connections);
     loop->holds_listeners = worker->fd < 0;
+    loop->pulse = notify_pulse(loop);
     log_open(&loop->log, server->options.log, server->options.verbosity);
     log_share(&loop->log, &server->shared->log);
     loop->mailbox.eventfd = -1;

@@ -104,6 +104,7 @@ struct loop {
     void *pacer;   /* of who paces */
     bool restless; /* `pace` is to be called again before the loop sleeps: what has happened since changes it
                     */
+    _Atomic int64_t *pulse; /* NULL, or where it says since when it is busy: notify.c */
 
     struct answers answers; /* last: it is large */
 };

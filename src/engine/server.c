@@ -46,7 +46,7 @@ parley_server *parley_server_new(const parley_handler *handler)
         fail(PARLEY_RESOURCE, "no memory for a server");
         return NULL;
     }
-    server->wake = -1;
+    server->wake = server->manager = -1;
     options_default(&server->options);
     pthread_mutex_init(&server->lock, NULL);
     if (copy_handler(server, handler) == 0 && make_shared(server) == 0)

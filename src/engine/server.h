@@ -28,6 +28,8 @@ struct options {
     int retries;
     struct access_sources access;
     bool signals, explain;
+    char notify[ADDRESS_TEXT]; /* the service manager's socket; "" is none */
+    int64_t watchdog;          /* how long it waits for a sign of life; 0: it does not */
     enum log_format log;
     int verbosity;
 };
@@ -52,6 +54,7 @@ struct shared {
     atomic_int failed; /* a parley_status, with its sentence: */
     char failure[512];
     atomic_ullong accepted;
+    _Atomic int64_t busy_since[MOST_WORKERS]; /* each worker's, on the clock of sys.now(); 0: it sleeps */
 };
 
 struct user_watch {
@@ -89,6 +92,7 @@ struct parley_server {
     atomic_uint clients;             /* workers that serve one client each */
     unsigned worker_total;           /* workers that serve the listeners */
     struct log log;                  /* the supervisor's */
+    int manager;                     /* notify_open(); -1: nobody is told */
     int wake;                        /* eventfd: stop, a thread ended, a signal */
     struct supervision *supervision; /* while parley_run() runs */
     atomic_int signals_seen;         /* TERM and INT */

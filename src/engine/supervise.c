@@ -3,6 +3,7 @@
 #include "engine/supervise.h"
 #include "engine/error.h"
 #include "engine/loop.h"
+#include "engine/notify.h"
 #include "engine/reload.h"
 #include "engine/secure.h"
 #include "engine/server.h"
@@ -71,6 +72,7 @@ static void begin_stop(struct supervision *supervision)
     supervision->missing = 0;
     if (atomic_load(&server->accepting) == 0)
         server_close_listeners(server); /* the workers, processes, have their own copies */
+    notify_stopping(server);
     if (server->bound_count > 0)
         log_line(&server->log, LOG_SERVER, NULL, "stopping: no more clients; those here have %g s to finish",
                  (double)server->options.drain / 1000);
@@ -113,13 +115,20 @@ static int64_t patience(const struct supervision *supervision)
     return wait > 0 ? wait : 0;
 }
 
+static void read_again(parley_server *server)
+{
+    notify_reloading(server);
+    reload_all(server);
+    notify_ready(server);
+}
+
 /* What has happened since the last look? */
 static void look(struct supervision *supervision)
 {
     parley_server *server = supervision->server;
     reap(supervision);
     if (atomic_exchange(&server->reload_asked, false))
-        reload_all(server);
+        read_again(server);
     bool failed = atomic_load(&server->shared->failed) && server->bound_count > 0;
     if (atomic_load(&server->signals_seen) > 0 || failed)
         atomic_store(&server->shared->stopping, true);
@@ -129,6 +138,7 @@ static void look(struct supervision *supervision)
         watch_stop(supervision);
     else
         restart_missing(supervision);
+    notify_alive(supervision);
 }
 
 static void woken(struct loop *loop, struct watch *watch)
@@ -160,7 +170,8 @@ static void supervise(struct supervision *supervision)
         run_here(server);
     while (!is_over(supervision)) {
         struct pollfd wake = {.fd = server->wake, .events = POLLIN};
-        if (poll(&wake, 1, (int)patience(supervision)) > 0 && read(server->wake, &count, sizeof count) < 0)
+        int64_t wait = notify_patience(supervision, patience(supervision));
+        if (poll(&wake, 1, (int)wait) > 0 && read(server->wake, &count, sizeof count) < 0)
             continue;
         look(supervision);
     }
@@ -201,6 +212,7 @@ static int start_workers(parley_server *server)
     int status = server_open_copies(server);
     if (status < 0)
         return status;
+    notify_open(server);
     if (server->listening && (status = server->listening(server)) < 0)
         return status;
     say_start(server, &server->log);
@@ -209,7 +221,9 @@ static int start_workers(parley_server *server)
                            errno);
         parley_stop(server); /* those that did start */
         server_failed(server, status);
+        return 0;
     }
+    notify_ready(server);
     return 0;
 }
 
@@ -253,6 +267,7 @@ int parley_run(parley_server *server)
                      accepted == 1 ? "" : "s");
     }
     signals_give_back(server, &mask);
+    notify_close(server);
     server->supervision = NULL;
     log_flush(&server->log);
     return status;

@@ -1,6 +1,7 @@
 #include "engine/worker.h"
 #include "engine/error.h"
 #include "engine/loop.h"
+#include "engine/notify.h"
 #include "engine/server.h"
 #include "engine/signals.h"
 #include "engine/sys.h"
@@ -192,8 +193,8 @@ int worker_start_thread(struct parley_server *server, int fd, const struct socka
 
 int worker_start_only(struct parley_server *server)
 {
-    /* The caller's thread keeps its table of descriptors. */
-    if (server->options.model.poller->deaf || server->private_descriptors)
+    /* The caller's thread keeps its table of descriptors, and keeps watch. */
+    if (server->options.model.poller->deaf || server->private_descriptors || server->options.watchdog)
         return worker_start_thread(server, -1, NULL);
     pthread_mutex_lock(&server->lock);
     struct worker *worker = worker_new(server, -1, NULL, false);
@@ -225,6 +226,7 @@ static void child_main(struct worker *worker, pid_t supervisor)
     pthread_mutex_unlock(&worker->server->lock);
     if (parent)
         loop_forget(parent);
+    notify_close(worker->server);
     if (is_own_client(worker))
         server_close_listeners(worker->server);
     else

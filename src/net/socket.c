@@ -198,3 +198,31 @@ int socket_listen(const struct address *address, const struct socket_options *op
     }
     return fd;
 }
+
+/* ---- made by somebody else ------------------------------------------------------------------ */
+
+static int refuse(int fd, const char *what)
+{
+    return fail(PARLEY_USAGE, "descriptor %d %s; a stream socket that listens is wanted", fd, what);
+}
+
+static int option_of(int fd, int name)
+{
+    int value = 0;
+    socklen_t size = sizeof value;
+
+    return sys.getsockopt(fd, SOL_SOCKET, name, &value, &size) < 0 ? -1 : value;
+}
+
+int socket_check_listener(int fd)
+{
+    const int type = option_of(fd, SO_TYPE), family = type < 0 ? -1 : option_of(fd, SO_DOMAIN);
+
+    if (type < 0)
+        return refuse(fd, errno == EBADF ? "is not open" : "is no socket");
+    if (type != SOCK_STREAM)
+        return refuse(fd, type == SOCK_DGRAM ? "is a datagram socket" : "is no stream socket");
+    if (family != AF_INET && family != AF_INET6 && family != AF_UNIX)
+        return refuse(fd, "is neither a TCP nor a unix socket");
+    return option_of(fd, SO_ACCEPTCONN) == 1 ? family : refuse(fd, "does not listen (Accept=no)");
+}

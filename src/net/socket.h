@@ -23,6 +23,10 @@ struct socket_options {
  * parley_status: "bind 0.0.0.0:80: permission denied (…)". */
 int socket_listen(const struct address *address, const struct socket_options *options);
 
+/* Whether a descriptor that somebody else made is a stream socket that listens, of a family we know: its
+ * family, or PARLEY_USAGE with what it is instead. */
+int socket_check_listener(int fd);
+
 /* What a listener or a dialled descriptor needs: nodelay, keepalive (TCP only), buffers. 0, or -1 and errno.
  */
 int socket_tune(int fd, int family, const struct socket_options *options);

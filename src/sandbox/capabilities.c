@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <linux/capability.h>
+#include <stdbool.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -33,13 +34,17 @@ int capabilities_drop(uint64_t keep)
         return fail(PARLEY_RESOURCE, "prctl PR_CAP_AMBIENT_CLEAR_ALL: %s", reason_of("prctl", errno));
     if (exchange(SYS_capget, sets) < 0)
         return fail(PARLEY_RESOURCE, "capget: %s", reason_of("capget", errno));
+    bool has_more = false;
     for (int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
+        has_more |= (sets[i].permitted & ~(uint32_t)(keep >> 32 * i)) != 0 || sets[i].inheritable != 0;
         sets[i].permitted &= (uint32_t)(keep >> 32 * i);
         sets[i].effective = sets[i].permitted;
         sets[i].inheritable = 0;
     }
-    return exchange(SYS_capset, sets) < 0 ? fail(PARLEY_RESOURCE, "capset: %s", reason_of("capset", errno))
-                                          : 0;
+    /* Who has nothing to give up need not be allowed the call. */
+    return has_more && exchange(SYS_capset, sets) < 0
+               ? fail(PARLEY_RESOURCE, "capset: %s", reason_of("capset", errno))
+               : 0;
 }
 
 int capabilities_never_gain(void)

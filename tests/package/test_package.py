@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -63,6 +64,27 @@ def test_manual_and_completions_are_installed(prefix):
     for name in ("bash-completion/completions/parley", "zsh/site-functions/_parley",
                  "fish/vendor_completions.d/parley.fish"):
         assert (prefix / "share" / name).stat().st_size > 0, name
+
+
+@pytest.fixture(scope="module")
+def units(prefix):
+    return prefix / "lib/systemd/system"
+
+
+def test_units_are_installed_and_name_the_installed_command(prefix, units):
+    assert (units / "parley-echo.socket").is_file()
+    command = re.search(r"^ExecStart=(\S+) serve %i systemd:$", (units / "parley@.service").read_text(), re.M)[1]
+    assert Path(command).name == "parley" and (prefix / "bin/parley").is_file()
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd-analyze")
+def test_the_service_is_exposed_to_little(units, tmp_path):
+    """1.5 is what it may be at most: 10 is a service that nobody confined."""
+    unit = tmp_path / "parley@echo.service"
+    unit.write_text((units / "parley@.service").read_text())
+    said = run("systemd-analyze", "security", "--offline=true", "--threshold=15", "--no-pager", unit)
+    assert not re.search("unknown|ignoring", said, re.I), said
+    assert float(re.search(r"exposure level for parley@echo\.service: (\d+\.\d+)", said)[1]) <= 1.5
 
 
 def test_the_installed_command_runs(prefix):
