@@ -111,7 +111,7 @@ void accepting_update(struct loop *loop)
     for (size_t i = 0; i < loop->listener_count; i++) {
         struct listener *listener = &loop->listeners[i];
         bool wanted = room && !loop->draining && !loop->failed && listener->again.place == 0 &&
-                      !sharing_gives_way(loop, listener);
+                      !(listener->gives_way && sharing_gives_way(loop, listener));
         if (wanted == listener->wanted)
             continue;
         listener->wanted = wanted;

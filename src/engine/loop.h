@@ -210,7 +210,7 @@ void accepting_update(struct loop *loop);
 /* A descriptor or a process has become free: no need to wait for the end of a back-off. */
 void accepting_hurry(struct loop *loop);
 
-/* sharing.c: this worker took a client; whether it lets the others go first for now. */
+/* sharing.c: this worker took a client; whether it, which gave way to the others, still does. */
 void sharing_took(struct loop *loop, struct listener *listener);
 bool sharing_gives_way(struct loop *loop, struct listener *listener);
 

@@ -32,8 +32,10 @@ static void wait_a_moment(struct loop *loop, struct listener *listener, unsigned
 
 void sharing_took(struct loop *loop, struct listener *listener)
 {
+    if (!listener->shared)
+        return;
     unsigned mine = atomic_fetch_add(&loop->server->shared->taken[loop->worker->index], 1) + 1, least;
-    if (!listener->shared || mine % LOOK_AFTER != 0)
+    if (mine % LOOK_AFTER != 0)
         return;
     unsigned others = taken_by_others(loop, &least);
     if (mine > least + least / 4 + LOOK_AFTER)
@@ -42,8 +44,6 @@ void sharing_took(struct loop *loop, struct listener *listener)
 
 bool sharing_gives_way(struct loop *loop, struct listener *listener)
 {
-    if (!listener->gives_way)
-        return false;
     unsigned least, mine = atomic_load(&loop->server->shared->taken[loop->worker->index]);
     unsigned others = taken_by_others(loop, &least);
     listener->gives_way = false;

@@ -208,7 +208,6 @@ void uring_request_done(struct loop *loop, struct uring_request *request, int re
 {
     struct uring *uring = loop->poller_state;
     request->armed = false;
-    uring->unattended = true;
     if (request->knocking) {
         request->knocking = false;
         request->knocked = result >= 0;
@@ -217,7 +216,9 @@ void uring_request_done(struct loop *loop, struct uring_request *request, int re
     } else {
         polled(loop, request, result);
     }
-    if (request->listener && !request->listener->wanted)
+    if (is_wanted(request))
+        arm(uring, request);
+    else if (request->listener)
         release(uring, request->listener);
 }
 
