@@ -74,6 +74,22 @@ void load_by_hand(struct load_result *result)
     fill_conditions(&result->conditions);
 }
 
+struct load_result loaded;
+
+int open_loaded(void **state)
+{
+    (void)state;
+    load_by_hand(&loaded);
+    return 0;
+}
+
+int close_loaded(void **state)
+{
+    (void)state;
+    load_result_close(&loaded);
+    return 0;
+}
+
 char *printed_of(int (*print)(const struct load_result *, FILE *), const struct load_result *result)
 {
     char *text;

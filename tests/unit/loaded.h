@@ -8,6 +8,11 @@
  * a hundredth took 7.31 ms and the others 2 ms, 12 resets and 3 that stayed unanswered. */
 void load_by_hand(struct load_result *result);
 
+/* One such result, and a test's fixture: opened before it, closed after it. */
+extern struct load_result loaded;
+int open_loaded(void **state);
+int close_loaded(void **state);
+
 /* What `print` writes of it: allocated. Fails the test when it fails. */
 char *printed_of(int (*print)(const struct load_result *, FILE *), const struct load_result *result);
 

@@ -7,21 +7,7 @@
 #include <cmocka.h>
 
 #include "load/histogram.h"
-
-static struct histogram histogram;
-
-static int open_one(void **state)
-{
-    (void)state;
-    return histogram_open(&histogram);
-}
-
-static int close_one(void **state)
-{
-    (void)state;
-    histogram_close(&histogram);
-    return 0;
-}
+#include "recorded.h"
 
 /* Every counter begins where the one before ends, and its bounds belong to it. */
 static void counters_cover_every_value(void **state)
@@ -50,50 +36,50 @@ static void counters_keep_three_digits(void **state)
 static void nothing_recorded_is_zero(void **state)
 {
     (void)state;
-    assert_int_equal(histogram_at(&histogram, 50), 0);
-    assert_true(histogram_mean(&histogram) == 0 && histogram_deviation(&histogram) == 0);
-    assert_int_equal(histogram.least, UINT64_MAX);
+    assert_int_equal(histogram_at(&recorded, 50), 0);
+    assert_true(histogram_mean(&recorded) == 0 && histogram_deviation(&recorded) == 0);
+    assert_int_equal(recorded.least, UINT64_MAX);
 }
 
 static void percentiles_are_ranks(void **state)
 {
     (void)state;
     for (uint64_t value = 1; value <= 1000; value++)
-        histogram_record(&histogram, value);
-    assert_int_equal(histogram_at(&histogram, 0), 1);
-    assert_int_equal(histogram_at(&histogram, 0.1), 1);
-    assert_int_equal(histogram_at(&histogram, 50), 500);
-    assert_int_equal(histogram_at(&histogram, 99), 990);
-    assert_int_equal(histogram_at(&histogram, 99.9), 999);
-    assert_int_equal(histogram_at(&histogram, 99.99), 1000);
-    assert_int_equal(histogram_at(&histogram, 100), 1000);
+        histogram_record(&recorded, value);
+    assert_int_equal(histogram_at(&recorded, 0), 1);
+    assert_int_equal(histogram_at(&recorded, 0.1), 1);
+    assert_int_equal(histogram_at(&recorded, 50), 500);
+    assert_int_equal(histogram_at(&recorded, 99), 990);
+    assert_int_equal(histogram_at(&recorded, 99.9), 999);
+    assert_int_equal(histogram_at(&recorded, 99.99), 1000);
+    assert_int_equal(histogram_at(&recorded, 100), 1000);
 }
 
 /* No percentile exceeds what was recorded, though its counter ends later. */
 static void percentiles_stay_within_what_was_recorded(void **state)
 {
     (void)state;
-    histogram_record(&histogram, 1000000000);
+    histogram_record(&recorded, 1000000000);
     assert_true(histogram_highest(histogram_index(1000000000)) > 1000000000);
-    assert_int_equal(histogram_at(&histogram, 50), 1000000000);
+    assert_int_equal(histogram_at(&recorded, 50), 1000000000);
 }
 
 static void what_is_larger_counts_as_the_largest(void **state)
 {
     (void)state;
-    histogram_record(&histogram, UINT64_MAX);
-    assert_int_equal(histogram.most, HISTOGRAM_MOST);
-    assert_int_equal(histogram_at(&histogram, 50), HISTOGRAM_MOST);
+    histogram_record(&recorded, UINT64_MAX);
+    assert_int_equal(recorded.most, HISTOGRAM_MOST);
+    assert_int_equal(histogram_at(&recorded, 50), HISTOGRAM_MOST);
 }
 
 /* Small values have a counter each, so mean and deviation are exact. */
 static void mean_and_deviation_of_small_values_are_exact(void **state)
 {
     (void)state;
-    histogram_record_many(&histogram, 100, 2);
-    histogram_record_many(&histogram, 300, 2);
-    assert_true(histogram_mean(&histogram) == 200);
-    assert_true(histogram_deviation(&histogram) == 100);
+    histogram_record_many(&recorded, 100, 2);
+    histogram_record_many(&recorded, 300, 2);
+    assert_true(histogram_mean(&recorded) == 200);
+    assert_true(histogram_deviation(&recorded) == 100);
 }
 
 static void adding_is_recording_both(void **state)
@@ -101,15 +87,15 @@ static void adding_is_recording_both(void **state)
     struct histogram other;
     (void)state;
     assert_int_equal(histogram_open(&other), 0);
-    histogram_record_many(&histogram, 5000, 3);
+    histogram_record_many(&recorded, 5000, 3);
     histogram_record(&other, 7);
     histogram_record_many(&other, 900000000, 2);
-    histogram_add(&histogram, &other);
-    assert_int_equal(histogram.total, 6);
-    assert_int_equal(histogram.least, 7);
-    assert_int_equal(histogram.most, 900000000);
-    assert_int_equal(histogram.counts[histogram_index(5000)], 3);
-    assert_int_equal(histogram.counts[histogram_index(900000000)], 2);
+    histogram_add(&recorded, &other);
+    assert_int_equal(recorded.total, 6);
+    assert_int_equal(recorded.least, 7);
+    assert_int_equal(recorded.most, 900000000);
+    assert_int_equal(recorded.counts[histogram_index(5000)], 3);
+    assert_int_equal(recorded.counts[histogram_index(900000000)], 2);
     histogram_close(&other);
 }
 
@@ -118,11 +104,11 @@ static void adding_nothing_changes_nothing(void **state)
     struct histogram other;
     (void)state;
     assert_int_equal(histogram_open(&other), 0);
-    histogram_record(&histogram, 42);
-    histogram_add(&histogram, &other);
-    assert_int_equal(histogram.total, 1);
-    assert_int_equal(histogram.least, 42);
-    assert_int_equal(histogram.most, 42);
+    histogram_record(&recorded, 42);
+    histogram_add(&recorded, &other);
+    assert_int_equal(recorded.total, 1);
+    assert_int_equal(recorded.least, 42);
+    assert_int_equal(recorded.most, 42);
     histogram_close(&other);
 }
 
@@ -130,16 +116,16 @@ static void a_cleared_one_is_a_new_one(void **state)
 {
     static const uint64_t zeros[HISTOGRAM_COUNTERS];
     (void)state;
-    histogram_record(&histogram, 0);
-    histogram_record(&histogram, HISTOGRAM_MOST);
-    histogram_clear(&histogram);
-    assert_memory_equal(histogram.counts, zeros, sizeof zeros);
-    assert_int_equal(histogram.total, 0);
-    assert_int_equal(histogram.most, 0);
-    assert_int_equal(histogram.least, UINT64_MAX);
+    histogram_record(&recorded, 0);
+    histogram_record(&recorded, HISTOGRAM_MOST);
+    histogram_clear(&recorded);
+    assert_memory_equal(recorded.counts, zeros, sizeof zeros);
+    assert_int_equal(recorded.total, 0);
+    assert_int_equal(recorded.most, 0);
+    assert_int_equal(recorded.least, UINT64_MAX);
 }
 
-#define WITH_ONE(test) cmocka_unit_test_setup_teardown(test, open_one, close_one)
+#define WITH_ONE(test) cmocka_unit_test_setup_teardown(test, open_recorded, close_recorded)
 
 int main(void)
 {

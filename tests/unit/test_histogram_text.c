@@ -12,36 +12,22 @@
 
 #include "load/base64.h"
 #include "load/histogram.h"
+#include "recorded.h"
 
 /* What HdrHistogram 2.1.11 for Java writes of the values in record_some(), and of none. */
 static const char some[] =
     "HISTFAAAAD14nJNpmSzMwMAgyQABzFCakYHBb8pEfwYG+w8QASYGppP8TCvDVrw48XI6+2GPCcyXbzMxbfdkAQA9cQ5l";
 static const char none[] = "HISTFAAAACF4nJNpmSzMwMDAyAABzFAayPebMtGfgcH+A1QEAFRwBD0=";
 
-static struct histogram histogram;
-
-static int open_one(void **state)
-{
-    (void)state;
-    return histogram_open(&histogram);
-}
-
-static int close_one(void **state)
-{
-    (void)state;
-    histogram_close(&histogram);
-    return 0;
-}
-
 static void record_some(void)
 {
-    histogram_record(&histogram, 0);
-    histogram_record(&histogram, 2);
-    histogram_record(&histogram, 1000);
-    histogram_record_many(&histogram, 1000000, 200);
-    histogram_record_many(&histogram, 45000, 123456789012);
-    histogram_record(&histogram, 3600000000000);
-    histogram_record_many(&histogram, HISTOGRAM_MOST, 2);
+    histogram_record(&recorded, 0);
+    histogram_record(&recorded, 2);
+    histogram_record(&recorded, 1000);
+    histogram_record_many(&recorded, 1000000, 200);
+    histogram_record_many(&recorded, 45000, 123456789012);
+    histogram_record(&recorded, 3600000000000);
+    histogram_record_many(&recorded, HISTOGRAM_MOST, 2);
 }
 
 /* ---- base64 ---- */
@@ -102,11 +88,11 @@ static void what_is_no_base64_is_refused(void **state)
 static void it_writes_what_hdrhistogram_writes(void **state)
 {
     (void)state;
-    char *text = histogram_encode(&histogram);
+    char *text = histogram_encode(&recorded);
     assert_string_equal(text, none);
     free(text);
     record_some();
-    text = histogram_encode(&histogram);
+    text = histogram_encode(&recorded);
     assert_string_equal(text, some);
     free(text);
 }
@@ -120,8 +106,8 @@ static void it_reads_what_hdrhistogram_writes(void **state)
     assert_int_equal(histogram_decode(&read, none), 0);
     assert_int_equal(read.total, 0);
     assert_int_equal(histogram_decode(&read, some), 0);
-    assert_memory_equal(read.counts, histogram.counts, HISTOGRAM_COUNTERS * sizeof *read.counts);
-    assert_int_equal(read.total, histogram.total);
+    assert_memory_equal(read.counts, recorded.counts, HISTOGRAM_COUNTERS * sizeof *read.counts);
+    assert_int_equal(read.total, recorded.total);
     assert_int_equal(read.least, 0);
     assert_int_equal(read.most, HISTOGRAM_MOST);
     histogram_close(&read);
@@ -131,10 +117,10 @@ static void decoding_adds(void **state)
 {
     (void)state;
     record_some();
-    uint64_t once = histogram.total;
-    assert_int_equal(histogram_decode(&histogram, some), 0);
-    assert_int_equal(histogram.total, 2 * once);
-    assert_int_equal(histogram.counts[histogram_index(1000)], 2);
+    uint64_t once = recorded.total;
+    assert_int_equal(histogram_decode(&recorded, some), 0);
+    assert_int_equal(recorded.total, 2 * once);
+    assert_int_equal(recorded.counts[histogram_index(1000)], 2);
 }
 
 /* A counter of each size that its number can take, and runs of empty ones between them. */
@@ -143,11 +129,11 @@ static void counters_of_every_size_come_back(void **state)
     struct histogram read;
     (void)state;
     for (unsigned bits = 0; bits < 62; bits++)
-        histogram_record_many(&histogram, (uint64_t)bits * bits * bits * 1000, UINT64_C(1) << bits);
-    char *text = histogram_encode(&histogram);
+        histogram_record_many(&recorded, (uint64_t)bits * bits * bits * 1000, UINT64_C(1) << bits);
+    char *text = histogram_encode(&recorded);
     assert_int_equal(histogram_open(&read), 0);
     assert_int_equal(histogram_decode(&read, text), 0);
-    assert_memory_equal(read.counts, histogram.counts, HISTOGRAM_COUNTERS * sizeof *read.counts);
+    assert_memory_equal(read.counts, recorded.counts, HISTOGRAM_COUNTERS * sizeof *read.counts);
     histogram_close(&read);
     free(text);
 }
@@ -187,13 +173,13 @@ static char *wrapped(const unsigned char *payload, size_t size, uint32_t cookie,
 
 static void refused_as(char *text, const char *words)
 {
-    histogram_record(&histogram, 77);
-    int status = histogram_decode(&histogram, text);
+    histogram_record(&recorded, 77);
+    int status = histogram_decode(&recorded, text);
     if (status != PARLEY_USAGE || !strstr(parley_error(), words))
         fail_msg("%.60s: %d, %s; not \"%s\"", text, status, parley_error(), words);
-    assert_int_equal(histogram.total, 1);
-    assert_int_equal(histogram.counts[histogram_index(77)], 1);
-    histogram_clear(&histogram);
+    assert_int_equal(recorded.total, 1);
+    assert_int_equal(recorded.counts[histogram_index(77)], 1);
+    histogram_clear(&recorded);
     free(text);
 }
 
@@ -261,7 +247,7 @@ static void no_prefix_is_taken(void **state)
     (void)state;
     for (size_t length = 0; length < strlen(some); length++) {
         char *text = strndup(some, length);
-        assert_int_equal(histogram_decode(&histogram, text), PARLEY_USAGE);
+        assert_int_equal(histogram_decode(&recorded, text), PARLEY_USAGE);
         free(text);
     }
 }
@@ -294,7 +280,7 @@ static char *printed(int (*print)(const struct histogram *, FILE *))
     char *text;
     size_t size;
     FILE *out = open_memstream(&text, &size);
-    assert_int_equal(print(&histogram, out), 0);
+    assert_int_equal(print(&recorded, out), 0);
     fclose(out);
     return text;
 }
@@ -321,9 +307,9 @@ static void the_distribution_is_that_of_hdrhistogram(void **state)
                                    "#[Max     =     2501.902, Total count    =            4]\n"
                                    "#[Buckets =           37, SubBuckets     =         2048]\n";
     (void)state;
-    histogram_record_many(&histogram, 45000, 2);
-    histogram_record(&histogram, 1000000);
-    histogram_record(&histogram, 2500000000);
+    histogram_record_many(&recorded, 45000, 2);
+    histogram_record(&recorded, 1000000);
+    histogram_record(&recorded, 2500000000);
     char *text = printed(histogram_print_hgrm);
     assert_string_equal(text, expected);
     free(text);
@@ -364,15 +350,15 @@ static void a_full_disk_is_told(void **state)
     (void)state;
     record_some();
     setvbuf(full, NULL, _IONBF, 0);
-    assert_int_equal(histogram_print_hgrm(&histogram, full), -1);
+    assert_int_equal(histogram_print_hgrm(&recorded, full), -1);
     clearerr(full);
     assert_int_equal(histogram_log_begin(full, 1), -1);
     clearerr(full);
-    assert_int_equal(histogram_log_line(full, 0, 1, &histogram), -1);
+    assert_int_equal(histogram_log_line(full, 0, 1, &recorded), -1);
     fclose(full);
 }
 
-#define WITH_ONE(test) cmocka_unit_test_setup_teardown(test, open_one, close_one)
+#define WITH_ONE(test) cmocka_unit_test_setup_teardown(test, open_recorded, close_recorded)
 
 int main(void)
 {

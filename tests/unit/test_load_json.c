@@ -17,22 +17,7 @@
 #include "report/json.h"
 #include "loaded.h"
 
-static struct load_result result;
 static char path[] = "/tmp/parley-test-XXXXXX";
-
-static int open_result(void **state)
-{
-    (void)state;
-    load_by_hand(&result);
-    return 0;
-}
-
-static int close_result(void **state)
-{
-    (void)state;
-    load_result_close(&result);
-    return 0;
-}
 
 static int make_file(void **state)
 {
@@ -59,7 +44,7 @@ static void save(const char *text)
 static json_t *written(void)
 {
     json_error_t error;
-    char *text = printed_of(load_json_write, &result);
+    char *text = printed_of(load_json_write, &loaded);
     json_t *root = json_loads(text, JSON_REJECT_DUPLICATES, &error);
     if (!root)
         fail_msg("line %d: %s in\n%s", error.line, error.text, text);
@@ -139,12 +124,12 @@ static void seconds_are_told_one_by_one(void **state)
 static void what_is_not_known_is_null(void **state)
 {
     (void)state;
-    result.limits = (struct load_limits){-1, -1, -1, -1, 0, NAN, ""};
-    result.conditions.rate = 0;
-    result.intended = 0;
-    result.elapsed = 0;
-    free(result.conditions.kernel);
-    result.conditions.kernel = NULL;
+    loaded.limits = (struct load_limits){-1, -1, -1, -1, 0, NAN, ""};
+    loaded.conditions.rate = 0;
+    loaded.intended = 0;
+    loaded.elapsed = 0;
+    free(loaded.conditions.kernel);
+    loaded.conditions.kernel = NULL;
     json_t *root = written(), *limits = json_object_get(root, "limits");
     const char *key;
     json_t *value;
@@ -164,10 +149,10 @@ static void what_is_not_known_is_null(void **state)
 static void any_bytes_make_a_document(void **state)
 {
     (void)state;
-    snprintf(result.faults[FAULT_RESET].first, sizeof result.faults[0].first, "cut \xc3");
-    snprintf(result.limits.sentence, sizeof result.limits.sentence, "\xff\xfe \"quoted\" \x01 caf\xc3\xa9");
-    result.valid = false;
-    snprintf(result.invalid, sizeof result.invalid, "%255s", "\xe2\x82");
+    snprintf(loaded.faults[FAULT_RESET].first, sizeof loaded.faults[0].first, "cut \xc3");
+    snprintf(loaded.limits.sentence, sizeof loaded.limits.sentence, "\xff\xfe \"quoted\" \x01 caf\xc3\xa9");
+    loaded.valid = false;
+    snprintf(loaded.invalid, sizeof loaded.invalid, "%255s", "\xe2\x82");
     json_t *root = written();
     json_t *reset = json_object_get(json_object_get(root, "errors_by"), "reset");
     assert_string_equal(json_string_value(json_object_get(reset, "first")), "cut \\xc3");
@@ -183,8 +168,8 @@ static void an_interval_is_a_line(void **state)
     size_t size;
     FILE *out = open_memstream(&text, &size);
     (void)state;
-    assert_int_equal(load_json_write_interval(&result.intervals[3], out), 0);
-    assert_int_equal(load_json_write_interval(&result.intervals[3], out), 0);
+    assert_int_equal(load_json_write_interval(&loaded.intervals[3], out), 0);
+    assert_int_equal(load_json_write_interval(&loaded.intervals[3], out), 0);
     fclose(out);
     again = strchr(text, '\n') + 1;
     assert_int_equal(strlen(text), 2 * strlen(again));
@@ -198,7 +183,7 @@ static void a_full_disk_is_told(void **state)
 {
     FILE *full = fopen("/dev/full", "w");
     (void)state;
-    assert_int_equal(load_json_write(&result, full), PARLEY_RESOURCE);
+    assert_int_equal(load_json_write(&loaded, full), PARLEY_RESOURCE);
     assert_string_equal(parley_error(), "write the JSON: no space left on device");
     fclose(full);
 }
@@ -210,18 +195,18 @@ static void a_document_comes_back(void **state)
 {
     struct load_result read;
     (void)state;
-    histogram_record(&result.connect, 123457);
-    histogram_record(&result.first_byte, 86399999999999);
-    result.interrupted = SIGINT;
-    result.valid = false;
-    snprintf(result.invalid, sizeof result.invalid, "it was not its day");
-    result.search = (struct load_search){.promise = "p99<5ms",
+    histogram_record(&loaded.connect, 123457);
+    histogram_record(&loaded.first_byte, 86399999999999);
+    loaded.interrupted = SIGINT;
+    loaded.valid = false;
+    snprintf(loaded.invalid, sizeof loaded.invalid, "it was not its day");
+    loaded.search = (struct load_search){.promise = "p99<5ms",
                                          .found = 12345.5,
                                          .by_generator = true,
                                          .sentence = "it is kept",
                                          .trials = {{8000, true, "p99 is 2.10 ms"}, {16000, false, ""}},
                                          .trial_count = 2};
-    char *text = printed_of(load_json_write, &result), *again;
+    char *text = printed_of(load_json_write, &loaded), *again;
     assert_says(text, "\"interrupted\": \"SIGINT\"");
     save(text);
     assert_int_equal(load_result_open(&read), 0);
@@ -243,9 +228,9 @@ static void an_empty_document_comes_back(void **state)
 {
     struct load_result read;
     (void)state;
-    load_result_close(&result);
-    assert_int_equal(load_result_open(&result), 0);
-    char *text = printed_of(load_json_write, &result), *again;
+    load_result_close(&loaded);
+    assert_int_equal(load_result_open(&loaded), 0);
+    char *text = printed_of(load_json_write, &loaded), *again;
     save(text);
     assert_int_equal(load_result_open(&read), 0);
     if (load_json_read(&read, path) != 0)
@@ -419,7 +404,7 @@ static void extremes_are_those_of_the_histogram(void **state)
     load_result_close(&read);
 }
 
-#define WITH_RESULT(test) cmocka_unit_test_setup_teardown(test, open_result, close_result)
+#define WITH_RESULT(test) cmocka_unit_test_setup_teardown(test, open_loaded, close_loaded)
 
 int main(void)
 {

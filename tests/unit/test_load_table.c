@@ -12,22 +12,6 @@
 #include "report/table.h"
 #include "loaded.h"
 
-static struct load_result result;
-
-static int open_result(void **state)
-{
-    (void)state;
-    load_by_hand(&result);
-    return 0;
-}
-
-static int close_result(void **state)
-{
-    (void)state;
-    load_result_close(&result);
-    return 0;
-}
-
 /* ---- the table ---- */
 
 static void the_table_tells_everything(void **state)
@@ -49,7 +33,7 @@ static void the_table_tells_everything(void **state)
         "lag           45.1 µs  45.1 µs  45.1 µs  45.1 µs  45.1 µs  45.1 µs  45.1 µs\n"
         "\n"
         "the server was the limit: 98 % of a processor\n";
-    char *text = printed_of(load_table_print, &result);
+    char *text = printed_of(load_table_print, &loaded);
     (void)state;
     assert_string_equal(text, expected);
     free(text);
@@ -58,10 +42,10 @@ static void the_table_tells_everything(void **state)
 static void a_closed_loop_has_one_latency(void **state)
 {
     (void)state;
-    histogram_clear(&result.service);
-    histogram_clear(&result.lag);
-    histogram_add(&result.service, &result.response);
-    char *text = printed_of(load_table_print, &result);
+    histogram_clear(&loaded.service);
+    histogram_clear(&loaded.lag);
+    histogram_add(&loaded.service, &loaded.response);
+    char *text = printed_of(load_table_print, &loaded);
     assert_says(text, "\nlatency       2.00 ms");
     assert_null(strstr(text, "response"));
     assert_null(strstr(text, "service "));
@@ -72,9 +56,9 @@ static void a_closed_loop_has_one_latency(void **state)
 static void what_is_invalid_is_said_first(void **state)
 {
     (void)state;
-    result.valid = false;
-    snprintf(result.invalid, sizeof result.invalid, "the generator kept 80%% of its schedule");
-    char *text = printed_of(load_table_print, &result);
+    loaded.valid = false;
+    snprintf(loaded.invalid, sizeof loaded.invalid, "the generator kept 80%% of its schedule");
+    char *text = printed_of(load_table_print, &loaded);
     assert_int_equal(strncmp(text, "INVALID: the generator kept 80% of its schedule\n", 48), 0);
     free(text);
 }
@@ -82,17 +66,17 @@ static void what_is_invalid_is_said_first(void **state)
 static void what_there_was_is_told(void **state)
 {
     (void)state;
-    result.interrupted = SIGTERM;
-    result.replies_late = 4;
-    result.conditions.ramp = 0.5;
-    result.conditions.connections = 1;
-    result.conditions.generators = 2;
-    result.idle_held = 10000;
-    result.open_least = 50;
-    result.connects = 70;
-    histogram_record(&result.connect, 250000);
-    histogram_record(&result.first_byte, 350000);
-    char *text = printed_of(load_table_print, &result);
+    loaded.interrupted = SIGTERM;
+    loaded.replies_late = 4;
+    loaded.conditions.ramp = 0.5;
+    loaded.conditions.connections = 1;
+    loaded.conditions.generators = 2;
+    loaded.idle_held = 10000;
+    loaded.open_least = 50;
+    loaded.connects = 70;
+    histogram_record(&loaded.connect, 250000);
+    histogram_record(&loaded.first_byte, 350000);
+    char *text = printed_of(load_table_print, &loaded);
     assert_says(text, ", 1 connection, 2 threads, 10000 held idle, 2 generators\n");
     assert_says(text, "3.00 s, ramp 500 ms, warm-up before 1.00 s, interrupted by SIGTERM\n");
     assert_says(text, ", and 4 answered after the end\n");
@@ -105,13 +89,13 @@ static void what_there_was_is_told(void **state)
 static void what_was_found_is_said_first(void **state)
 {
     (void)state;
-    result.search =
+    loaded.search =
         (struct load_search){.promise = "p99<5ms",
                              .sentence = "p99<5ms is kept up to 12.3 k/s",
                              .found = 8000,
                              .trials = {{8000, true, "p99 is 2.10 ms"}, {16000, false, "p99 is 9.90 ms"}},
                              .trial_count = 2};
-    char *text = printed_of(load_table_print, &result);
+    char *text = printed_of(load_table_print, &loaded);
     static const char expected[] = "found       p99<5ms is kept up to 12.3 k/s\n"
                                    "  8.00 k/s    kept    p99 is 2.10 ms\n"
                                    "  16.0 k/s    broken  p99 is 9.90 ms\n"
@@ -125,11 +109,11 @@ static void what_was_found_is_said_first(void **state)
 static void nothing_found_is_no_table(void **state)
 {
     (void)state;
-    result.search = (struct load_search){.promise = "p99<1us",
+    loaded.search = (struct load_search){.promise = "p99<1us",
                                          .sentence = "no rate kept p99<1us",
                                          .trials = {{8000, false, "p99 is 30.1 µs"}},
                                          .trial_count = 1};
-    char *text = printed_of(load_table_print, &result);
+    char *text = printed_of(load_table_print, &loaded);
     assert_string_equal(text, "found       no rate kept p99<1us\n"
                               "  8.00 k/s    broken  p99 is 30.1 µs\n");
     free(text);
@@ -139,9 +123,9 @@ static void nothing_found_is_no_table(void **state)
 static void nothing_measured_is_a_table_too(void **state)
 {
     (void)state;
-    load_result_close(&result);
-    assert_int_equal(load_result_open(&result), 0);
-    char *text = printed_of(load_table_print, &result);
+    load_result_close(&loaded);
+    assert_int_equal(load_result_open(&loaded), 0);
+    char *text = printed_of(load_table_print, &loaded);
     assert_string_equal(text, "target      ?\n"
                               "load        ?\n"
                               "duration    0 ns\n"
@@ -157,15 +141,15 @@ static void no_text_steers_the_terminal(void **state)
 {
     static const char hostile[] = "\x1b]0;title\x07\xe2\x80\xae";
     (void)state;
-    result.valid = false;
-    memcpy(result.invalid, hostile, sizeof hostile);
-    memcpy(result.limits.sentence, hostile, sizeof hostile);
-    memcpy(result.faults[FAULT_RESET].first, hostile, sizeof hostile);
-    free(result.conditions.target);
-    free(result.conditions.mode);
-    result.conditions.target = strdup(hostile);
-    result.conditions.mode = strdup(hostile);
-    char *text = printed_of(load_table_print, &result);
+    loaded.valid = false;
+    memcpy(loaded.invalid, hostile, sizeof hostile);
+    memcpy(loaded.limits.sentence, hostile, sizeof hostile);
+    memcpy(loaded.faults[FAULT_RESET].first, hostile, sizeof hostile);
+    free(loaded.conditions.target);
+    free(loaded.conditions.mode);
+    loaded.conditions.target = strdup(hostile);
+    loaded.conditions.mode = strdup(hostile);
+    char *text = printed_of(load_table_print, &loaded);
     assert_null(strchr(text, '\x1b'));
     assert_null(strchr(text, '\x07'));
     assert_null(strstr(text, "\xe2\x80\xae"));
@@ -180,18 +164,18 @@ static char *live(const struct load_interval *interval, double total)
     char *text;
     size_t size;
     FILE *out = open_memstream(&text, &size);
-    live_print(out, &result, interval, total);
+    live_print(out, &loaded, interval, total);
     fclose(out);
     return text;
 }
 
 static void the_live_line_replaces_the_one_before(void **state)
 {
-    char *text = live(&result.intervals[3], 10);
+    char *text = live(&loaded.intervals[3], 10);
     (void)state;
     assert_string_equal(text, "\r\x1b[K3 of 10 s  1.00 k/s  p50 2.00 ms  p99 2.00 ms  errors 15  open 50");
     free(text);
-    text = live(&result.intervals[0], 10);
+    text = live(&loaded.intervals[0], 10);
     assert_int_equal(strncmp(text, "\r\x1b[Kwarm-up, 0 s to go  1.00 k/s", 32), 0);
     free(text);
 }
@@ -199,9 +183,9 @@ static void the_live_line_replaces_the_one_before(void **state)
 static void a_silent_second_has_no_percentiles(void **state)
 {
     (void)state;
-    histogram_clear(&result.intervals[2].response);
-    result.intervals[2].requests = 0;
-    char *text = live(&result.intervals[2], 3600);
+    histogram_clear(&loaded.intervals[2].response);
+    loaded.intervals[2].requests = 0;
+    char *text = live(&loaded.intervals[2], 3600);
     assert_string_equal(text, "\r\x1b[K2 of 3600 s  0/s  errors 15  open 50");
     free(text);
 }
@@ -211,8 +195,8 @@ static void a_silent_second_has_no_percentiles(void **state)
 static void csv_has_a_row_for_each_interval_and_one_of_all(void **state)
 {
     (void)state;
-    histogram_clear(&result.intervals[1].response);
-    char *text = printed_of(load_csv_print, &result);
+    histogram_clear(&loaded.intervals[1].response);
+    char *text = printed_of(load_csv_print, &loaded);
     assert_string_equal(text, "row,start_s,length_s,requests,errors,rate,bytes_in,bytes_out,open,"
                               "p50_us,p90_us,p99_us,p99.9_us,p99.99_us,max_us,mean_us\n"
                               "warmup,-1.000,1.000,1000,0,1000.000,64000,64000,50,"
@@ -232,13 +216,13 @@ static void a_full_disk_is_told(void **state)
     FILE *full = fopen("/dev/full", "w");
     (void)state;
     setvbuf(full, NULL, _IONBF, 0);
-    assert_int_equal(load_table_print(&result, full), -1);
+    assert_int_equal(load_table_print(&loaded, full), -1);
     clearerr(full);
-    assert_int_equal(load_csv_print(&result, full), -1);
+    assert_int_equal(load_csv_print(&loaded, full), -1);
     fclose(full);
 }
 
-#define WITH_RESULT(test) cmocka_unit_test_setup_teardown(test, open_result, close_result)
+#define WITH_RESULT(test) cmocka_unit_test_setup_teardown(test, open_loaded, close_loaded)
 
 int main(void)
 {
