@@ -55,12 +55,12 @@ def test_a_generator_that_was_stopped_says_so_first(python_server, start_load, t
     running.signal(signal.SIGCONT)
     outcome = running.wait()
     assert outcome.code == 3 and outcome.stdout.startswith("INVALID: "), str(outcome)
-    # A busy machine may let it go on later than it is told.
-    assert re.search(r"INVALID: requests were sent late by the generator itself: at p99 (9\d\d ms|[12]\.\d+ s) ",
+    # A busy machine makes half of them late, too, and may let it go on later than it is told.
+    assert re.search(r"INVALID: requests were sent late by the generator itself: at p(50|99) ",
                      outcome.stderr), str(outcome)
     outcome.stdout = (tmp_path / "json").read_text()
     assert outcome.json["valid"] is False and "sent late" in outcome.json["invalid"], str(outcome)
-    assert outcome.json["intended"] == 3000 and outcome.json["lag_us"]["max"] > 900e3, str(outcome)
+    assert outcome.json["intended"] == 3000 and outcome.json["lag_us"]["p99"] > 900e3, str(outcome)
 
 
 def test_a_rate_that_nobody_can_keep(serve):
