@@ -174,10 +174,10 @@ void conn_free(parley_conn *conn)
     queue_clear(&conn->queue, &loop->chunks);
     if (conn->covered)
         cover_free(conn);
-    if (conn->fd >= 0)
-        frame_free(&conn->frame);
-    else
+    if (conn->fd < 0)
         sys.free(conn->failure);
+    else if (conn->frame)
+        frame_free(&conn->frame);
     conn_forget_peer(conn);
     leave_room(loop, conn);
     accepting_hurry(loop);

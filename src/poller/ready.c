@@ -42,12 +42,14 @@ void ready_accept(struct loop *loop, struct listener *listener)
 
 bool ready_received_nothing(parley_conn *conn, ssize_t size)
 {
-    int error = errno;
-    if (size == 0)
+    if (size == 0) {
         conn_ended(conn);
-    else if (error != EAGAIN && error != EINTR)
+        return false;
+    }
+    int error = errno;
+    if (error != EAGAIN && error != EINTR)
         conn_failed(conn, "recv", error);
-    return size < 0 && error == EINTR;
+    return error == EINTR;
 }
 
 void ready_error(parley_conn *conn)

@@ -294,7 +294,8 @@ static void note_sleep(struct io_uring *ring, int64_t timeout)
 static int sleep_uring(struct loop *loop, int64_t timeout)
 {
     struct uring *uring = loop->poller_state;
-    uring_attend(loop);
+    if (uring->unattended)
+        uring_attend(loop);
     if (uring->hurried || io_uring_cq_ready(&uring->ring) > 0)
         timeout = 0;
     uring->hurried = false;

@@ -123,7 +123,7 @@ void uring_show_buffers(struct uring *uring);
 
 void uring_listen(struct loop *loop, struct listener *listener);
 void uring_watch(struct loop *loop, struct watch *watch);
-/* Arms the requests that are wanted and not armed. */
+/* Arms the requests that are wanted and not armed, where uring->unattended says that there may be some. */
 void uring_attend(struct loop *loop);
 void uring_request_done(struct loop *loop, struct uring_request *request, int result);
 /* Takes all requests back from the kernel, and frees them. */

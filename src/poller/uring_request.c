@@ -70,8 +70,6 @@ static void cancel(struct uring *uring, struct uring_request *request)
 void uring_attend(struct loop *loop)
 {
     struct uring *uring = loop->poller_state;
-    if (!uring->unattended)
-        return;
     uring->unattended = false;
     for (struct uring_request *request = uring->requests; request; request = request->next) {
         bool wanted = is_wanted(request);
