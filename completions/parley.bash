@@ -34,6 +34,14 @@ _parley() {
         --allow) return ;;
         --deny) return ;;
         --connections) return ;;
+        --per-address) return ;;
+        --per-network) return ;;
+        --accept-rate) return ;;
+        --when-full) return ;;
+        --first-byte) return ;;
+        --min-rate) return ;;
+        --bytes-max) return ;;
+        --message-max) return ;;
         --high-water) return ;;
         --queue-max) return ;;
         --framing) return ;;
@@ -52,7 +60,7 @@ _parley() {
         --message) return ;;
         --log) mapfile -t COMPREPLY < <(compgen -W 'text json off none' -- "$current"); return ;;
         esac
-        options=' --port -p --ipaddr -i --domain -d --unix -U --ipv4 -4 --ipv6 -6 --listen --passive -l --keep -k --backlog --print-port --ready-fd --model --workers --reuseport --explain --proxy-from --tls --cert --key --client-ca --alpn --tls-min --tls-max --allow --deny --connections --high-water --queue-max --framing --idle --life --handshake-timeout --write-timeout --linger --drain --no-nodelay --keepalive --receive-buffer --send-buffer --user --group --chroot --no-sandbox --once --message --log --verbose -v --quiet -q --help -h'
+        options=' --port -p --ipaddr -i --domain -d --unix -U --ipv4 -4 --ipv6 -6 --listen --passive -l --keep -k --backlog --print-port --ready-fd --model --workers --reuseport --explain --proxy-from --tls --cert --key --client-ca --alpn --tls-min --tls-max --allow --deny --connections --per-address --per-network --accept-rate --when-full --first-byte --min-rate --bytes-max --message-max --high-water --queue-max --framing --idle --life --handshake-timeout --write-timeout --linger --drain --no-nodelay --keepalive --receive-buffer --send-buffer --user --group --chroot --no-sandbox --once --message --log --verbose -v --quiet -q --help -h'
         words='hangup echo upper greet discard chargen'
         ;;
     listen)
@@ -79,6 +87,12 @@ _parley() {
         --tls-max) mapfile -t COMPREPLY < <(compgen -W '1.2 1.3' -- "$current"); return ;;
         --allow) return ;;
         --deny) return ;;
+        --first-byte) return ;;
+        --min-rate) return ;;
+        --bytes-max) return ;;
+        --message-max) return ;;
+        --high-water) return ;;
+        --queue-max) return ;;
         --idle) return ;;
         --life) return ;;
         --handshake-timeout) return ;;
@@ -93,7 +107,7 @@ _parley() {
         --chroot) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         --log) mapfile -t COMPREPLY < <(compgen -W 'text json off none' -- "$current"); return ;;
         esac
-        options=' --port -p --ipaddr -i --domain -d --unix -U --ipv4 -4 --ipv6 -6 --keep -k --listen -l --backlog --print-port --ready-fd --prompt --until --framing --crlf -C --half-close -N --quit-after -q --dump --save --raw --model --explain --proxy-from --tls --cert --key --client-ca --alpn --tls-min --tls-max --allow --deny --idle --life --handshake-timeout --write-timeout --linger --drain --no-nodelay --keepalive --receive-buffer --send-buffer --user --group --chroot --no-sandbox --log --verbose -v --help -h'
+        options=' --port -p --ipaddr -i --domain -d --unix -U --ipv4 -4 --ipv6 -6 --keep -k --listen -l --backlog --print-port --ready-fd --prompt --until --framing --crlf -C --half-close -N --quit-after -q --dump --save --raw --model --explain --proxy-from --tls --cert --key --client-ca --alpn --tls-min --tls-max --allow --deny --first-byte --min-rate --bytes-max --message-max --high-water --queue-max --idle --life --handshake-timeout --write-timeout --linger --drain --no-nodelay --keepalive --receive-buffer --send-buffer --user --group --chroot --no-sandbox --log --verbose -v --help -h'
         words=''
         ;;
     connect)
@@ -115,8 +129,6 @@ _parley() {
         --alpn) return ;;
         --tls-min) mapfile -t COMPREPLY < <(compgen -W '1.2 1.3' -- "$current"); return ;;
         --tls-max) mapfile -t COMPREPLY < <(compgen -W '1.2 1.3' -- "$current"); return ;;
-        --proxy-send) mapfile -t COMPREPLY < <(compgen -W 'v1 v2' -- "$current"); return ;;
-        --proxy-source) return ;;
         --send) return ;;
         --every) return ;;
         --count) return ;;
@@ -137,7 +149,7 @@ _parley() {
         --send-buffer) return ;;
         --log) mapfile -t COMPREPLY < <(compgen -W 'text json off none' -- "$current"); return ;;
         esac
-        options=' --port -p --ipaddr -i --domain -d --unix -U --ipv4 -4 --ipv6 -6 --connect-timeout -w --retry --wait --bind --source-port --probe -z --tls --ca --server-name --pin --insecure --cert --key --alpn --tls-min --tls-max --proxy-send --proxy-source --send --every --count --prompt --until --framing --crlf -C --half-close -N --quit-after -q --dump --save --raw --model --explain --idle --life --handshake-timeout --write-timeout --linger --drain --no-nodelay --keepalive --receive-buffer --send-buffer --log --verbose -v --help -h'
+        options=' --port -p --ipaddr -i --domain -d --unix -U --ipv4 -4 --ipv6 -6 --connect-timeout -w --retry --wait --bind --source-port --probe -z --tls --ca --server-name --pin --insecure --cert --key --alpn --tls-min --tls-max --send --every --count --prompt --until --framing --crlf -C --half-close -N --quit-after -q --dump --save --raw --model --explain --idle --life --handshake-timeout --write-timeout --linger --drain --no-nodelay --keepalive --receive-buffer --send-buffer --log --verbose -v --help -h'
         words=''
         ;;
     load)
@@ -163,8 +175,6 @@ _parley() {
         --size) return ;;
         --reply-size) return ;;
         --expect-framing) return ;;
-        --proxy-send) mapfile -t COMPREPLY < <(compgen -W 'v1 v2' -- "$current"); return ;;
-        --proxy-source) return ;;
         --fail-if) return ;;
         --find-rate) return ;;
         --intervals) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
@@ -174,7 +184,7 @@ _parley() {
         --hdr-log) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         --report) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         esac
-        options=' --port -p --ipaddr -i --domain --unix -U --ipv4 -4 --ipv6 -6 --source --timeout --connections -c --threads -t --duration -d --rate -R --depth --churn --idle --ramp --warmup --grace --poller --message --file --size --reply-size --expect-framing --expect-end --verify --proxy-send --proxy-source --fail-if --find-rate --intervals --json --csv --hgrm --hdr-log --report --quiet -q --help -h'
+        options=' --port -p --ipaddr -i --domain --unix -U --ipv4 -4 --ipv6 -6 --source --timeout --connections -c --threads -t --duration -d --rate -R --depth --churn --idle --ramp --warmup --grace --poller --message --file --size --reply-size --expect-framing --expect-end --verify --fail-if --find-rate --intervals --json --csv --hgrm --hdr-log --report --quiet -q --help -h'
         words=''
         ;;
     compare)

@@ -32,7 +32,15 @@ _parley() {
             '--tls-max=[the newest; 1.3]:VERSION:(1.2 1.3)' \
             '--allow=[who may come\: 10.0.0.0/8,\:\:1, or @FILE with a network a line and # comments, read again on SIGHUP; may be repeated and mixed with --deny\: the first that holds the client'\''s address decides, and who is in none is treated opposite to the last]:NETWORKS: ' \
             '--deny=[who may not come; as --allow]:NETWORKS: ' \
-            '--connections=[most connections at once in a worker, above which accepting pauses; 0, the default\: any]:N: ' \
+            '--connections=[most connections at once, all workers together; 0, the default\: any]:N: ' \
+            '--per-address=[most connections of one address; of IPv6, of one /64]:N: ' \
+            '--per-network=[most connections of one network\: a /24 of IPv4, a /48 of IPv6]:N: ' \
+            '--accept-rate=[most clients a second; as many as come in a tenth of it may come at once]:N: ' \
+            '--when-full=[what becomes of a client above these\: queue, the default (it waits to be accepted, or is closed if that shows only by its address), close, reset, or message=TEXT (a line, then the close)]:POLICY: ' \
+            '--first-byte=[closes a connection whose peer has sent nothing so long after it was let in]:TIME: ' \
+            '--min-rate=[cuts a connection that moves, both ways together, fewer BYTES in each TIME; without TIME\: fewer a second, over 10s]:BYTES[/TIME]: ' \
+            '--bytes-max=[cuts a connection that moves more, both ways together]:SIZE: ' \
+            '--message-max=[longest message of the framing, instead of its own max]:SIZE: ' \
             '--high-water=[queued bytes above which a connection'\''s reading pauses; 256KiB]:SIZE: ' \
             '--queue-max=[queued bytes above which a connection is cut; 64MiB]:SIZE: ' \
             '--framing=[how messages are told apart\: "raw", "line max=512", "u16be", "u32be max=1MiB", "varint", "fixed=64", "delim=\\r\\n"]:FRAMING: ' \
@@ -93,6 +101,12 @@ _parley() {
             '--tls-max=[the newest; 1.3]:VERSION:(1.2 1.3)' \
             '--allow=[who may come\: 10.0.0.0/8,\:\:1, or @FILE with a network a line and # comments, read again on SIGHUP; may be repeated and mixed with --deny\: the first that holds the client'\''s address decides, and who is in none is treated opposite to the last]:NETWORKS: ' \
             '--deny=[who may not come; as --allow]:NETWORKS: ' \
+            '--first-byte=[closes a connection whose peer has sent nothing so long after it was let in]:TIME: ' \
+            '--min-rate=[cuts a connection that moves, both ways together, fewer BYTES in each TIME; without TIME\: fewer a second, over 10s]:BYTES[/TIME]: ' \
+            '--bytes-max=[cuts a connection that moves more, both ways together]:SIZE: ' \
+            '--message-max=[longest message of the framing, instead of its own max]:SIZE: ' \
+            '--high-water=[queued bytes above which a connection'\''s reading pauses; 256KiB]:SIZE: ' \
+            '--queue-max=[queued bytes above which a connection is cut; 64MiB]:SIZE: ' \
             '--idle=[closes a connection without a byte either way for so long]:TIME: ' \
             '--life=[closes a connection so long after it was established]:TIME: ' \
             '--handshake-timeout=[gives up a connection that is not let in for so long, PROXY header and TLS handshake together; 10s]:TIME: ' \
@@ -136,8 +150,6 @@ _parley() {
             '--alpn=[the protocols offered, the preferred first\: h2,http/1.1]:LIST: ' \
             '--tls-min=[the oldest version that is spoken; 1.2]:VERSION:(1.2 1.3)' \
             '--tls-max=[the newest; 1.3]:VERSION:(1.2 1.3)' \
-            '--proxy-send=[begins each connection with a PROXY header of this version, before TLS, as a proxy would]:VERSION:(v1 v2)' \
-            '--proxy-source=[the client that it names\: 192.0.2.1, \[2001\:db8\:\:1\]\:40000, unix\:/path; without a port that of the connection; by default the connection'\''s own address]:ADDRESS: ' \
             '--send=[sends TEXT instead of reading the input, then says the end (half-close); with --until not before the peer has been silent for 1s. %d in it is the message'\''s number, %% a percent sign]:TEXT: ' \
             '--every=[sends it again each TIME]:TIME: ' \
             '--count=[how often; with --every and no count, until the peer ends]:N: ' \
@@ -195,8 +207,6 @@ _parley() {
             '--expect-framing=[a reply is a whole message of this framing\: line, u32be, "delim=\\r\\n" and so on, as in parley serve --framing]:FRAMING: ' \
             '--expect-end[a reply ends when the server closes; goes with --churn]' \
             '--verify[compares each reply with its request, as an echo should have it]' \
-            '--proxy-send=[begins each connection with a PROXY header of this version, before TLS, as a proxy would]:VERSION:(v1 v2)' \
-            '--proxy-source=[the client that it names\: 192.0.2.1, \[2001\:db8\:\:1\]\:40000, unix\:/path; without a port that of the connection; by default the connection'\''s own address]:ADDRESS: ' \
             '--fail-if=[exit code 3 if this holds\: '\''p99>5ms'\'', '\''errors>0'\'', '\''rate<10k'\'', '\''service.p99.9>1ms'\''; may be repeated]:CONDITION: ' \
             '--find-rate=[searches the highest rate that keeps a promise such as '\''p99<5ms'\'', in open-loop runs of -d (2s) each]:PROMISE: ' \
             '--intervals=[writes a JSON object for each second as it passes; - is stdout]:FILE:_files' \

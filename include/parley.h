@@ -87,7 +87,10 @@ typedef enum parley_reason {
     PARLEY_REFUSED = 13,    /* it was not let in, or broke the rule by which it was: parley_failure() says */
     PARLEY_TLS_TRUNCATED = 14, /* the wire ended without TLS's close_notify (RFC 8446, 6.1): what came may not
                                   be all. `ended` was not called; what was queued is still sent */
-    PARLEY_TLS_BROKEN = 15     /* a record was damaged, or the peer refused later: parley_failure() */
+    PARLEY_TLS_BROKEN = 15,    /* a record was damaged, or the peer refused later: parley_failure() */
+    PARLEY_SILENT = 16,        /* the "first-byte" time passed without a byte of the peer's */
+    PARLEY_SLOW = 17,          /* it moved fewer bytes than "min-rate" asks for */
+    PARLEY_QUOTA = 18          /* it moved more bytes than "bytes-max" allows */
 } parley_reason;
 
 /* What a service requires of a model; a model that cannot give it is refused at the start. */
@@ -169,19 +172,25 @@ PARLEY_API void parley_server_free(parley_server *server);
  *   proxy-from  the proxies in front, as networks with commas between ("10.0.0.0/8,::1,unix"); each call adds
  *               some. Whoever comes from there must begin with a PROXY header (version 1 or 2), which names
  *               the client: see parley_via(). Whoever sends one from elsewhere is turned away  (none)
- *   proxy-send  begins what a dialled connection sends with a PROXY header, v1, v2 or off, before TLS: one of
- *               parley_dial() names its own address, one of parley_connect() that of the connection beside
- *               it, with v2 what is known of its TLS too                                      (off)
- *   proxy-source  the client it names instead: an address, with or without a port             (none)
  *   write-timeout  cuts a peer that takes no byte of what is queued for so long               (60s)
  *   linger      after the last byte, waits so long for the peer to finish too; longer while the peer
  *               still takes bytes; 0 does not wait                                             (2s)
  *   drain       at the stop, lets connections finish for so long; 0 cuts them                 (10s)
  *   high-water  queued bytes above which a connection's reading pauses                     (256KiB)
  *   queue-max   queued bytes above which a connection is cut, PARLEY_OVERFLOW               (64MiB)
- *   connections most connections at once per worker; above it, accepting pauses          (0: any)
  *   connect-timeout  overall deadline of a dial, name look-up and retries included              (0)
  *   retry       further attempts of a dial that failed, with jittered back-off                  (0)
+ *   connections most connections at once, all workers together (a worker each at least)       (0: any)
+ *   per-address, per-network  most connections of one address (IPv6: of a /64), of one network (a /24; IPv6:
+ *               a /48); unix peers are not counted                                         (0: any)
+ *   accept-rate most clients a second; a tenth of a second's may come at once              (0: any)
+ *   when-full   what becomes of a client above these: "queue", it waits to be accepted (or is closed, if that
+ *               shows only by its address); "close"; "reset"; "message=TEXT", a line and the close   (queue)
+ *   first-byte  closes a connection whose peer has sent nothing so long after it was let in         (0)
+ *   min-rate    "100", "1KiB/30s": cuts a connection that moves, both ways together, fewer bytes in each
+ *               such time; without one, fewer a second, over 10s                                 (none)
+ *   bytes-max   cuts a connection that moves more, both ways together                            (0: any)
+ *   message-max longest message of the framing, instead of its own max                   (the framing's)
  *   allow, deny who may come: networks ("10.0.0.0/8,::1", "unix" for unix sockets), or "@FILE" with one a
  *               line and # comments, read again on SIGHUP. May be set several times: the first that holds the
  *               client's address decides; who is in none is treated opposite to the last     (anybody)
@@ -339,10 +348,7 @@ PARLEY_API const char *parley_failure(const parley_conn *conn);
  *   peer-cn      common name of the peer's certificate, if it showed one
  *   peer-pin     that certificate's fingerprint, "sha256:HEX", as "pin" takes it
  *   verified     how we know the peer: "for NAME", "by its pin", "by its chain" (a client); "": we do not
- *   resumed      "yes" if an earlier session was resumed
- *
- * Of one that speaks plain to us behind a proxy that ended its TLS (option proxy-from) it is what the header
- * says, where it says so: protocol, cipher, server-name, and peer-cn of a certificate that was verified. */
+ *   resumed      "yes" if an earlier session was resumed */
 PARLEY_API const char *parley_tls(const parley_conn *conn, const char *what);
 
 /* One log line about this connection, if the log is on: "127.0.0.1:40000 TEXT". Control bytes are

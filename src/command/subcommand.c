@@ -24,28 +24,6 @@ static const struct option worker_options[] = {
 };
 static const struct option_group worker_group = {.title = "Design", .options = worker_options};
 
-static const struct option limit_options[] = {
-    {.name = "connections",
-     .argument = "N",
-     .setting = "connections",
-     .help = "most connections at once in a worker, above which accepting pauses; 0, the default: any"},
-    {.name = "high-water",
-     .argument = "SIZE",
-     .setting = "high-water",
-     .help = "queued bytes above which a connection's reading pauses; 256KiB"},
-    {.name = "queue-max",
-     .argument = "SIZE",
-     .setting = "queue-max",
-     .help = "queued bytes above which a connection is cut; 64MiB"},
-    {.name = "framing",
-     .argument = "FRAMING",
-     .setting = "framing",
-     .help = "how messages are told apart: \"raw\", \"line max=512\", \"u16be\", \"u32be max=1MiB\", "
-             "\"varint\", \"fixed=64\", \"delim=\\r\\n\""},
-    {0},
-};
-static const struct option_group limit_group = {.title = "Limits and framing", .options = limit_options};
-
 static const struct option quiet_options[] = {
     {.name = "quiet",
      .letter = 'q',
@@ -57,31 +35,25 @@ static const struct option quiet_options[] = {
 static const struct option_group quiet_group = {.title = "Log", .options = quiet_options};
 
 static const struct option_group *const serve_groups[] = {
-    &address_group, &listen_group, &announce_group,    &model_group,  &worker_group,
-    &explain_group, &proxy_group,  &tls_serving_group, &access_group, &limit_group,
-    &time_group,    &socket_group, &privilege_group,   &echo_group,   &greet_group,
-    &log_group,     &quiet_group,  &general_group,     NULL};
+    &address_group, &listen_group,      &announce_group,
+    &model_group,   &worker_group,      &explain_group,
+    &proxy_group,   &tls_serving_group, &access_group,
+    &crowd_group,   &limit_group,       &framing_group,
+    &time_group,    &socket_group,      &privilege_group,
+    &echo_group,    &greet_group,       &log_group,
+    &quiet_group,   &general_group,     NULL};
 static const struct option_group *const listen_groups[] = {
-    &address_group, &keep_group,      &announce_group,    &talk_group,    &talk_model_group,
-    &explain_group, &proxy_group,     &tls_serving_group, &access_group,  &time_group,
-    &socket_group,  &privilege_group, &log_group,         &general_group, NULL};
-static const struct option_group *const connect_groups[] = {&address_group,
-                                                            &dial_group,
-                                                            &tls_dialling_group,
-                                                            &proxy_send_group,
-                                                            &send_group,
-                                                            &talk_group,
-                                                            &talk_model_group,
-                                                            &explain_group,
-                                                            &time_group,
-                                                            &socket_group,
-                                                            &log_group,
-                                                            &general_group,
-                                                            NULL};
+    &address_group,   &keep_group,        &announce_group, &talk_group,  &talk_model_group, &explain_group,
+    &proxy_group,     &tls_serving_group, &access_group,   &limit_group, &time_group,       &socket_group,
+    &privilege_group, &log_group,         &general_group,  NULL};
+static const struct option_group *const connect_groups[] = {
+    &address_group, &dial_group, &tls_dialling_group, &send_group, &talk_group,    &talk_model_group,
+    &explain_group, &time_group, &socket_group,       &log_group,  &general_group, NULL};
 
 static const struct option_group *const load_groups[] = {
-    &load_target_group, &load_shape_group, &load_message_group, &proxy_send_group, &load_verdict_group,
-    &load_search_group, &load_live_group,  &load_report_group,  &general_group,    NULL};
+    &load_target_group,  &load_shape_group,  &load_message_group,
+    &load_verdict_group, &load_search_group, &load_live_group,
+    &load_report_group,  &general_group,     NULL};
 
 static const struct option_group *const compare_groups[] = {&contest_group, &workload_group, &outcome_group,
                                                             &general_group, NULL};

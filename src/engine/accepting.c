@@ -1,8 +1,8 @@
 /* Accepting: which listeners a loop takes clients from, and what happens when accept fails. */
 #include "engine/admission.h"
+#include "engine/crowd.h"
 #include "engine/error.h"
 #include "engine/loop.h"
-#include "engine/proxied.h"
 #include "engine/server.h"
 #include "engine/sys.h"
 #include <errno.h>
@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 /* ms */
-enum { FIRST_BACK_OFF = 10, MOST_BACK_OFF = 1000, LOOK_AGAIN = 100 };
+enum { FIRST_BACK_OFF = 10, MOST_BACK_OFF = 1000 };
 
 /* Given up when accept says EMFILE, so that the client at the head of the queue can be told by a close. A
  * copy of what is open anyway: a server that gave up its privileges may find no file to open. */
@@ -88,26 +88,9 @@ void accepting_close(struct loop *loop)
     let_go(loop);
 }
 
-/* Places left. An acceptor counts the workers it has started; when the last place is taken it looks again
- * after a while, since a worker that ends does not tell it. */
-static bool has_room(struct loop *loop)
-{
-    if (!loop->hands_over)
-        return loop->limit == 0 || loop->count < loop->limit;
-    unsigned most = loop->server->options.connections;
-    if (most == 0 || atomic_load(&loop->server->clients) < most)
-        return true;
-    /* A place that becomes free rings, but a deaf poller may be on its way to sleep: it looks now and then.
-     */
-    for (size_t i = 0; i < loop->listener_count && loop->poller->deaf; i++)
-        if (loop->listeners[i].again.place == 0)
-            timer_arm(&loop->timers, &loop->listeners[i].again, loop->now + LOOK_AGAIN);
-    return false;
-}
-
 void accepting_update(struct loop *loop)
 {
-    bool room = has_room(loop);
+    bool room = crowd_has_room(loop);
     for (size_t i = 0; i < loop->listener_count; i++) {
         struct listener *listener = &loop->listeners[i];
         bool wanted = room && !loop->draining && !loop->failed && listener->again.place == 0 &&
@@ -177,7 +160,7 @@ void loop_accepted(struct loop *loop, struct listener *listener, int fd, const s
         return;
     } else if (most > 0 && fd >= most) {
         refuse(loop, peer, fd, "its descriptor is beyond what select can watch (FD_SETSIZE, 1024)");
-    } else if (!proxied_expects(loop->server, peer) && admission_by_address(loop, peer) < 0) {
+    } else if (admission_at_accept(loop, fd, peer) < 0) {
         refuse(loop, peer, fd, parley_error());
     } else if (loop->hands_over) {
         hand_over(loop, listener, fd, peer);

@@ -1,4 +1,5 @@
 #include "engine/beside.h"
+#include "engine/cover.h"
 #include "engine/error.h"
 #include "engine/secure.h"
 #include "engine/sys.h"
@@ -93,6 +94,8 @@ static void say_the_end(parley_conn *conn)
 
 void conn_settle(parley_conn *conn)
 {
+    if (conn->covered && limited_allowance(conn, 1) == 0)
+        conn_die(conn, PARLEY_QUOTA);
     conn_release(conn);
     if (conn->bridged)
         bridge_settle(conn);

@@ -191,8 +191,11 @@ const char *parley_reason_text(parley_reason reason)
         [PARLEY_REFUSED] = "turned away",
         [PARLEY_TLS_TRUNCATED] = "ended without TLS's close_notify: there may have been more",
         [PARLEY_TLS_BROKEN] = "its TLS broke",
+        [PARLEY_SILENT] = "said nothing in time",
+        [PARLEY_SLOW] = "too slow",
+        [PARLEY_QUOTA] = "moved as many bytes as it may",
     };
-    return (size_t)reason < sizeof texts / sizeof *texts ? texts[reason] : "unknown";
+    return (size_t)reason < sizeof texts / sizeof *texts && texts[reason] ? texts[reason] : "unknown";
 }
 
 const char *parley_failure(const parley_conn *conn)

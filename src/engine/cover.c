@@ -10,7 +10,8 @@
 bool server_covers(const struct parley_server *server)
 {
     const struct tls_policy *tls = &server->options.tls;
-    return server->options.proxy_from.count > 0 || tls->serving != TLS_OFF || tls->dials;
+    return server->options.proxy_from.count > 0 || tls->serving != TLS_OFF || tls->dials ||
+           limited_is_wanted(server);
 }
 
 struct cover *conn_cover(const parley_conn *conn)
@@ -23,10 +24,11 @@ struct cover *conn_cover(const parley_conn *conn)
 static bool is_admitted(parley_conn *conn)
 {
     struct sockaddr_storage client;
-    if (conn_cover(conn)->stage != COVER_HEADER)
-        return true;
     conn_peer(conn, &client);
-    return admission_by_address(conn->loop, (const struct sockaddr *)&client) == 0;
+    if (conn_cover(conn)->stage == COVER_HEADER &&
+        admission_by_address(conn->loop, (const struct sockaddr *)&client) < 0)
+        return false;
+    return limited_admit(conn, (const struct sockaddr *)&client) == 0;
 }
 
 /* The order of cover.h, in one place: goes on with what comes next, until it has to wait for bytes. */
@@ -47,6 +49,7 @@ static void proceed(parley_conn *conn)
         return;
     }
     cover->stage = COVER_OPEN;
+    limited_opened(conn);
     conn_open(conn);
 }
 
@@ -62,6 +65,8 @@ void cover_begin(parley_conn *conn)
         conn_arm(conn);
 }
 
+static void hand_on(parley_conn *conn, const void *bytes, size_t size);
+
 /* What stands behind the header came off the same wire. */
 static void header_received(parley_conn *conn, const unsigned char *bytes, size_t size)
 {
@@ -72,10 +77,10 @@ static void header_received(parley_conn *conn, const unsigned char *bytes, size_
         return;
     proceed(conn);
     if ((size_t)taken < size && !conn->dead && !conn->finishing)
-        cover_received(conn, bytes + taken, size - (size_t)taken);
+        hand_on(conn, bytes + taken, size - (size_t)taken);
 }
 
-void cover_received(parley_conn *conn, const void *bytes, size_t size)
+static void hand_on(parley_conn *conn, const void *bytes, size_t size)
 {
     if (conn_cover(conn)->stage == COVER_HEADER)
         header_received(conn, bytes, size);
@@ -85,6 +90,15 @@ void cover_received(parley_conn *conn, const void *bytes, size_t size)
         secure_received(conn, bytes, size);
     else
         conn_take(conn, bytes, size);
+}
+
+void cover_received(parley_conn *conn, const void *bytes, size_t size)
+{
+    size_t allowed = limited_allowance(conn, size);
+    if (allowed > 0)
+        hand_on(conn, bytes, allowed);
+    if (allowed < size)
+        conn_die(conn, PARLEY_QUOTA);
 }
 
 void cover_ended(parley_conn *conn)
@@ -146,6 +160,7 @@ void cover_too_late(parley_conn *conn)
 void cover_free(parley_conn *conn)
 {
     proxied_free(conn);
+    limited_free(conn);
     sys.free(conn_cover(conn)->failure);
     if (conn->secured)
         secure_free(conn);

@@ -13,6 +13,7 @@
 #define ENGINE_COVER_H
 
 #include "engine/conn.h"
+#include "engine/limited.h"
 #include "engine/proxied.h"
 #include "net/address.h"
 #include <stdalign.h>
@@ -28,6 +29,7 @@ struct cover {
     char *failure;                               /* of PARLEY_REFUSED or PARLEY_TLS_BROKEN: its sentence */
     struct tls_session *tls;                     /* where conn->secured: secure.h */
     struct proxied proxied;
+    struct limited limited;
 };
 
 /* Whether the connections of this server have covers. Decided before its workers start. */

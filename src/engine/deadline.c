@@ -22,6 +22,13 @@ static void consider(struct limit *limit, int64_t since, int64_t span, parley_re
         *limit = (struct limit){since + span, reason};
 }
 
+static void consider_limits(struct limit *limit, const struct limited *limited, const struct limits *limits)
+{
+    if (!limited->spoke)
+        consider(limit, limited->opened_at, limits->first_byte, PARLEY_SILENT);
+    consider(limit, limited->span_at, limits->rate_span, PARLEY_SLOW);
+}
+
 static struct limit earliest(const parley_conn *conn)
 {
     const struct options *options = &conn->loop->server->options;
@@ -34,6 +41,8 @@ static struct limit earliest(const parley_conn *conn)
     }
     if (conn->covered && !conn->opened)
         consider(&limit, conn_extra(conn)->established_at, options->handshake_timeout, PARLEY_REFUSED);
+    if (conn->covered && conn->opened && !conn->guest)
+        consider_limits(&limit, &conn_cover(conn)->limited, &options->limits);
     if (options->life > 0 && !conn->guest)
         consider(&limit, conn_extra(conn)->established_at, options->life, PARLEY_LIFETIME);
     if (!conn->guest)
@@ -115,6 +124,8 @@ void conn_look(parley_conn *conn)
         conn_failed(conn, "connect", ETIMEDOUT);
     } else if (limit.due <= conn->loop->now && limit.reason == PARLEY_REFUSED) {
         cover_too_late(conn);
+    } else if (limit.due <= conn->loop->now && limit.reason == PARLEY_SLOW && limited_keeps_up(conn)) {
+        conn_arm(conn);
     } else if (limit.due <= conn->loop->now) {
         conn_die(conn, limit.reason);
     } else if (conn->starved) {

@@ -1,5 +1,6 @@
 #include "engine/loop.h"
 #include "engine/beside.h"
+#include "engine/crowd.h"
 #include "engine/error.h"
 #include "engine/notify.h"
 #include "engine/server.h"
@@ -177,11 +178,6 @@ static void letters_arrived(struct loop *loop, struct watch *watch)
 
 /* ---- opening and closing ---- */
 
-static unsigned least(unsigned one, unsigned other)
-{
-    return one == 0 ? other : other == 0 || one < other ? one : other;
-}
-
 /* What one receive brings may all come back as answers: it fits between the marks. */
 static size_t receive_size(const struct options *options)
 {
@@ -205,9 +201,7 @@ int loop_open(struct loop *loop, struct worker *worker)
     loop->shape = conn_shape_of(server);
     slots_open(&loop->slots, loop->shape.size, worker->generation);
     loop->hands_over = model->placement->per_client && worker->fd < 0;
-    loop->limit = worker->fd >= 0 ? 1
-                                  : least(least(model->placement->limit, model->poller->capacity),
-                                          server->options.connections);
+    crowd_open(loop);
     loop->holds_listeners = worker->fd < 0;
     loop->pulse = notify_pulse(loop);
     log_open(&loop->log, server->options.log, server->options.verbosity);

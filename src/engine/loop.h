@@ -94,6 +94,8 @@ struct loop {
     bool reporting;         /* inside poller->report() */
     bool hands_over;        /* gives each client to a worker of its own: accepts them one at a time */
     bool holds_listeners;   /* counted in server->accepting */
+    bool bounded;           /* "connections" or "accept-rate" is set */
+    bool crowded;           /* accepting pauses at a limit, which has been said */
     bool draining;
     bool failed; /* the listeners cannot be used any more */
 

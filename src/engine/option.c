@@ -2,7 +2,6 @@
 #include "engine/error.h"
 #include "engine/server.h"
 #include "engine/units.h"
-#include "net/resolve.h"
 #include <stddef.h>
 #include <string.h>
 
@@ -21,8 +20,8 @@ enum kind {
     ALLOW,
     DENY,
     NETWORKS,
-    VERSION,
-    ADDRESS
+    WHEN_FULL,
+    MIN_RATE
 };
 
 struct setting {
@@ -50,8 +49,6 @@ static const struct setting settings[] = {
     {"life", TIME, PLACE(life), 0},
     {"handshake-timeout", TIME, PLACE(handshake_timeout), 0},
     {"proxy-from", NETWORKS, PLACE(proxy_from), 0},
-    {"proxy-send", VERSION, PLACE(proxy_send), 0},
-    {"proxy-source", ADDRESS, PLACE(proxy_source), 0},
     {"write-timeout", TIME, PLACE(write_timeout), 0},
     {"linger", TIME, PLACE(linger), 0},
     {"drain", TIME, PLACE(drain), 0},
@@ -60,6 +57,14 @@ static const struct setting settings[] = {
     {"connections", COUNT, PLACE(connections), UINT32_MAX},
     {"connect-timeout", TIME, PLACE(connect_timeout), 0},
     {"retry", COUNT, PLACE(retries), INT32_MAX},
+    {"per-address", COUNT, PLACE(limits.per_address), UINT32_MAX},
+    {"per-network", COUNT, PLACE(limits.per_network), UINT32_MAX},
+    {"accept-rate", COUNT, PLACE(limits.accept_rate), 1000000},
+    {"when-full", WHEN_FULL, PLACE(limits), 0},
+    {"first-byte", TIME, PLACE(limits.first_byte), 0},
+    {"min-rate", MIN_RATE, PLACE(limits), 0},
+    {"bytes-max", SIZE, PLACE(limits.bytes_max), SIZE_MAX / 4},
+    {"message-max", SIZE, PLACE(limits.message_max), SIZE_MAX / 4},
     {"allow", ALLOW, PLACE(access), 0},
     {"deny", DENY, PLACE(access), 0},
     {"signals", SWITCH, PLACE(signals), 0},
@@ -141,16 +146,6 @@ static int set_log(const char *value, enum log_format *place)
     return status;
 }
 
-static int set_version(const char *value, enum proxy_version *place)
-{
-    static const char *const words[] = {"v1", "v2", "off", NULL};
-    static const int meanings[] = {PROXY_V1, PROXY_V2, 0};
-    int meaning = 0, status = one_of("proxy-send", value, words, meanings, &meaning);
-    if (status == 0)
-        *place = (enum proxy_version)meaning;
-    return status;
-}
-
 static int in_range(const struct setting *setting, const char *value, uint64_t number)
 {
     if (number <= setting->most)
@@ -208,11 +203,11 @@ static int apply(const struct setting *setting, const char *value, struct option
     case FAMILY: return set_family(value, options);
     case LOG: return set_log(value, place);
     case TEXT: return set_text(setting, value, place);
+    case WHEN_FULL: return limits_parse_when_full(place, value);
+    case MIN_RATE: return limits_parse_min_rate(place, value);
     case ALLOW:
     case DENY: return access_add(place, setting->kind == ALLOW, value);
     case NETWORKS: return network_list_add(place, value);
-    case VERSION: return set_version(value, place);
-    case ADDRESS: return resolve_literal(value, place);
     case TIME:
     case SECONDS: return set_time(setting, value, place);
     default: return set_number(setting, value, place);
@@ -222,8 +217,11 @@ static int apply(const struct setting *setting, const char *value, struct option
 int option_set(struct options *options, const char *name, const char *value)
 {
     for (int i = 0; i < SETTINGS; i++)
-        if (strcmp(settings[i].name, name) == 0)
-            return apply(&settings[i], value, options);
+        if (strcmp(settings[i].name, name) == 0) {
+            int status = apply(&settings[i], value, options);
+            limits_apply(&options->limits, &options->framing);
+            return status;
+        }
     if (tls_policy_knows(name))
         return tls_policy_set(&options->tls, name, value);
     return fail(PARLEY_USAGE, "there is no option '%s' (parley.h lists them at parley_set)", name);

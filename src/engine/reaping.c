@@ -1,4 +1,5 @@
 /* Workers that have ended: threads are joined, processes reaped, and those that crashed are to come back. */
+#include "engine/census.h"
 #include "engine/log.h"
 #include "engine/server.h"
 #include "engine/supervise.h"
@@ -65,6 +66,15 @@ static pid_t next_ended(parley_server *server)
     return 0;
 }
 
+/* What it had in what is counted together: one that was killed could not say that its clients have left. */
+static void give_back(parley_server *server, const struct worker *worker)
+{
+    if (serves_listeners(worker))
+        atomic_store(&server->shared->open[worker->index], 0);
+    if (server->census)
+        census_bury(server->census, worker->index);
+}
+
 static void reap_processes(struct supervision *supervision)
 {
     parley_server *server = supervision->server;
@@ -74,6 +84,7 @@ static void reap_processes(struct supervision *supervision)
         while (waitpid(pid, &how, 0) < 0 && errno == EINTR)
             continue;
         say_reaped(supervision, *place, how);
+        give_back(server, *place);
         if (serves_listeners(*place) && !supervision->stop_at && !atomic_load(&server->shared->failed))
             plan_restart(supervision, *place);
         worker_forget(server, place);

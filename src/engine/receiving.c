@@ -35,7 +35,7 @@ static void feed(parley_conn *conn, const void *bytes, size_t size)
         conn_die(conn, status == PARLEY_NETWORK ? PARLEY_BAD_MESSAGE : PARLEY_FAILED);
 }
 
-void conn_take(parley_conn *conn, const void *bytes, size_t size)
+static inline void take(parley_conn *conn, const void *bytes, size_t size)
 {
     if (conn->bridged && !conn->frame) {
         bridge_received(conn, bytes, size);
@@ -49,6 +49,13 @@ void conn_take(parley_conn *conn, const void *bytes, size_t size)
     conn_answer(conn);
 }
 
+void conn_take(parley_conn *conn, const void *bytes, size_t size)
+{
+    if (conn->covered)
+        conn_cover(conn)->limited.spoke = true;
+    take(conn, bytes, size);
+}
+
 void conn_received(parley_conn *conn, const void *bytes, size_t size)
 {
     conn->received += size;
@@ -58,7 +65,7 @@ void conn_received(parley_conn *conn, const void *bytes, size_t size)
     if (conn->covered)
         cover_received(conn, bytes, size);
     else
-        conn_take(conn, bytes, size);
+        take(conn, bytes, size);
 }
 
 static void say_ended(parley_conn *conn)

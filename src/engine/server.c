@@ -84,6 +84,7 @@ void parley_server_free(parley_server *server)
     network_list_free(&server->options.proxy_from);
     sys.free(server->dials);
     sys.free(server->watches);
+    limits_close(server);
     access_forget(&server->options.access);
     sys.free(server);
 }
@@ -154,18 +155,25 @@ int parley_dial(parley_server *server, const char *address)
 
 /* ---- what fits together ---- */
 
-unsigned server_workers(const parley_server *server)
+static unsigned workers_wanted(const parley_server *server)
 {
-    const struct placement *placement = server->options.model.placement;
     cpu_set_t processors;
-    if (placement->per_client || placement->limit == 1)
-        return 1;
     if (server->options.workers > 0)
         return server->options.workers;
     if (sched_getaffinity(0, sizeof processors, &processors) < 0)
         return 1;
     unsigned count = (unsigned)CPU_COUNT(&processors);
     return count < MOST_WORKERS ? count : MOST_WORKERS;
+}
+
+unsigned server_workers(const parley_server *server)
+{
+    const struct placement *placement = server->options.model.placement;
+    unsigned most = server->options.connections, wanted = workers_wanted(server);
+    if (placement->per_client || placement->limit == 1)
+        return 1;
+    /* Each takes its share of the connections: crowd_open(). */
+    return most > 0 && most < wanted ? most : wanted;
 }
 
 static int refuse_model(const parley_server *server, const char *why)
@@ -233,7 +241,9 @@ int parley_check(const parley_server *server)
         return refuse_model(
             server, "dialled connections and watched descriptors belong to one worker of this process "
                     "(choose iterative or prethread)");
-    status = check_marks(&server->options);
+    status = limits_check(server);
+    if (status == 0)
+        status = check_marks(&server->options);
     if (status == 0)
         status = secure_check(server);
     return status == 0 && model->poller->check ? model->poller->check() : status;

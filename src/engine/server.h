@@ -4,12 +4,12 @@
 
 #include "engine/access.h"
 #include "engine/frame.h"
+#include "engine/limits.h"
 #include "engine/log.h"
 #include "engine/model.h"
 #include "engine/reload.h"
 #include "engine/worker.h"
 #include "net/network.h"
-#include "net/proxy.h"
 #include "net/socket.h"
 #include "tls/policy.h"
 
@@ -25,11 +25,10 @@ struct options {
     int64_t idle, life, handshake_timeout, write_timeout, linger, drain, connect_timeout;
     size_t high_water, queue_max;
     struct network_list proxy_from; /* of the server: freed with it */
-    enum proxy_version proxy_send;  /* 0: no header is sent */
-    struct address proxy_source;    /* all 0: none */
     unsigned connections;
     int retries;
     struct access_sources access;
+    struct limits limits;
     bool signals, explain;
     char notify[ADDRESS_TEXT]; /* the service manager's socket; "" is none */
     int64_t watchdog;          /* how long it waits for a sign of life; 0: it does not */
@@ -53,6 +52,9 @@ enum { MOST_WORKERS = 256 };
 struct shared {
     atomic_bool stopping;            /* parley_stop(), from any process */
     atomic_uint taken[MOST_WORKERS]; /* clients taken by each worker that serves the listeners */
+    atomic_uint
+        open[MOST_WORKERS];     /* clients each has now, where those above "connections" are turned away */
+    _Atomic int64_t accept_due; /* ns: when the next client is due at the accept-rate */
     struct log_counts log;
     atomic_int failed; /* a parley_status, with its sentence: */
     char failure[512];
@@ -84,6 +86,7 @@ struct parley_server {
     struct shared *shared;
     struct reloadable *reloadables; /* what SIGHUP reads again */
     struct reloadable access;       /* who may come; no reading: anybody */
+    struct census *census;          /* connections of each address; NULL: not counted */
     atomic_bool reload_asked;       /* by SIGHUP, in this process */
 
     pthread_mutex_t lock; /* workers, next_index, and each worker's loop pointer */

@@ -248,6 +248,8 @@ int parley_run(parley_server *server)
     if (server->bound_count == 0 && server->dial_count == 0 && !server->begin)
         return fail(PARLEY_USAGE, "nothing to run: no address to listen on, and none to dial");
     status = access_open(server);
+    if (status == 0)
+        status = limits_open(server);
     if (status < 0)
         return status;
     log_open(&server->log, server->options.log, server->options.verbosity);

@@ -242,6 +242,80 @@ static void framing_is_in_words(void **state)
     refuse("framing", "line max=lots", "");
 }
 
+static void limits_are_bounded(void **state)
+{
+    const struct limits *limits = &server->options.limits;
+
+    (void)state;
+    check_count("per-address", &limits->per_address, "4294967296");
+    check_count("per-network", &limits->per_network, "4294967296");
+    check_count("accept-rate", &limits->accept_rate, "1000001");
+    check_time("first-byte", &limits->first_byte);
+    check_size("bytes-max", &limits->bytes_max);
+}
+
+static void what_becomes_of_one_too_many_is_in_words(void **state)
+{
+    const struct limits *limits = &server->options.limits;
+    char longest[400];
+
+    (void)state;
+    assert_int_equal(limits->when_full, FULL_QUEUE);
+    set("when-full", "reset");
+    assert_int_equal(limits->when_full, FULL_RESET);
+    set("when-full", "message=come later");
+    assert_int_equal(limits->when_full, FULL_MESSAGE);
+    assert_string_equal(limits->message, "come later\n");
+    memset(longest, 'x', sizeof longest);
+    memcpy(longest, "message=", 8);
+    longest[8 + 255] = '\0';
+    refuse("when-full", longest, "at most 254 bytes");
+    longest[8 + 254] = '\0';
+    set("when-full", longest);
+    refuse("when-full", "drop", "none of: queue, close, reset, message=TEXT");
+    refuse("when-full", "", "none of");
+}
+
+static void a_rate_has_bytes_and_a_time(void **state)
+{
+    const struct limits *limits = &server->options.limits;
+
+    (void)state;
+    set("min-rate", "100");
+    assert_int_equal(limits->rate_bytes, 1000);
+    assert_int_equal(limits->rate_span, 10000);
+    set("min-rate", "1KiB/500ms");
+    assert_int_equal(limits->rate_bytes, 1024);
+    assert_int_equal(limits->rate_span, 500);
+    set("min-rate", "0");
+    assert_int_equal(limits->rate_span, 0);
+    refuse("min-rate", "100/0", "in no time?");
+    refuse("min-rate", "/1s", "is not a size");
+    refuse("min-rate", "100/", "is not a time");
+    refuse("min-rate", "16EiB", "");
+    refuse("min-rate", "1111111111111111111111111111111111111111/1s", "BYTES or BYTES/TIME");
+}
+
+/* Whichever is set first. */
+static void the_longest_message_overrides_the_framing_s(void **state)
+{
+    const struct framing *framing = &server->options.framing;
+
+    (void)state;
+    set("framing", "line max=512");
+    set("message-max", "100");
+    assert_int_equal(framing->max, 100);
+    set("framing", "u16be");
+    assert_int_equal(framing->max, 100);
+    set("message-max", "1MiB");
+    assert_int_equal(framing->max, 65535);
+    set("framing", "fixed=64");
+    assert_int_equal(framing->max, 64);
+    assert_int_equal(parley_check(server), 0);
+    set("framing", "raw");
+    check_failure(parley_check(server), PARLEY_USAGE, "raw bytes are no messages");
+}
+
 static void unknown_options_are_named(void **state)
 {
     (void)state;
@@ -265,6 +339,10 @@ int main(void)
         SETTINGS_TEST(words_are_from_a_list),
         SETTINGS_TEST(text_is_bounded),
         SETTINGS_TEST(framing_is_in_words),
+        SETTINGS_TEST(limits_are_bounded),
+        SETTINGS_TEST(what_becomes_of_one_too_many_is_in_words),
+        SETTINGS_TEST(a_rate_has_bytes_and_a_time),
+        SETTINGS_TEST(the_longest_message_overrides_the_framing_s),
         SETTINGS_TEST(unknown_options_are_named),
     };
 
