@@ -60,12 +60,12 @@ def column_row(column, name, results, yardstick):
     return cells
 
 
-def column_text(column, table_results):
+def column_text(column, table_results, yardstick_name=YARDSTICK):
     unit = "bytes" if column.mode == "idle" else "CPU µs/message"
-    head = ["server", unit, f"× {YARDSTICK} (min–max)"]
+    head = ["server", unit, f"× {yardstick_name} (min–max)"]
     if column.mode != "idle":
         head += ["messages/s", "p50 µs", "p99 µs"]
-    yardstick = table_results.get(YARDSTICK, [])
+    yardstick = table_results.get(yardstick_name, [])
     rows = [column_row(column, name, results, yardstick) for name, results in table_results.items()]
     return f"\n### {column.name}: {column.title}\n\n{table(head, rows)}\n"
 

@@ -16,7 +16,8 @@ declare -A packages=(
     [lint]="clang-format clang-tidy cppcheck shellcheck"
     [sanitize]="libclang-rt-14-dev llvm valgrind"
     [faults]="iproute2 strace systemd"
-    [bench]="g++ python3 libuv1-dev libevent-dev libev-dev libasio-dev cargo librust-tokio-dev golang-go"
+    [bench]="g++ python3 libuv1-dev libevent-dev libev-dev libasio-dev cargo librust-tokio-dev golang-go
+             libssl-dev openssl haproxy nginx-light libnginx-mod-stream"
 )
 
 # need SET...: install the packages of these sets that are missing, and nothing when none is.
