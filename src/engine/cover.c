@@ -75,6 +75,8 @@ static void header_received(parley_conn *conn, const unsigned char *bytes, size_
         cover_refuse(conn);
     if (taken <= 0)
         return;
+    if (parley_tls(conn, "protocol"))
+        secure_say(conn, "TLS at the proxy");
     proceed(conn);
     if ((size_t)taken < size && !conn->dead && !conn->finishing)
         hand_on(conn, bytes + taken, size - (size_t)taken);

@@ -113,19 +113,19 @@ static const struct {
     {"resumed", ", resumed: ", ""},
 };
 
-static void say_secured(parley_conn *conn)
+void secure_say(const parley_conn *conn, const char *whose)
 {
     struct log *log = &conn->loop->log;
     if (!log_wants(log, LOG_DETAIL))
         return;
     char text[1024] = "";
     for (size_t i = 0; i < sizeof facts / sizeof *facts; i++) {
-        const char *fact = tls_fact(session_of(conn), facts[i].what);
+        const char *fact = parley_tls(conn, facts[i].what);
         size_t used = strlen(text);
-        if (*fact)
+        if (fact && *fact)
             snprintf(text + used, sizeof text - used, "%s%s%s", facts[i].before, fact, facts[i].after);
     }
-    log_line(log, LOG_DETAIL, parley_peer(conn), "TLS: %s", text);
+    log_line(log, LOG_DETAIL, parley_peer(conn), "%s: %s", whose, text);
 }
 
 /* False: it is not established, or already dead. */
@@ -134,7 +134,7 @@ static bool shake(parley_conn *conn)
     switch (tls_shake(session_of(conn))) {
     case TLS_MORE: return false;
     case TLS_DONE:
-        say_secured(conn);
+        secure_say(conn, "TLS");
         cover_secured(conn);
         return !conn->dead;
     case TLS_ENDED: fail(PARLEY_NETWORK, "TLS: it ended in the middle of the handshake"); break;

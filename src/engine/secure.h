@@ -28,6 +28,8 @@ void secure_truncated(parley_conn *conn);
 int secure_write(parley_conn *conn, const struct iovec *vectors, size_t count);
 /* Says our end. False: not yet, or its bytes are still to go out. */
 bool secure_say_end(parley_conn *conn);
+/* Tells the log what is known of the TLS of a client: `whose` is "TLS", or says where it ends. */
+void secure_say(const parley_conn *conn, const char *whose);
 void secure_free(parley_conn *conn);
 
 #endif
