@@ -129,6 +129,8 @@ _parley() {
         --alpn) return ;;
         --tls-min) mapfile -t COMPREPLY < <(compgen -W '1.2 1.3' -- "$current"); return ;;
         --tls-max) mapfile -t COMPREPLY < <(compgen -W '1.2 1.3' -- "$current"); return ;;
+        --proxy-send) mapfile -t COMPREPLY < <(compgen -W 'v1 v2' -- "$current"); return ;;
+        --proxy-source) return ;;
         --send) return ;;
         --every) return ;;
         --count) return ;;
@@ -149,7 +151,7 @@ _parley() {
         --send-buffer) return ;;
         --log) mapfile -t COMPREPLY < <(compgen -W 'text json off none' -- "$current"); return ;;
         esac
-        options=' --port -p --ipaddr -i --domain -d --unix -U --ipv4 -4 --ipv6 -6 --connect-timeout -w --retry --wait --bind --source-port --probe -z --tls --ca --server-name --pin --insecure --cert --key --alpn --tls-min --tls-max --send --every --count --prompt --until --framing --crlf -C --half-close -N --quit-after -q --dump --save --raw --model --explain --idle --life --handshake-timeout --write-timeout --linger --drain --no-nodelay --keepalive --receive-buffer --send-buffer --log --verbose -v --help -h'
+        options=' --port -p --ipaddr -i --domain -d --unix -U --ipv4 -4 --ipv6 -6 --connect-timeout -w --retry --wait --bind --source-port --probe -z --tls --ca --server-name --pin --insecure --cert --key --alpn --tls-min --tls-max --proxy-send --proxy-source --send --every --count --prompt --until --framing --crlf -C --half-close -N --quit-after -q --dump --save --raw --model --explain --idle --life --handshake-timeout --write-timeout --linger --drain --no-nodelay --keepalive --receive-buffer --send-buffer --log --verbose -v --help -h'
         words=''
         ;;
     load)
@@ -175,6 +177,8 @@ _parley() {
         --size) return ;;
         --reply-size) return ;;
         --expect-framing) return ;;
+        --proxy-send) mapfile -t COMPREPLY < <(compgen -W 'v1 v2' -- "$current"); return ;;
+        --proxy-source) return ;;
         --fail-if) return ;;
         --find-rate) return ;;
         --intervals) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
@@ -184,7 +188,7 @@ _parley() {
         --hdr-log) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         --report) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         esac
-        options=' --port -p --ipaddr -i --domain --unix -U --ipv4 -4 --ipv6 -6 --source --timeout --connections -c --threads -t --duration -d --rate -R --depth --churn --idle --ramp --warmup --grace --poller --message --file --size --reply-size --expect-framing --expect-end --verify --fail-if --find-rate --intervals --json --csv --hgrm --hdr-log --report --quiet -q --help -h'
+        options=' --port -p --ipaddr -i --domain --unix -U --ipv4 -4 --ipv6 -6 --source --timeout --connections -c --threads -t --duration -d --rate -R --depth --churn --idle --ramp --warmup --grace --poller --message --file --size --reply-size --expect-framing --expect-end --verify --proxy-send --proxy-source --fail-if --find-rate --intervals --json --csv --hgrm --hdr-log --report --quiet -q --help -h'
         words=''
         ;;
     compare)

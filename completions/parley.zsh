@@ -150,6 +150,8 @@ _parley() {
             '--alpn=[the protocols offered, the preferred first\: h2,http/1.1]:LIST: ' \
             '--tls-min=[the oldest version that is spoken; 1.2]:VERSION:(1.2 1.3)' \
             '--tls-max=[the newest; 1.3]:VERSION:(1.2 1.3)' \
+            '--proxy-send=[begins each connection with a PROXY header of this version, before TLS, as a proxy would]:VERSION:(v1 v2)' \
+            '--proxy-source=[the client that it names\: 192.0.2.1, \[2001\:db8\:\:1\]\:40000, unix\:/path; without a port that of the connection; by default the connection'\''s own address]:ADDRESS: ' \
             '--send=[sends TEXT instead of reading the input, then says the end (half-close); with --until not before the peer has been silent for 1s. %d in it is the message'\''s number, %% a percent sign]:TEXT: ' \
             '--every=[sends it again each TIME]:TIME: ' \
             '--count=[how often; with --every and no count, until the peer ends]:N: ' \
@@ -207,6 +209,8 @@ _parley() {
             '--expect-framing=[a reply is a whole message of this framing\: line, u32be, "delim=\\r\\n" and so on, as in parley serve --framing]:FRAMING: ' \
             '--expect-end[a reply ends when the server closes; goes with --churn]' \
             '--verify[compares each reply with its request, as an echo should have it]' \
+            '--proxy-send=[begins each connection with a PROXY header of this version, before TLS, as a proxy would]:VERSION:(v1 v2)' \
+            '--proxy-source=[the client that it names\: 192.0.2.1, \[2001\:db8\:\:1\]\:40000, unix\:/path; without a port that of the connection; by default the connection'\''s own address]:ADDRESS: ' \
             '--fail-if=[exit code 3 if this holds\: '\''p99>5ms'\'', '\''errors>0'\'', '\''rate<10k'\'', '\''service.p99.9>1ms'\''; may be repeated]:CONDITION: ' \
             '--find-rate=[searches the highest rate that keeps a promise such as '\''p99<5ms'\'', in open-loop runs of -d (2s) each]:PROMISE: ' \
             '--intervals=[writes a JSON object for each second as it passes; - is stdout]:FILE:_files' \

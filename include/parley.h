@@ -172,6 +172,10 @@ PARLEY_API void parley_server_free(parley_server *server);
  *   proxy-from  the proxies in front, as networks with commas between ("10.0.0.0/8,::1,unix"); each call adds
  *               some. Whoever comes from there must begin with a PROXY header (version 1 or 2), which names
  *               the client: see parley_via(). Whoever sends one from elsewhere is turned away  (none)
+ *   proxy-send  begins what a dialled connection sends with a PROXY header, v1, v2 or off, before TLS: one of
+ *               parley_dial() names its own address, one of parley_connect() that of the connection beside
+ *               it, with v2 what is known of its TLS too                                      (off)
+ *   proxy-source  the client it names instead: an address, with or without a port             (none)
  *   write-timeout  cuts a peer that takes no byte of what is queued for so long               (60s)
  *   linger      after the last byte, waits so long for the peer to finish too; longer while the peer
  *               still takes bytes; 0 does not wait                                             (2s)
@@ -348,7 +352,10 @@ PARLEY_API const char *parley_failure(const parley_conn *conn);
  *   peer-cn      common name of the peer's certificate, if it showed one
  *   peer-pin     that certificate's fingerprint, "sha256:HEX", as "pin" takes it
  *   verified     how we know the peer: "for NAME", "by its pin", "by its chain" (a client); "": we do not
- *   resumed      "yes" if an earlier session was resumed */
+ *   resumed      "yes" if an earlier session was resumed
+ *
+ * Of one that speaks plain to us behind a proxy that ended its TLS (option proxy-from) it is what the header
+ * says, where it says so: protocol, cipher, server-name, and peer-cn of a certificate that was verified. */
 PARLEY_API const char *parley_tls(const parley_conn *conn, const char *what);
 
 /* One log line about this connection, if the log is on: "127.0.0.1:40000 TEXT". Control bytes are

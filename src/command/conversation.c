@@ -101,7 +101,8 @@ static void opened(parley_conn *conn)
     conversation->said_after_end = false;
     memset(conversation->due, 0, sizeof conversation->due);
     if (conversation->listens && !conversation->is_quiet)
-        fprintf(stderr, "%s connected\n", parley_peer(conn));
+        fprintf(stderr, "%s connected%s%s\n", parley_peer(conn), *parley_via(conn) ? " via " : "",
+                parley_via(conn));
     speech_start(conversation);
 }
 

@@ -195,6 +195,8 @@ static void read_numbers(struct load_plan *plan, const struct arguments *argumen
     plan->churn = arguments_given(arguments, "churn");
     plan->verify = arguments_given(arguments, "verify");
     plan->poller = arguments_value(arguments, "poller");
+    plan->proxy_send = arguments_value(arguments, "proxy-send");
+    plan->proxy_source = arguments_value(arguments, "proxy-source");
     plan->family = arguments_given(arguments, "ipv4")   ? AF_INET
                    : arguments_given(arguments, "ipv6") ? AF_INET6
                                                         : AF_UNSPEC;

@@ -12,3 +12,20 @@ static const struct option receiving_options[] = {
     {0},
 };
 const struct option_group proxy_group = {.title = "Behind a proxy", .options = receiving_options};
+
+/* For load too, whose plan has a place for each. */
+static const struct option sending_options[] = {
+    {.name = "proxy-send",
+     .argument = "VERSION",
+     .setting = "proxy-send",
+     .choices = "v1 v2",
+     .help = "begins each connection with a PROXY header of this version, before TLS, as a proxy would"},
+    {.name = "proxy-source",
+     .argument = "ADDRESS",
+     .setting = "proxy-source",
+     .help =
+         "the client that it names: 192.0.2.1, [2001:db8::1]:40000, unix:/path; without a port that of the "
+         "connection; by default the connection's own address"},
+    {0},
+};
+const struct option_group proxy_send_group = {.title = "As a proxy", .options = sending_options};

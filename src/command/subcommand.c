@@ -46,14 +46,23 @@ static const struct option_group *const listen_groups[] = {
     &address_group,   &keep_group,        &announce_group, &talk_group,  &talk_model_group, &explain_group,
     &proxy_group,     &tls_serving_group, &access_group,   &limit_group, &time_group,       &socket_group,
     &privilege_group, &log_group,         &general_group,  NULL};
-static const struct option_group *const connect_groups[] = {
-    &address_group, &dial_group, &tls_dialling_group, &send_group, &talk_group,    &talk_model_group,
-    &explain_group, &time_group, &socket_group,       &log_group,  &general_group, NULL};
+static const struct option_group *const connect_groups[] = {&address_group,
+                                                            &dial_group,
+                                                            &tls_dialling_group,
+                                                            &proxy_send_group,
+                                                            &send_group,
+                                                            &talk_group,
+                                                            &talk_model_group,
+                                                            &explain_group,
+                                                            &time_group,
+                                                            &socket_group,
+                                                            &log_group,
+                                                            &general_group,
+                                                            NULL};
 
 static const struct option_group *const load_groups[] = {
-    &load_target_group,  &load_shape_group,  &load_message_group,
-    &load_verdict_group, &load_search_group, &load_live_group,
-    &load_report_group,  &general_group,     NULL};
+    &load_target_group, &load_shape_group, &load_message_group, &proxy_send_group, &load_verdict_group,
+    &load_search_group, &load_live_group,  &load_report_group,  &general_group,    NULL};
 
 static const struct option_group *const compare_groups[] = {&contest_group, &workload_group, &outcome_group,
                                                             &general_group, NULL};

@@ -1,6 +1,7 @@
 /* A connection's beginning and end: made when its descriptor is adopted, freed in one place. */
 #include "engine/beside.h"
 #include "engine/cover.h"
+#include "engine/speaking.h"
 #include "engine/sys.h"
 #include <stdalign.h>
 #include <string.h>
@@ -85,6 +86,8 @@ void conn_established(parley_conn *conn)
     if (loop->shape.has_extra)
         conn_extra(conn)->established_at = loop->now;
     loop_touch(loop, conn);
+    if (conn->dialled && !conn->guest) /* a guest has spoken for whom it is beside */
+        speak_for(conn, NULL);
     if (conn->covered)
         cover_begin(conn);
     else

@@ -1,6 +1,7 @@
 /* Guests: connections that a handler adopts or connects beside its own. */
 #include "engine/beside.h"
 #include "engine/error.h"
+#include "engine/speaking.h"
 #include "engine/sys.h"
 #include "net/resolve.h"
 #include <errno.h>
@@ -200,8 +201,10 @@ parley_conn *parley_connect(parley_conn *beside, const char *address, const parl
     }
     parley_conn *conn = is_simple(loop, &endpoint, &number) ? connect_here(loop, &number, &invitation)
                                                             : connect_apart(loop, address, &invitation);
-    if (conn)
-        conn->dialled = true;
+    if (!conn)
+        return NULL;
+    conn->dialled = true;
+    speak_for(conn, beside);
     return conn;
 }
 

@@ -2,6 +2,7 @@
 #include "engine/error.h"
 #include "engine/server.h"
 #include "engine/units.h"
+#include "net/resolve.h"
 #include <stddef.h>
 #include <string.h>
 
@@ -21,7 +22,9 @@ enum kind {
     DENY,
     NETWORKS,
     WHEN_FULL,
-    MIN_RATE
+    MIN_RATE,
+    VERSION,
+    ADDRESS
 };
 
 struct setting {
@@ -49,6 +52,8 @@ static const struct setting settings[] = {
     {"life", TIME, PLACE(life), 0},
     {"handshake-timeout", TIME, PLACE(handshake_timeout), 0},
     {"proxy-from", NETWORKS, PLACE(proxy_from), 0},
+    {"proxy-send", VERSION, PLACE(proxy_send), 0},
+    {"proxy-source", ADDRESS, PLACE(proxy_source), 0},
     {"write-timeout", TIME, PLACE(write_timeout), 0},
     {"linger", TIME, PLACE(linger), 0},
     {"drain", TIME, PLACE(drain), 0},
@@ -146,6 +151,16 @@ static int set_log(const char *value, enum log_format *place)
     return status;
 }
 
+static int set_version(const char *value, enum proxy_version *place)
+{
+    static const char *const words[] = {"v1", "v2", "off", NULL};
+    static const int meanings[] = {PROXY_V1, PROXY_V2, 0};
+    int meaning = 0, status = one_of("proxy-send", value, words, meanings, &meaning);
+    if (status == 0)
+        *place = (enum proxy_version)meaning;
+    return status;
+}
+
 static int in_range(const struct setting *setting, const char *value, uint64_t number)
 {
     if (number <= setting->most)
@@ -208,6 +223,8 @@ static int apply(const struct setting *setting, const char *value, struct option
     case ALLOW:
     case DENY: return access_add(place, setting->kind == ALLOW, value);
     case NETWORKS: return network_list_add(place, value);
+    case VERSION: return set_version(value, place);
+    case ADDRESS: return resolve_literal(value, place);
     case TIME:
     case SECONDS: return set_time(setting, value, place);
     default: return set_number(setting, value, place);

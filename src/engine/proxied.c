@@ -1,6 +1,7 @@
 #include "engine/proxied.h"
 #include "engine/cover.h"
 #include "engine/error.h"
+#include "engine/escape.h"
 #include "engine/loop.h"
 #include "engine/server.h"
 #include "engine/sys.h"
@@ -50,7 +51,7 @@ static int resize(struct proxied *proxied, size_t size)
 }
 
 /* The client speaks through the proxy: its address is the connection's from here on. */
-static int speak_for(parley_conn *conn, const struct address *client, size_t size)
+static int believe(parley_conn *conn, const struct address *client, size_t size)
 {
     struct proxied *proxied = proxied_of(conn);
     struct sockaddr_storage via;
@@ -80,7 +81,7 @@ ssize_t proxied_received(parley_conn *conn, const void *bytes, size_t size)
         return length;
     if (header.kind != PROXY_GIVEN)
         proxied_free(conn);
-    else if ((status = speak_for(conn, &header.source, (size_t)length)) < 0)
+    else if ((status = believe(conn, &header.source, (size_t)length)) < 0)
         return status;
     return length - (ssize_t)before;
 }
@@ -125,6 +126,34 @@ bool proxied_header(const parley_conn *conn, struct proxy_header *header)
 {
     const struct header *whole = whole_header(conn);
     return whole && proxy_read(whole->bytes, whole->size, header) > 0;
+}
+
+/* An unverified certificate says nothing about who showed it. */
+static struct proxy_text fact_of(const struct proxy_header *header, const char *what)
+{
+    const struct proxy_tls *tls = &header->tls;
+    if (strcmp(what, "protocol") == 0)
+        return tls->version;
+    if (strcmp(what, "cipher") == 0)
+        return tls->cipher;
+    if (strcmp(what, "server-name") == 0)
+        return header->authority;
+    if (strcmp(what, "peer-cn") == 0 && tls->verified)
+        return tls->common_name;
+    if (strcmp(what, "verified") == 0 && tls->verified)
+        return (struct proxy_text){"by the proxy", strlen("by the proxy")};
+    return (struct proxy_text){0};
+}
+
+const char *proxied_tls(const parley_conn *conn, const char *what)
+{
+    static _Thread_local char text[512];
+    struct proxy_header header;
+    if (!proxied_header(conn, &header) || !header.tls.given)
+        return NULL;
+    struct proxy_text fact = fact_of(&header, what);
+    escape_bytes(text, sizeof text, fact.bytes, fact.size, "\\", NULL);
+    return text;
 }
 
 const char *parley_via(const parley_conn *conn)

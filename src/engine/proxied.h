@@ -35,4 +35,7 @@ void proxied_free(parley_conn *conn);
  * the texts then point. */
 bool proxied_header(const parley_conn *conn, struct proxy_header *header);
 
+/* parley_tls() of a client whose TLS the proxy has ended: what the header says of it. */
+const char *proxied_tls(const parley_conn *conn, const char *what);
+
 #endif

@@ -281,5 +281,5 @@ void secure_free(parley_conn *conn)
 
 const char *parley_tls(const parley_conn *conn, const char *what)
 {
-    return conn->secured ? tls_fact(session_of(conn), what) : NULL;
+    return conn->secured ? tls_fact(session_of(conn), what) : proxied_tls(conn, what);
 }

@@ -10,6 +10,7 @@
 #include "engine/reload.h"
 #include "engine/worker.h"
 #include "net/network.h"
+#include "net/proxy.h"
 #include "net/socket.h"
 #include "tls/policy.h"
 
@@ -25,6 +26,8 @@ struct options {
     int64_t idle, life, handshake_timeout, write_timeout, linger, drain, connect_timeout;
     size_t high_water, queue_max;
     struct network_list proxy_from; /* of the server: freed with it */
+    enum proxy_version proxy_send;  /* 0: no header is sent */
+    struct address proxy_source;    /* all 0: none */
     unsigned connections;
     int retries;
     struct access_sources access;

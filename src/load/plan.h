@@ -38,6 +38,8 @@ struct load_plan {
     bool churn;                 /* a connection per exchange */
     const char *const *sources; /* local addresses, taken in turn */
     size_t source_count;
+    const char *proxy_send;   /* parley_set()'s; NULL: no PROXY headers, */
+    const char *proxy_source; /* and this one too; NULL: each connection's own address */
     const char *command_line; /* for the report; NULL none */
     const int *processors;    /* the processors the threads are pinned to, in turn; NULL: not pinned */
     size_t processor_count;

@@ -17,22 +17,6 @@ enum { OTHER_DESCRIPTORS = 64, PER_THREAD = 8 };
 
 /* ---- addresses ---- */
 
-static int find_source(const char *text, struct address *source)
-{
-    char with_port[ADDRESS_TEXT];
-    struct endpoint endpoint;
-    struct address_list list;
-    snprintf(with_port, sizeof with_port, strchr(text, ':') ? "[%s]:0" : "%s:0", text);
-    int status = endpoint_parse(&endpoint, with_port);
-    if (status == 0)
-        status = resolve(&endpoint, AF_UNSPEC, false, &list);
-    if (status != 0)
-        return status;
-    *source = list.items[0];
-    address_list_free(&list);
-    return 0;
-}
-
 static int find_sources(struct run *run)
 {
     const struct load_plan *plan = run->plan;
@@ -41,7 +25,7 @@ static int find_sources(struct run *run)
     if (!run->sources)
         return fail(PARLEY_RESOURCE, "no memory for %zu source addresses", plan->source_count);
     for (; run->source_count < plan->source_count && status == 0; run->source_count++)
-        status = find_source(plan->sources[run->source_count], &run->sources[run->source_count]);
+        status = resolve_literal(plan->sources[run->source_count], &run->sources[run->source_count]);
     return status;
 }
 
@@ -139,6 +123,10 @@ static int set_options(parley_server *server, const struct load_plan *plan)
     int status = 0;
     for (size_t i = 0; i < sizeof options / sizeof *options && status == 0; i++)
         status = parley_set(server, options[i][0], options[i][1]);
+    if (status == 0 && plan->proxy_send)
+        status = parley_set(server, "proxy-send", plan->proxy_send);
+    if (status == 0 && plan->proxy_source)
+        status = parley_set(server, "proxy-source", plan->proxy_source);
     return status;
 }
 

@@ -8,6 +8,7 @@
 #include "engine/error.h"
 #include "engine/explain.h"
 #include "engine/sys.h"
+#include <stdio.h>
 
 void address_list_free(struct address_list *list)
 {
@@ -179,6 +180,19 @@ bool resolve_number(const struct endpoint *endpoint, int family, struct address 
     memcpy(&address->storage, found->ai_addr, found->ai_addrlen);
     freeaddrinfo(found);
     return true;
+}
+
+int resolve_literal(const char *text, struct address *address)
+{
+    char with_port[512];
+    struct endpoint endpoint;
+
+    snprintf(with_port, sizeof with_port, "%.300s 0", text);
+    if ((endpoint_parse(&endpoint, text) == 0 || endpoint_parse(&endpoint, with_port) == 0) &&
+        resolve_number(&endpoint, AF_UNSPEC, address))
+        return 0;
+    return fail(PARLEY_USAGE, "address \"%.80s\": not in numbers (write 192.0.2.1, [::1]:80 or unix:/path)",
+                text);
 }
 
 int resolve(const struct endpoint *endpoint, int family, bool passive, struct address_list *list)

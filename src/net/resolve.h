@@ -17,6 +17,9 @@ int resolve(const struct endpoint *endpoint, int family, bool passive, struct ad
 /* The address of an endpoint that needs no look-up, since it is written in numbers or names a unix socket;
  * not that of an empty host, which is two addresses. False: it is another, or not of this family. */
 bool resolve_number(const struct endpoint *endpoint, int family, struct address *address);
+/* The address that a user writes in numbers, its port left out or not: "192.0.2.1", "192.0.2.1:40000", "::1",
+ * "[::1]:80"; "unix:/path" and "@name" too. 0, or PARLEY_USAGE with a sentence. */
+int resolve_literal(const char *text, struct address *address);
 void address_list_free(struct address_list *list);
 
 #endif

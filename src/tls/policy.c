@@ -152,6 +152,8 @@ static int set_alpn(const char *name, const char *value, char **place)
 int tls_policy_set(struct tls_policy *policy, const char *name, const char *value)
 {
     const struct setting *setting = find(name);
+    if (!setting)
+        return fail(PARLEY_USAGE, "there is no option '%s'", name);
     void *place = (char *)policy + setting->place;
     int status = 0;
     switch (setting->kind) {

@@ -53,8 +53,15 @@ static const char *plain_words(int error)
     case X509_V_ERR_CA_KEY_TOO_SMALL: return "was issued with a key that is too weak";
     case X509_V_ERR_CA_MD_TOO_WEAK: return "is signed with a hash that is too weak";
     case X509_V_ERR_INVALID_CA: return "was issued by one that is no authority";
-    default: return X509_verify_cert_error_string(error);
+    default: return NULL;
     }
+}
+
+static void say_plainly(struct tls_session *session, int error)
+{
+    const char *words = plain_words(error);
+    snprintf(session->verdict, VERDICT, "%s%s",
+             words ? "" : "is refused: ", words ? words : X509_verify_cert_error_string(error));
 }
 
 static void say_why(struct tls_session *session, X509_STORE_CTX *store)
@@ -72,7 +79,7 @@ static void say_why(struct tls_session *session, X509_STORE_CTX *store)
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
     case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY: say_issuer(session, certificate); break;
-    default: snprintf(session->verdict, VERDICT, "is refused: %s", plain_words(error));
+    default: say_plainly(session, error);
     }
 }
 

@@ -1,4 +1,5 @@
 /* PROXY headers in front of accepted connections, in every model: what the handler is told, and when. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -217,6 +218,57 @@ static void stops_while_headers_are_awaited(void **state)
     assert_int_equal(witness->opened, 1);
 }
 
+/* ---- those we send --------------------------------------------------------------------------- */
+
+static char backend[32];
+
+static void connect_beside(parley_conn *conn)
+{
+    static const parley_handler guest = PARLEY_HANDLER(.name = "guest");
+    parley_conn *beside = parley_connect(conn, backend, &guest, NULL);
+
+    assert_non_null(beside);
+    parley_send(beside, "hello", 5);
+}
+
+static const parley_handler relay = PARLEY_HANDLER(.name = "relay", .opened = connect_beside);
+
+static int listen_anywhere(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t length = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(listen(fd, 4), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &length), 0);
+    snprintf(backend, sizeof backend, "127.0.0.1:%u", ntohs(address.sin_port));
+    return fd;
+}
+
+/* Who connects for a client names that client, and passes on what it was told of it. */
+static void guests_in(const char *model)
+{
+    static const char both[] = "PROXY TCP6 2001:db8::1 2001:db8::2 40000 80\r\nhello";
+    int listener = listen_anywhere();
+
+    server_start(&relay, model, OPTIONS("proxy-from", "127.0.0.1", "proxy-send", "v1"));
+    int client = client_open();
+    client_say(client, header_v1, sizeof header_v1 - 1);
+    int reached = accept(listener, NULL, NULL);
+    client_hear(reached, both, sizeof both - 1);
+    close(reached);
+    client_leave(client);
+    assert_int_equal(server_stop(), 0);
+    close(listener);
+}
+
+static void a_guest_speaks_for_whom_it_is_beside(void **state)
+{
+    (void)state;
+    in_models("select poll epoll uring", guests_in);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -229,6 +281,7 @@ int main(void)
         SERVER_TEST(unix_clients_have_their_path),
         SERVER_TEST(who_speaks_for_nobody_is_its_own_client),
         SERVER_TEST(stops_while_headers_are_awaited),
+        SERVER_TEST(a_guest_speaks_for_whom_it_is_beside),
     };
 
     return cmocka_run_group_tests(tests, serving_prepare, serving_check);
