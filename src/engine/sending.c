@@ -117,7 +117,8 @@ static int gather(parley_conn *conn, const struct iovec *vectors, size_t count)
 {
     struct answers *answers = &conn->loop->answers;
     for (size_t i = 0; i < count; i++) {
-        memcpy(answers->bytes + answers->size, vectors[i].iov_base, vectors[i].iov_len);
+        if (vectors[i].iov_len > 0) /* what a framing does not have is no bytes at NULL */
+            memcpy(answers->bytes + answers->size, vectors[i].iov_base, vectors[i].iov_len);
         answers->size += vectors[i].iov_len;
     }
     conn->drained_owed = true;
