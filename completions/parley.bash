@@ -58,10 +58,16 @@ _parley() {
         --group) return ;;
         --chroot) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         --message) return ;;
+        --shell) return ;;
+        --env) return ;;
+        --as) return ;;
+        --rlimit) return ;;
+        --max-children) return ;;
+        --grace) return ;;
         --log) mapfile -t COMPREPLY < <(compgen -W 'text json off none' -- "$current"); return ;;
         esac
-        options=' --port -p --ipaddr -i --domain -d --unix -U --ipv4 -4 --ipv6 -6 --listen --passive -l --keep -k --backlog --print-port --ready-fd --model --workers --reuseport --explain --proxy-from --tls --cert --key --client-ca --alpn --tls-min --tls-max --allow --deny --connections --per-address --per-network --accept-rate --when-full --first-byte --min-rate --bytes-max --message-max --high-water --queue-max --framing --idle --life --handshake-timeout --write-timeout --linger --drain --no-nodelay --keepalive --receive-buffer --send-buffer --user --group --chroot --no-sandbox --once --message --log --verbose -v --quiet -q --help -h'
-        words='hangup echo upper greet discard chargen'
+        options=' --port -p --ipaddr -i --domain -d --unix -U --ipv4 -4 --ipv6 -6 --listen --passive -l --keep -k --backlog --print-port --ready-fd --model --workers --reuseport --explain --proxy-from --tls --cert --key --client-ca --alpn --tls-min --tls-max --allow --deny --connections --per-address --per-network --accept-rate --when-full --first-byte --min-rate --bytes-max --message-max --high-water --queue-max --framing --idle --life --handshake-timeout --write-timeout --linger --drain --no-nodelay --keepalive --receive-buffer --send-buffer --user --group --chroot --no-sandbox --once --message --shell --env --as --rlimit --max-children --grace --stderr-to-client --log --verbose -v --quiet -q --help -h'
+        words='hangup echo upper greet discard exec chargen'
         ;;
     listen)
         case $previous in
@@ -207,7 +213,7 @@ _parley() {
         --report) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         esac
         options=' --models --peer --workers --processors --connections -c --duration -d --rounds --size --depth --json --csv --report --help -h'
-        words='hangup echo upper greet discard chargen'
+        words='hangup echo upper greet discard exec chargen'
         ;;
     help)
         case $previous in

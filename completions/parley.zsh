@@ -60,11 +60,18 @@ _parley() {
             '--no-sandbox[keeps the privileges that a server without a need for them gives up]' \
             '--once[one exchange a connection\: answers the first message and closes]' \
             '--message=[what it answers, sent exactly as given; by default "Hello!" and a newline]:TEXT: ' \
+            '--shell=[runs /bin/sh -c LINE instead of a program named behind --]:LINE: ' \
+            '--env=[a variable of its environment, which has UCSPI'\''s and PATH otherwise; without a value, the one it has here; may be repeated]:NAME[=VALUE]: ' \
+            '--as=[runs it as this user, with its groups; only root can]:USER: ' \
+            '--rlimit=[limits it\: as, core, cpu, data, fsize, memlock, nofile, nproc or stack, as in nofile=64, as=512MiB or cpu=10 (seconds); may be repeated]:NAME=VALUE: ' \
+            '--max-children=[most programs at once, above which clients wait; 0, the default\: any]:N: ' \
+            '--grace=[when its client is gone, its group has so long from SIGTERM to SIGKILL; 5s]:TIME: ' \
+            '--stderr-to-client[sends what it says on descriptor 2 to the client, and not to the log]' \
             '--log=[how events are told on stderr\: text, json (an object a line) or none]:FORMAT:(text json off none)' \
             '(-v --verbose)'{-v,--verbose}'[tells more]' \
             '(-q --quiet)'{-q,--quiet}'[tells only failures, the start and the stop]' \
             '(-h --help)'{-h,--help}'[shows this help]' \
-            '1:operand:((hangup\:"accepts and hangs up at once" echo\:"sends back what it receives" upper\:"sends it back with a-z as A-Z; a line \"end\" ends the conversation" greet\:"reads the first message, answers with its own, and closes" discard\:"reads and forgets \(RFC 863\)" chargen\:"sends a pattern of characters without end \(RFC 864\)"))' \
+            '1:operand:((hangup\:"accepts and hangs up at once" echo\:"sends back what it receives" upper\:"sends it back with a-z as A-Z; a line \"end\" ends the conversation" greet\:"reads the first message, answers with its own, and closes" discard\:"reads and forgets \(RFC 863\)" exec\:"runs a program for each connection\: parley serve exec 3000 -- PROGRAM ARGS..." chargen\:"sends a pattern of characters without end \(RFC 864\)"))' \
             '*:address:_hosts'
         ;;
     listen)
@@ -238,7 +245,7 @@ _parley() {
             '--csv=[writes a row for each measurement]:FILE:_files' \
             '--report=[writes one page of HTML with charts, which needs nothing beside it]:FILE:_files' \
             '(-h --help)'{-h,--help}'[shows this help]' \
-            '1:operand:((hangup\:"accepts and hangs up at once" echo\:"sends back what it receives" upper\:"sends it back with a-z as A-Z; a line \"end\" ends the conversation" greet\:"reads the first message, answers with its own, and closes" discard\:"reads and forgets \(RFC 863\)" chargen\:"sends a pattern of characters without end \(RFC 864\)"))' \
+            '1:operand:((hangup\:"accepts and hangs up at once" echo\:"sends back what it receives" upper\:"sends it back with a-z as A-Z; a line \"end\" ends the conversation" greet\:"reads the first message, answers with its own, and closes" discard\:"reads and forgets \(RFC 863\)" exec\:"runs a program for each connection\: parley serve exec 3000 -- PROGRAM ARGS..." chargen\:"sends a pattern of characters without end \(RFC 864\)"))' \
             '*:address:_hosts'
         ;;
     help)

@@ -19,10 +19,15 @@ static struct confinement {
     char said[256];    /* what holds now, in one line; "" is nothing */
 } confinement;
 
-/* Root that stays root still reads again, and removes at the end, files that are somebody else's. */
+/* Root that stays root still reads again, and removes at the end, files that are somebody else's. Programs
+ * that run as somebody else are given his identity, and ended. */
 static uint64_t kept(const struct identity *identity)
 {
-    return identity->changes ? 0 : CAPABILITY(CAP_DAC_OVERRIDE);
+    const uint64_t others = CAPABILITY(CAP_SETUID) | CAPABILITY(CAP_SETGID) | CAPABILITY(CAP_KILL);
+
+    if (identity->changes)
+        return 0;
+    return CAPABILITY(CAP_DAC_OVERRIDE) | (arguments_given(confinement.arguments, "as") ? others : 0);
 }
 
 /* Without CAP_IPC_LOCK the memory of rings is counted: what root may have is granted to who it becomes. */
@@ -55,7 +60,12 @@ static void say_identity(const struct identity *identity)
         say("user %u, group %u", (unsigned)identity->user, (unsigned)identity->group);
     if (identity->root)
         say("root %s", identity->root);
-    say(kept(identity) && geteuid() == 0 ? "no capability but CAP_DAC_OVERRIDE" : "no capabilities");
+    if (!kept(identity) || geteuid() != 0)
+        say("no capabilities");
+    else
+        say("no capability but CAP_DAC_OVERRIDE%s", arguments_given(confinement.arguments, "as")
+                                                        ? " and those to run programs as somebody else"
+                                                        : "");
 }
 
 /* Bounded first, which takes a capability, and checked last, when none is left to help. */

@@ -189,6 +189,7 @@ static int parse_word(struct parser *parser, const char *word)
     struct arguments *arguments = parser->arguments;
 
     if (strcmp(word, "--") == 0) {
+        arguments->before_dashes = arguments->operand_count;
         while (parser->next < parser->count)
             arguments->operands[arguments->operand_count++] = parser->words[parser->next++];
         return 0;
@@ -217,13 +218,15 @@ int arguments_parse(struct arguments *arguments, const struct subcommand *subcom
     struct parser parser = {arguments, subcommand, words, count, 0};
     int status = 0;
 
-    *arguments = (struct arguments){.subcommand = subcommand};
+    *arguments = (struct arguments){.subcommand = subcommand, .before_dashes = SIZE_MAX};
     arguments->given = calloc(most_given(count, words), sizeof *arguments->given);
     arguments->operands = calloc((size_t)count + 1, sizeof *arguments->operands);
     if (!arguments->given || !arguments->operands)
         return complain(subcommand, "no memory");
     while (parser.next < count && status == 0 && !arguments->help)
         status = parse_word(&parser, words[parser.next++]);
+    if (arguments->before_dashes > arguments->operand_count)
+        arguments->before_dashes = arguments->operand_count;
     return status;
 }
 

@@ -64,6 +64,7 @@ struct arguments {
     size_t given_count;
     const char **operands; /* what is no option, in order; NULL after the last */
     size_t operand_count;
+    size_t before_dashes; /* of these, how many stood before "--"; all, without one */
     bool help; /* -h or --help came: nothing after it was looked at */
 };
 

@@ -6,6 +6,7 @@
 #include "command/command.h"
 #include "command/confine.h"
 #include "command/suggest.h"
+#include "exec/program.h"
 #include "service/service.h"
 
 static int complain_no_service(const struct arguments *arguments, const char *name)
@@ -65,6 +66,28 @@ static struct service_settings settings_of(const struct arguments *arguments)
                                      .framed = framing && strcmp(framing, "raw") != 0};
 }
 
+/* The words of the program, and before them an end of the operands, which have the room that "--" took. */
+static const char *const *cut_program_off(struct arguments *arguments)
+{
+    const size_t before = arguments->before_dashes;
+    const char **words = arguments->operands + before;
+
+    if (before == arguments->operand_count)
+        return words;
+    memmove(words + 1, words, (arguments->operand_count - before + 1) * sizeof *words);
+    *words = NULL;
+    arguments->operand_count = before;
+    return words + 1;
+}
+
+/* Whether the program fits the options, now that they are set. */
+static int check_program(const struct arguments *arguments, const parley_server *server)
+{
+    const struct service_settings *settings = parley_server_user(server);
+
+    return settings->program ? program_check(settings->program, arguments, server) : 0;
+}
+
 static int set_up(const struct arguments *arguments, parley_server *server)
 {
     int status = parley_set(server, "signals", "on");
@@ -85,6 +108,8 @@ static int run_server(const struct arguments *arguments, parley_server *server)
 {
     int status = set_up(arguments, server);
 
+    if (status == 0)
+        status = check_program(arguments, server);
     if (status == 0)
         status = tell_manager(arguments, server);
     if (status == 0)
@@ -108,12 +133,42 @@ static void ignore_broken_pipes(void)
     sigaction(SIGPIPE, &ignore, NULL);
 }
 
+static int serve(const struct arguments *arguments, const struct service *service,
+                 struct service_settings *settings)
+{
+    parley_server *server = parley_server_new(service->handler);
+    int status;
+
+    if (!server)
+        return complain(arguments->subcommand, "no memory for the server");
+    ignore_broken_pipes();
+    parley_server_set_user(server, settings);
+    status = run_server(arguments, server);
+    parley_server_free(server);
+    return status;
+}
+
+/* What stands behind "--" is the program. It is looked for before anything is bound, and while PATH can be.
+ */
+static int serve_program(struct arguments arguments, const struct service *service,
+                         struct service_settings *settings)
+{
+    const char *const *words = cut_program_off(&arguments);
+    struct program program;
+    int status = program_read(&program, &arguments, words);
+
+    settings->program = &program;
+    if (status == 0)
+        status = serve(&arguments, service, settings);
+    program_free(&program);
+    return status;
+}
+
 int serve_run(const struct arguments *arguments)
 {
     const char *name = arguments->operands[0];
     const struct service *service = name ? service_named(name) : NULL;
     struct service_settings settings = settings_of(arguments);
-    parley_server *server;
     int status;
 
     if (!service)
@@ -121,12 +176,7 @@ int serve_run(const struct arguments *arguments)
     status = check_options(arguments, service);
     if (status)
         return status;
-    server = parley_server_new(service->handler);
-    if (!server)
-        return complain(arguments->subcommand, "no memory for the server");
-    ignore_broken_pipes();
-    parley_server_set_user(server, &settings);
-    status = run_server(arguments, server);
-    parley_server_free(server);
-    return status;
+    if (service->handler == &exec_handler)
+        return serve_program(*arguments, service, &settings);
+    return serve(arguments, service, &settings);
 }

@@ -35,13 +35,10 @@ static const struct option quiet_options[] = {
 static const struct option_group quiet_group = {.title = "Log", .options = quiet_options};
 
 static const struct option_group *const serve_groups[] = {
-    &address_group, &listen_group,      &announce_group,
-    &model_group,   &worker_group,      &explain_group,
-    &proxy_group,   &tls_serving_group, &access_group,
-    &crowd_group,   &limit_group,       &framing_group,
-    &time_group,    &socket_group,      &privilege_group,
-    &echo_group,    &greet_group,       &log_group,
-    &quiet_group,   &general_group,     NULL};
+    &address_group, &listen_group,      &announce_group,  &model_group, &worker_group, &explain_group,
+    &proxy_group,   &tls_serving_group, &access_group,    &crowd_group, &limit_group,  &framing_group,
+    &time_group,    &socket_group,      &privilege_group, &echo_group,  &greet_group,  &exec_group,
+    &log_group,     &quiet_group,       &general_group,   NULL};
 static const struct option_group *const listen_groups[] = {
     &address_group,   &keep_group,        &announce_group, &talk_group,  &talk_model_group, &explain_group,
     &proxy_group,     &tls_serving_group, &access_group,   &limit_group, &time_group,       &socket_group,
@@ -83,7 +80,7 @@ static const char *subcommand_word(size_t index, const char **help)
 
 const struct subcommand subcommands[] = {
     {.name = "serve",
-     .operands = "SERVICE [ADDRESS...]",
+     .operands = "SERVICE [ADDRESS...] [-- PROGRAM ARGS...]",
      .run = serve_run,
      .groups = serve_groups,
      .word = service_word,
@@ -92,7 +89,8 @@ const struct subcommand subcommands[] = {
                  "parley serve upper 9990 --model iterative --explain\n"
                  "parley serve hangup 127.0.0.1 8000 --backlog 5\n"
                  "parley serve greet -p 8900 --message 'Hello!'\n"
-                 "parley serve echo 3000 [::1]:4000 unix:/run/echo --workers 1\n"},
+                 "parley serve echo 3000 [::1]:4000 unix:/run/echo --workers 1\n"
+                 "parley serve exec 3000 --max-children 20 -- sort -n\n"},
     {.name = "listen",
      .operands = "[ADDRESS]",
      .run = listen_run,

@@ -10,6 +10,7 @@ static const struct exchange exchanges[] = {
     {.service = "hangup", .reply = REPLY_END, .once = true, .speaks_first = true},
     {.service = "discard", .reply = REPLY_NONE},
     {.service = "chargen", .refusal = "it answers without end, so there is no exchange to measure"},
+    {.service = "exec", .refusal = "what it answers is its program's matter; name it as a --peer"},
     {0},
 };
 

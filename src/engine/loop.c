@@ -1,5 +1,6 @@
 #include "engine/loop.h"
 #include "engine/beside.h"
+#include "engine/chore.h"
 #include "engine/crowd.h"
 #include "engine/error.h"
 #include "engine/notify.h"
@@ -55,6 +56,7 @@ static void cut_all(struct loop *loop)
             conn_over(conn);
         else
             conn_die(conn, PARLEY_CUT);
+    chores_hurry(loop);
 }
 
 static void loop_drain(struct loop *loop)
@@ -71,7 +73,7 @@ static bool loop_is_finished(const struct loop *loop)
 {
     bool waits =
         !loop->draining && !loop->failed && (loop->listener_count > 0 || loop->dialling > 0 || loop->pace);
-    return !waits && loop->total == 0;
+    return !waits && loop->total == 0 && !loop->chores;
 }
 
 static void alarm_fired(parley_conn *conn)
@@ -87,6 +89,7 @@ static void fired(struct timer *timer)
     switch (timer->kind) {
     case TIMER_DEADLINE: conn_look(OWNER(timer, parley_conn, deadline)); break;
     case TIMER_GUEST: guest_alarmed(timer); break;
+    case TIMER_CHORE: chore_fired(timer); break;
     case TIMER_ALARM: alarm_fired(conn_of_extra(OWNER(timer, struct conn_extra, alarm))); break;
     case TIMER_LISTENER: /* its back-off is over: settle looks which listeners are wanted */ break;
     case TIMER_DRAIN: cut_all(OWNER(timer, struct loop, drain_timer)); break;

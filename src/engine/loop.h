@@ -40,7 +40,7 @@ struct watch {
     unsigned polled; /* the poller's own note */
     void (*readable)(struct loop *loop, struct watch *watch);
     void *context;
-    struct watch *next;
+    struct watch *next, **place; /* loop->watches */
 };
 
 /* What a handler's `received` sends on its own connection is gathered here and leaves in one call when it
@@ -82,6 +82,8 @@ struct loop {
     const char *dialled_host; /* of the dialled connection that is being adopted; NULL: none by name */
     struct held tls;          /* the certificates in use */
     unsigned dialling;        /* dials whose outcome is not known yet */
+
+    struct chore *chores; /* what it is not to end before */
 
     struct timers timers;
     struct timer drain_timer;
@@ -221,6 +223,8 @@ int supervise_from(struct loop *loop);
 
 /* watching.c: descriptors beside the connections; the memory of a watch is its owner's. */
 int loop_watch(struct loop *loop, struct watch *watch);
+/* Before its descriptor is closed. Its memory is kept until the next turn: a report may still name it. */
+void loop_unwatch(struct loop *loop, struct watch *watch);
 int watching_open(struct loop *loop);
 void watching_close(struct loop *loop);
 

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 /* Whose timer it is; the loop knows what to do. A pointer per timer would cost every idle connection more. */
-enum timer_kind { TIMER_DEADLINE, TIMER_ALARM, TIMER_GUEST, TIMER_LISTENER, TIMER_DRAIN };
+enum timer_kind { TIMER_DEADLINE, TIMER_ALARM, TIMER_GUEST, TIMER_CHORE, TIMER_LISTENER, TIMER_DRAIN };
 
 struct timer {
     uint32_t place : 28; /* in the heap, from 1; 0: not armed */

@@ -52,6 +52,9 @@ int loop_watch(struct loop *loop, struct watch *watch)
 {
     watch->wanted = true;
     watch->next = loop->watches;
+    watch->place = &loop->watches;
+    if (watch->next)
+        watch->next->place = &watch->next;
     loop->watches = watch;
     loop->poller->watch(loop, watch);
     if (watch->polled)
@@ -61,6 +64,15 @@ int loop_watch(struct loop *loop, struct watch *watch)
                     loop->poller->name, loop->poller->descriptors);
     return fail(PARLEY_RESOURCE, "%s cannot watch descriptor %d: %s", loop->poller->name, watch->fd,
                 reason_of(loop->poller->name, errno));
+}
+
+void loop_unwatch(struct loop *loop, struct watch *watch)
+{
+    *watch->place = watch->next;
+    if (watch->next)
+        watch->next->place = watch->place;
+    watch->wanted = false;
+    loop->poller->watch(loop, watch);
 }
 
 static void user_readable(struct loop *loop, struct watch *watch)

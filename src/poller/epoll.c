@@ -19,6 +19,7 @@ struct epoll_state {
     int fd;
     parley_conn **again; /* edges seen, more to read */
     uint32_t again_count, again_room;
+    unsigned always_ready; /* watches */
     struct epoll_event events[MOST_EVENTS];
 };
 
@@ -28,7 +29,7 @@ static int open_epoll(struct loop *loop)
     if (!state)
         return fail(PARLEY_RESOURCE, "no memory for epoll");
     state->again = NULL;
-    state->again_count = state->again_room = 0;
+    state->again_count = state->again_room = state->always_ready = 0;
     state->fd = sys.epoll_create1(EPOLL_CLOEXEC);
     if (state->fd < 0) {
         int error = errno;
@@ -104,24 +105,19 @@ enum { UNPOLLED, POLLED, ALWAYS_READY };
 
 static void watch_epoll(struct loop *loop, struct watch *watch)
 {
+    struct epoll_state *state = loop->poller_state;
     if (watch->wanted && watch->polled == UNPOLLED) {
         if (control(loop, EPOLL_CTL_ADD, watch->fd, EPOLLIN, TAG_WATCH | (uintptr_t)watch) == 0)
             watch->polled = POLLED;
         else if (errno == EPERM)
             watch->polled = ALWAYS_READY;
+        state->always_ready += watch->polled == ALWAYS_READY;
     } else if (!watch->wanted && watch->polled != UNPOLLED) {
         if (watch->polled == POLLED)
             control(loop, EPOLL_CTL_DEL, watch->fd, 0, 0);
+        state->always_ready -= watch->polled == ALWAYS_READY;
         watch->polled = UNPOLLED;
     }
-}
-
-static bool some_watch_is_always_ready(const struct loop *loop)
-{
-    for (const struct watch *watch = loop->watches; watch; watch = watch->next)
-        if (watch->polled == ALWAYS_READY)
-            return true;
-    return false;
 }
 
 static void report_always_ready(struct loop *loop)
@@ -230,7 +226,7 @@ static int wait_finely(struct epoll_state *state, int64_t timeout)
 static int sleep_epoll(struct loop *loop, int64_t timeout)
 {
     struct epoll_state *state = loop->poller_state;
-    bool more = state->again_count > 0 || some_watch_is_always_ready(loop);
+    bool more = state->again_count > 0 || state->always_ready > 0;
     int count = more || ready_is_whole_ms(timeout)
                     ? sys.epoll_wait(state->fd, state->events, MOST_EVENTS, more ? 0 : ready_ms(timeout))
                     : wait_finely(state, timeout);
@@ -276,7 +272,7 @@ static void report_epoll(struct loop *loop, int count)
 {
     struct epoll_state *state = loop->poller_state;
     uint32_t again = state->again_count;
-    bool always = some_watch_is_always_ready(loop);
+    bool always = state->always_ready > 0;
     count -= again > 0 || always;
     for (int i = 0; i < count; i++)
         report_event(loop, &state->events[i]);

@@ -6,6 +6,8 @@
 
 #include "command/option.h"
 
+struct program;
+
 struct service {
     const parley_handler *handler; /* its name is the service's */
     const char *help;
@@ -16,6 +18,7 @@ struct service {
 struct service_settings {
     const char *message; /* greet: what it says */
     size_t message_size;
+    const struct program *program; /* exec: what it runs */
     bool once;   /* echo: one exchange a connection */
     bool framed; /* what is received is a whole message */
 };
@@ -28,7 +31,7 @@ const struct service *service_named(const char *name);
 const char *service_word(size_t index, const char **help);
 
 extern const parley_handler hangup_handler, echo_handler, upper_handler, greet_handler, discard_handler,
-    chargen_handler;
-extern const struct option_group echo_group, greet_group;
+    chargen_handler, exec_handler;
+extern const struct option_group echo_group, greet_group, exec_group;
 
 #endif

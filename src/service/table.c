@@ -8,6 +8,8 @@ const struct service services[] = {
     {&upper_handler, "sends it back with a-z as A-Z; a line \"end\" ends the conversation", NULL},
     {&greet_handler, "reads the first message, answers with its own, and closes", &greet_group},
     {&discard_handler, "reads and forgets (RFC 863)", NULL},
+    {&exec_handler, "runs a program for each connection: parley serve exec 3000 -- PROGRAM ARGS...",
+     &exec_group},
     {&chargen_handler, "sends a pattern of characters without end (RFC 864)", NULL},
     {NULL, NULL, NULL},
 };

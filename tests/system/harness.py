@@ -103,8 +103,9 @@ class Server:
     """One `parley serve`. `wrapper` is put before the command and must exec it, as prlimit and env do."""
 
     def __init__(self, service, *addresses, model=None, options=(), wrapper=(), nofile=4096, workers=WORKERS,
-                 probe="of the service", stderr=None, **popen):
+                 probe="of the service", stderr=None, program=(), **popen):
         self.model = model
+        self.program = ["--", *map(str, program)] if program else []  # of the service exec
         self.probe = PROBES.get(service) if probe == "of the service" else probe
         self.expected_code = 0
         self.checked_after = True
@@ -120,7 +121,7 @@ class Server:
         self.warm_up()
 
     def __str__(self):
-        return " ".join(self.command)
+        return " ".join([*self.command, *self.program])
 
     @staticmethod
     def command_of(service, *arguments):
@@ -132,7 +133,7 @@ class Server:
         reader, writer = os.pipe()
         self.command += ["--ready-fd", str(writer)]
         popen = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, **popen}
-        self.process = subprocess.Popen(self.command, stderr=stderr, pass_fds=[writer], **popen)
+        self.process = subprocess.Popen([*self.command, *self.program], stderr=stderr, pass_fds=[writer], **popen)
         self.pid = self.process.pid
         self.pidfd = os.pidfd_open(self.pid)
         os.close(writer)

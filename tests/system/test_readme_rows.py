@@ -16,7 +16,7 @@ from test_readme import MEASURES, PRELUDE, READMES, TOO_BUSY, lines_of, quote, w
 
 ENGLISH, CHINESE = READMES
 ANSWERS = {"--until END": "HELLO\nEND", "--send helloworld": "helloworld", "--count 10": "hello, server... 10",
-           "8900": "Hello!", "1900": " !\"#$%&'()*+"}
+           "8900": "Hello!", "2000": "end\nhello", "1900": " !\"#$%&'()*+"}
 CONVERSES = [model for model in MODELS
              if placement_of(model) in ("iterative", "prethread") and poller_of(model) != "blocking"]
 
@@ -48,7 +48,8 @@ def talking(clients):
 
 def under(command, model):
     """The same with that model instead of its own."""
-    return re.sub(r" --(model|workers) \S+", "", command) + f" --model {model}"
+    command, dashes, program = command.partition(" -- ")
+    return re.sub(r" --(model|workers) \S+", "", command) + f" --model {model}{dashes}{program}"
 
 
 def client_script(command):
