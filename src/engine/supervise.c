@@ -154,9 +154,18 @@ int supervise_from(struct loop *loop)
     return loop_watch(loop, &loop->supervisor);
 }
 
-static void run_here(parley_server *server)
+/* The one that runs here, or NULL. An acceptor may be starting others already. */
+static struct worker *worker_here(parley_server *server)
 {
-    worker_run(server->workers);
+    pthread_mutex_lock(&server->lock);
+    struct worker *worker = server->workers;
+    pthread_mutex_unlock(&server->lock);
+    return worker && worker->is_here ? worker : NULL;
+}
+
+static void run_here(parley_server *server, struct worker *worker)
+{
+    worker_run(worker);
     pthread_mutex_lock(&server->lock);
     worker_forget(server, &server->workers);
     pthread_mutex_unlock(&server->lock);
@@ -166,8 +175,9 @@ static void supervise(struct supervision *supervision)
 {
     parley_server *server = supervision->server;
     uint64_t count;
-    if (server->workers && server->workers->is_here)
-        run_here(server);
+    struct worker *here = worker_here(server);
+    if (here)
+        run_here(server, here);
     while (!is_over(supervision)) {
         struct pollfd wake = {.fd = server->wake, .events = POLLIN};
         int64_t wait = notify_patience(supervision, patience(supervision));
