@@ -8,9 +8,11 @@ from contextlib import ExitStack
 
 import pytest
 
+from certificates import Authority, Secured
 from client import (PATIENCE, exchange, has_bytes, has_ended, receive_all, receive_exactly, receive_what_comes,
                     wait_until)
 from harness import (MODELS, SOME_MODELS, WORKERS, is_concurrent, only_line, placement_of, probe_echo, run)
+from proxying import v1
 
 FLOODER, OTHER = ("127.0.0.9", 0), ("127.0.0.10", 0)
 TOGETHER = ["prefork+epoll", "prefork+uring", "prethread+epoll", "prethread+poll", "fork+blocking",
@@ -324,3 +326,64 @@ def test_limits_neither_end_nor_starve_it(serve):
     for thread in threads:
         thread.join(PATIENCE)
     server.probe = probe_echo
+
+
+# ---- behind a proxy, and under TLS ----
+
+PROXY = ("127.0.0.2", 0)
+
+
+@pytest.mark.parametrize("model", ["prethread+epoll", "prethread+uring", "prefork+poll", "fork+blocking"])
+def test_behind_a_proxy_the_client_is_counted(serve, model):
+    server = serve("echo", model=model, options=["--proxy-from", PROXY[0], "--per-address", "1"])
+    with ExitStack() as stack:
+        def come_as(client):
+            sock = come(stack, server, PROXY)
+            sock.sendall(v1((client, 4000)))
+            return is_served(sock)
+        assert come_as("10.0.0.1") and come_as("10.0.0.2")
+        assert not come_as("10.0.0.1")
+        server.wait_said(r"10\.0\.0\.1:4000 turned away.*: at most 1 of 10\.0\.0\.1 \(per-address\)")
+        if server.children():
+            for child in server.children():
+                os.kill(child, signal.SIGKILL)
+            wait_until(lambda: come_as("10.0.0.1"), "its place is given back")
+
+
+def test_a_header_is_not_yet_a_first_byte(serve):
+    server = serve("echo", options=["--proxy-from", PROXY[0], "--first-byte", "200ms"])
+    with server.dial(bind=PROXY) as sock:
+        sock.sendall(v1())
+        assert receive_all(sock) == b""
+    server.wait_said("left: said nothing in time")
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("limits")).issue("good")
+
+
+@pytest.mark.parametrize("model", ["prethread+epoll", "prethread+uring", "fork+blocking"])
+def test_under_tls_a_handshake_is_not_yet_a_first_byte(serve, certificate, model):
+    server = serve("echo", model=model, probe=None,
+                   options=["--tls", "--cert", certificate[0], "--key", certificate[1], "--first-byte", "300ms"])
+    with server.dial() as sock, Secured(sock).handshake() as silent:
+        assert silent.recv(100) == b""
+    server.wait_said("left: said nothing in time")
+    with server.dial() as sock, Secured(sock).handshake() as talker:
+        talker.send(b"hello")
+        assert talker.recv(100) == b"hello"
+        server.watch(0.4)
+        talker.send(b"again")
+        assert talker.recv(100) == b"again"
+
+
+def test_under_tls_one_too_many_is_not_told_in_the_clear(serve, certificate):
+    server = serve("echo", probe=None, options=[
+        "--tls", "--cert", certificate[0], "--key", certificate[1], "--per-address", "1",
+        "--when-full", "message=come later"])
+    with ExitStack() as stack:
+        first = stack.enter_context(Secured(come(stack, server, FLOODER)).handshake())
+        assert fate(come(stack, server, FLOODER)) == "closed"
+        first.send(b"hello")
+        assert first.recv(100) == b"hello"
