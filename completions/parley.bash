@@ -168,6 +168,14 @@ _parley() {
         --unix | -U) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         --source) return ;;
         --timeout) return ;;
+        --ca) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --server-name) return ;;
+        --pin) return ;;
+        --cert) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --key) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --alpn) return ;;
+        --tls-min) mapfile -t COMPREPLY < <(compgen -W '1.2 1.3' -- "$current"); return ;;
+        --tls-max) mapfile -t COMPREPLY < <(compgen -W '1.2 1.3' -- "$current"); return ;;
         --connections | -c) return ;;
         --threads | -t) return ;;
         --duration | -d) return ;;
@@ -194,7 +202,7 @@ _parley() {
         --hdr-log) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         --report) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         esac
-        options=' --port -p --ipaddr -i --domain --unix -U --ipv4 -4 --ipv6 -6 --source --timeout --connections -c --threads -t --duration -d --rate -R --depth --churn --idle --ramp --warmup --grace --poller --message --file --size --reply-size --expect-framing --expect-end --verify --proxy-send --proxy-source --fail-if --find-rate --intervals --json --csv --hgrm --hdr-log --report --quiet -q --help -h'
+        options=' --port -p --ipaddr -i --domain --unix -U --ipv4 -4 --ipv6 -6 --source --timeout --tls --ca --server-name --pin --insecure --cert --key --alpn --tls-min --tls-max --resume --connections -c --threads -t --duration -d --rate -R --depth --churn --idle --ramp --warmup --grace --poller --message --file --size --reply-size --expect-framing --expect-end --verify --proxy-send --proxy-source --fail-if --find-rate --intervals --json --csv --hgrm --hdr-log --report --quiet -q --help -h'
         words=''
         ;;
     compare)

@@ -198,6 +198,17 @@ _parley() {
             '(-6 --ipv6)'{-6,--ipv6}'[IPv6 only]' \
             '--source=[a local address to connect from, or a range such as 127.0.0.2-127.0.0.9; may be repeated\: each one is good for 28 thousand connections]:ADDRESS: ' \
             '--timeout=[gives up an attempt to connect after so long; 5s]:TIME: ' \
+            '--tls[speaks TLS 1.2 and 1.3, and verifies the server'\''s certificate\: its chain, its name, its dates]' \
+            '--ca=[trusts the authorities, or the certificate, in FILE instead of the system'\''s; lists of revoked ones in it are heeded]:FILE:_files' \
+            '--server-name=[whom the certificate must be for, and the name asked for (SNI); the host connected to]:NAME: ' \
+            '--pin=[trusts exactly the certificate of this fingerprint (SHA-256 of its DER), whatever its name and dates]:sha256:HEX: ' \
+            '--insecure[verifies nothing\: whoever answers is believed]' \
+            '--cert=[our own certificate in PEM, for a server that asks for one]:FILE:_files' \
+            '--key=[its key; without one it is in the certificate'\''s file]:FILE:_files' \
+            '--alpn=[the protocols offered, the preferred first\: h2,http/1.1]:LIST: ' \
+            '--tls-min=[the oldest version that is spoken; 1.2]:VERSION:(1.2 1.3)' \
+            '--tls-max=[the newest; 1.3]:VERSION:(1.2 1.3)' \
+            '--resume[resumes a session of the server'\''s where there is one, instead of a whole handshake]' \
             '(-c --connections)'{-c+,--connections=}'[connections, over all threads; 1]:N: ' \
             '(-t --threads)'{-t+,--threads=}'[threads that generate the load; 1]:N: ' \
             '(-d --duration)'{-d+,--duration=}'[measures for so long; 10s]:TIME: ' \

@@ -13,6 +13,7 @@ struct load_order {
     unsigned char *message; /* what plan.message points to */
     char **sources;
     size_t source_count;
+    struct load_setting *settings;
 };
 
 /* The plan that the options describe: 0, or the exit code after a complaint. Free it either way. */

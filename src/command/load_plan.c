@@ -195,8 +195,6 @@ static void read_numbers(struct load_plan *plan, const struct arguments *argumen
     plan->churn = arguments_given(arguments, "churn");
     plan->verify = arguments_given(arguments, "verify");
     plan->poller = arguments_value(arguments, "poller");
-    plan->proxy_send = arguments_value(arguments, "proxy-send");
-    plan->proxy_source = arguments_value(arguments, "proxy-source");
     plan->family = arguments_given(arguments, "ipv4")   ? AF_INET
                    : arguments_given(arguments, "ipv6") ? AF_INET6
                                                         : AF_UNSPEC;
@@ -214,6 +212,22 @@ static int read_sources(struct load_order *order, const struct arguments *argume
     return status;
 }
 
+/* What the engine reads itself. */
+static int read_settings(struct load_order *order, const struct arguments *arguments)
+{
+    order->settings = calloc(arguments->given_count + 1, sizeof *order->settings);
+    if (!order->settings)
+        return complain(arguments->subcommand, "no memory");
+    for (size_t i = 0; i < arguments->given_count; i++) {
+        const struct given *given = &arguments->given[i];
+        if (given->option->setting)
+            order->settings[order->plan.setting_count++] =
+                (struct load_setting){given->option->setting, given->value};
+    }
+    order->plan.settings = order->settings;
+    return 0;
+}
+
 int load_order_read(struct load_order *order, const struct arguments *arguments)
 {
     *order = (struct load_order){0};
@@ -223,7 +237,9 @@ int load_order_read(struct load_order *order, const struct arguments *arguments)
     order->plan.address = order->address;
     order->plan.command_line = order->command_line = quoted(arguments);
     read_numbers(&order->plan, arguments);
-    int status = read_message(order, arguments);
+    int status = read_settings(order, arguments);
+    if (status == 0)
+        status = read_message(order, arguments);
     if (status == 0)
         status = read_reply(&order->plan, arguments);
     if (status == 0)
@@ -237,6 +253,7 @@ void load_order_free(struct load_order *order)
         free(order->sources[i]);
     free(order->sources);
     free(order->message);
+    free(order->settings);
     free(order->address);
     free(order->command_line);
 }

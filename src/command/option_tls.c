@@ -91,3 +91,11 @@ static const struct option dialling_options[] = {
     {0},
 };
 const struct option_group tls_dialling_group = {.title = "TLS", .options = dialling_options};
+
+static const struct option loading_options[] = {
+    {.name = "resume",
+     .setting = "dial-resume",
+     .help = "resumes a session of the server's where there is one, instead of a whole handshake"},
+    {0},
+};
+const struct option_group tls_loading_group = {.title = "TLS", .options = loading_options};

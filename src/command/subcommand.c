@@ -58,8 +58,9 @@ static const struct option_group *const connect_groups[] = {&address_group,
                                                             NULL};
 
 static const struct option_group *const load_groups[] = {
-    &load_target_group, &load_shape_group, &load_message_group, &proxy_send_group, &load_verdict_group,
-    &load_search_group, &load_live_group,  &load_report_group,  &general_group,    NULL};
+    &load_target_group,  &tls_dialling_group, &tls_loading_group,  &load_shape_group,
+    &load_message_group, &proxy_send_group,   &load_verdict_group, &load_search_group,
+    &load_live_group,    &load_report_group,  &general_group,      NULL};
 
 static const struct option_group *const compare_groups[] = {&contest_group, &workload_group, &outcome_group,
                                                             &general_group, NULL};

@@ -1,6 +1,7 @@
 /* The connections of a simulated client: made, lost, made again. */
 #include "load/generator.h"
 #include "engine/error.h"
+#include "engine/secure.h"
 #include "engine/server.h"
 #include <errno.h>
 #include <stdio.h>
@@ -135,6 +136,8 @@ static void opened(parley_conn *conn)
 /* All of the reply is here, so a close(2) says FIN and destroys nothing. */
 void client_hang_up(struct client *client)
 {
+    if (client->conn->secured)
+        secure_say_end(client->conn);
     conn_die(client->conn, PARLEY_FINISHED);
 }
 
@@ -150,7 +153,10 @@ static void not_reached(struct client *client, const parley_conn *conn)
 {
     char peer[ADDRESS_TEXT], sentence[256];
     snprintf(peer, sizeof peer, "%s", parley_peer((parley_conn *)conn));
-    snprintf(sentence, sizeof sentence, "connect %s: %s", peer, reason_of("connect", conn->error));
+    if (conn->reason == PARLEY_REFUSED)
+        snprintf(sentence, sizeof sentence, "%s: %s", peer, parley_failure(conn));
+    else
+        snprintf(sentence, sizeof sentence, "connect %s: %s", peer, reason_of("connect", conn->error));
     client_fault(client, is_ours(conn->error) ? FAULT_LOCAL : FAULT_CONNECT, 1, sentence);
     settle(client, false);
 }
@@ -158,9 +164,12 @@ static void not_reached(struct client *client, const parley_conn *conn)
 static void lost(struct client *client, parley_conn *conn, parley_reason reason)
 {
     const char *failure = parley_failure(conn);
-    if (conn->eof)
+    if (reason == PARLEY_TLS_TRUNCATED || reason == PARLEY_TLS_BROKEN)
+        client_fault(client, FAULT_CLOSED, client_under_way(client),
+                     *failure ? failure : parley_reason_text(reason));
+    else if (conn->eof)
         return; /* what was under way counted when the server finished */
-    if (reason == PARLEY_RESET || reason == PARLEY_FAILED)
+    else if (reason == PARLEY_RESET || reason == PARLEY_FAILED)
         client_fault(client, FAULT_RESET, client_under_way(client), *failure ? failure : "reset");
     else if (reason == PARLEY_BAD_MESSAGE)
         client_fault(client, FAULT_MISMATCH, client_under_way(client), parley_reason_text(reason));

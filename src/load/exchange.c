@@ -153,9 +153,10 @@ void exchange_received(parley_conn *conn, const void *bytes, size_t size)
     bool is_first = client->position == 0;
     if (generator->dismissed)
         return;
-    generator->tally.bytes_in += conn->received - client->position;
+    uint64_t came = conn->secured ? size : conn->received - client->position;
+    generator->tally.bytes_in += came;
     uint64_t replies = replies_in(client, bytes, size);
-    client->position = conn->received;
+    client->position += came;
     if (is_first && generator->run->plan->churn && client->connect_at >= generator->window)
         histogram_record(&generator->tally.first_byte, (uint64_t)(now - client->connect_at));
     if (replies > 0)

@@ -29,7 +29,7 @@ struct client {
     struct batch *batches; /* under way: a ring of plan->depth */
     unsigned oldest, batch_count;
     size_t reply_left; /* bytes missing of the reply under way */
-    uint64_t position; /* bytes received on this connection */
+    uint64_t position; /* bytes received on this connection, in clear */
 
     uint64_t first;     /* requests before this connection: its stream of messages begins there */
     unsigned index;     /* among those of all threads */

@@ -17,6 +17,11 @@ enum reply_kind {
 struct load_result;
 struct load_interval;
 
+/* One of parley_set()'s. */
+struct load_setting {
+    const char *name, *value;
+};
+
 struct load_plan {
     const char *address;            /* as parley_dial() takes it */
     int family;                     /* AF_UNSPEC, AF_INET, AF_INET6 */
@@ -38,8 +43,8 @@ struct load_plan {
     bool churn;                 /* a connection per exchange */
     const char *const *sources; /* local addresses, taken in turn */
     size_t source_count;
-    const char *proxy_send;   /* parley_set()'s; NULL: no PROXY headers, */
-    const char *proxy_source; /* and this one too; NULL: each connection's own address */
+    const struct load_setting *settings; /* of TLS and PROXY headers */
+    size_t setting_count;
     const char *command_line; /* for the report; NULL none */
     const int *processors;    /* the processors the threads are pinned to, in turn; NULL: not pinned */
     size_t processor_count;

@@ -103,6 +103,20 @@ static int raise_descriptors(const struct load_plan *plan)
 
 /* ---- the server that never listens ---- */
 
+/* The name that is dialled; a number is found out by each connection. */
+static int expect_name(parley_server *server, const char *address)
+{
+    struct endpoint endpoint;
+    struct address number;
+    int status = endpoint_parse(&endpoint, address);
+    if (status < 0 || server->options.tls.server_name || endpoint.kind != ENDPOINT_INET)
+        return status;
+    if (!*endpoint.host)
+        return parley_set(server, "server-name", "localhost");
+    return resolve_number(&endpoint, AF_UNSPEC, &number) ? 0
+                                                         : parley_set(server, "server-name", endpoint.host);
+}
+
 static int set_options(parley_server *server, const struct load_plan *plan)
 {
     char threads[16], timeout[32];
@@ -123,10 +137,10 @@ static int set_options(parley_server *server, const struct load_plan *plan)
     int status = 0;
     for (size_t i = 0; i < sizeof options / sizeof *options && status == 0; i++)
         status = parley_set(server, options[i][0], options[i][1]);
-    if (status == 0 && plan->proxy_send)
-        status = parley_set(server, "proxy-send", plan->proxy_send);
-    if (status == 0 && plan->proxy_source)
-        status = parley_set(server, "proxy-source", plan->proxy_source);
+    for (size_t i = 0; i < plan->setting_count && status == 0; i++)
+        status = parley_set(server, plan->settings[i].name, plan->settings[i].value);
+    if (status == 0 && server->options.tls.dials)
+        status = expect_name(server, plan->address);
     return status;
 }
 

@@ -41,8 +41,19 @@ char *load_mode(const char *kind, double rate, unsigned depth)
     return words("%s%s%s", kind, at, deep);
 }
 
+static bool has_setting(const struct load_plan *plan, const char *name)
+{
+    size_t i = 0;
+    while (i < plan->setting_count && strcmp(plan->settings[i].name, name) != 0)
+        i++;
+    return i < plan->setting_count;
+}
+
 static const char *kind_of(const struct load_plan *plan)
 {
+    if (plan->churn && has_setting(plan, "dial-tls"))
+        return has_setting(plan, "dial-resume") ? "churn of resumed TLS handshakes"
+                                                : "churn of TLS handshakes";
     if (plan->churn)
         return "churn";
     return plan->rate > 0 ? "open loop" : "closed loop";

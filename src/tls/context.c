@@ -227,6 +227,10 @@ static int dialling_fill(SSL_CTX *context, const struct tls_policy *policy)
 {
     struct alpn alpn = {0};
     int status = trust(context, policy);
+    if (policy->resumes) {
+        SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+        SSL_CTX_sess_set_new_cb(context, resume_remember);
+    }
     if (status == 0 && policy->dial_certificate)
         status = certificate_load(context, policy->dial_certificate, policy->dial_key);
     if (status == 0 && policy->dial_alpn)

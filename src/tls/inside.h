@@ -7,6 +7,7 @@
 #include "tls/pin.h"
 #include "tls/tls.h"
 #include <openssl/ssl.h>
+#include <pthread.h>
 #include <stdatomic.h>
 
 enum { TICKET_SECRETS = 80, VERDICT = 512, FIRST_BYTES = 16 };
@@ -25,12 +26,17 @@ struct tls_keep {
     EVP_PKEY *key;
     /* That a session stays within its policy is the matter of its id context, not of these. */
     unsigned char ticket_secrets[TICKET_SECRETS];
+    pthread_mutex_t lock; /* these three: */
+    SSL_SESSION *session; /* the last of a dial, */
+    char *host;           /* and with whom; */
+    unsigned generation;  /* counts the readings: sessions of one before are forgotten */
 };
 
 struct tls {
     const struct tls_policy *policy;
     struct tls_serving_contexts *serving; /* NULL: listeners speak plain */
     SSL_CTX *dialling;                    /* NULL: dials speak plain */
+    struct tls_keep *keep;
     char story[1024];
 };
 
@@ -39,6 +45,8 @@ struct tls_session {
     struct tls_wire wire;
     const struct tls_policy *policy;
     struct tls_serving_contexts *serving; /* NULL: dialled */
+    struct tls_keep *keep;
+    unsigned generation;
     bool dialled, established, broken, end_said;
     unsigned chatter; /* messages of the protocol's own since the last clear bytes */
     unsigned char first[FIRST_BYTES];
@@ -63,6 +71,15 @@ int throwaway_make(X509 **certificate, EVP_PKEY **key);
 
 /* verify.c: OpenSSL asks whether it trusts the chain the peer showed; 1 or 0. */
 int verify_peer(X509_STORE_CTX *store, void *unused);
+
+/* resume.c */
+void resume_forget(struct tls_keep *keep);
+int resume_remember(SSL *ssl, SSL_SESSION *given);
+/* Before the handshake of a dial. */
+void resume_recall(struct tls_session *session);
+
+/* policy.c: NULL without memory. */
+char *text_copy(const char *text);
 
 /* session.c */
 struct tls_session *session_of(const SSL *ssl);

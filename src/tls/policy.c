@@ -2,8 +2,7 @@
 #include "tls/policy.h"
 #include "engine/error.h"
 #include "engine/sys.h"
-#include "tls/alpn.h"
-#include "tls/pin.h"
+#include "tls/inside.h"
 #include <openssl/ssl.h>
 #include <string.h>
 
@@ -33,6 +32,7 @@ static const struct setting settings[] = {
     {"server-name", TEXT, PLACE(server_name)},
     {"pin", PIN, PLACE(pin)},
     {"insecure", SWITCH, PLACE(insecure)},
+    {"dial-resume", SWITCH, PLACE(resumes)},
 };
 
 enum { SETTINGS = sizeof settings / sizeof *settings };
@@ -76,7 +76,7 @@ void tls_policy_free(struct tls_policy *policy)
 
 /* ---- setting ---- */
 
-static char *copy_of(const char *text)
+char *text_copy(const char *text)
 {
     size_t size = strlen(text) + 1;
     char *copy = sys.malloc(size);
@@ -90,7 +90,7 @@ static int no_memory(const char *name)
 
 static int set_text(const char *name, const char *value, char **place)
 {
-    char *copy = copy_of(value);
+    char *copy = text_copy(value);
     if (!*value) {
         sys.free(copy);
         return fail(PARLEY_USAGE, "%s '' is empty", name);

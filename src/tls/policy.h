@@ -28,7 +28,7 @@ struct tls_policy {
     char *dial_certificate, *dial_key; /* our own, if the server asks */
     char *dial_alpn;
     char *server_name; /* NULL: the host that is dialled */
-    bool pinned, insecure;
+    bool pinned, insecure, resumes;
     unsigned char pin[PIN_SIZE]; /* SHA-256 of the server's certificate, DER */
     /* Both: versions as OpenSSL numbers them. */
     int least, most;

@@ -45,13 +45,6 @@ static int expect(struct tls_session *session)
                                                                                                        : -1;
 }
 
-static char *copy_of(const char *text)
-{
-    size_t size = strlen(text) + 1;
-    char *copy = sys.malloc(size);
-    return copy ? memcpy(copy, text, size) : NULL;
-}
-
 static int begin_dialled(struct tls_session *session, const char *host)
 {
     const struct tls_policy *policy = session->policy;
@@ -60,8 +53,10 @@ static int begin_dialled(struct tls_session *session, const char *host)
     if (!host && !policy->insecure && !policy->pinned)
         return fail(PARLEY_USAGE, "TLS: there is no name that the certificate should be for: give one with "
                                   "server-name, or pin the certificate");
-    if (host && ((session->host = copy_of(host)) == NULL || expect(session) < 0))
+    if (host && ((session->host = text_copy(host)) == NULL || expect(session) < 0))
         return fail(PARLEY_RESOURCE, "TLS: the name %s: %s", host, trouble_text());
+    if (policy->resumes)
+        resume_recall(session);
     return 0;
 }
 
@@ -99,6 +94,7 @@ struct tls_session *tls_session_new(const struct tls *tls, bool dialled, const c
         return NULL;
     }
     session->policy = tls->policy;
+    session->keep = tls->keep;
     session->dialled = dialled;
     session->wire.put = put;
     session->wire.owner = owner;

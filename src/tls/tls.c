@@ -20,6 +20,8 @@ struct tls_keep *tls_keep_new(void)
     OPENSSL_init_ssl(OPENSSL_INIT_NO_ATEXIT,
                      NULL); /* how the program ends is not ours: it may use OpenSSL too */
     trouble_clear();
+    if (keep)
+        pthread_mutex_init(&keep->lock, NULL);
     if (keep && RAND_bytes(keep->ticket_secrets, TICKET_SECRETS) == 1)
         return keep;
     fail(PARLEY_RESOURCE, "TLS: %s", keep ? trouble_text() : "no memory");
@@ -31,6 +33,8 @@ void tls_keep_free(struct tls_keep *keep)
 {
     if (!keep)
         return;
+    resume_forget(keep);
+    pthread_mutex_destroy(&keep->lock);
     X509_free(keep->certificate);
     EVP_PKEY_free(keep->key);
     OPENSSL_cleanse(keep->ticket_secrets, TICKET_SECRETS);
@@ -93,8 +97,11 @@ int tls_open(struct tls **made, const struct tls_policy *policy, struct tls_keep
     if (!tls)
         return fail(PARLEY_RESOURCE, "no memory for TLS");
     tls->policy = policy;
+    tls->keep = keep;
     int status = load(tls, keep);
     trouble_clear();
+    if (status == 0)
+        resume_forget(keep);
     if (status == 0)
         *made = tls;
     else

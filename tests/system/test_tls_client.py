@@ -196,7 +196,8 @@ def test_an_authority_that_is_not_to_be_read_is_said(tmp_path):
 def test_an_end_without_close_notify_is_a_failure_and_its_file_is_discarded(authority, good, tmp_path):
     def cut(secured):
         secured.send(b"all of it?")
-        secured.recv(100)
+        while secured.recv(100):
+            pass
     with serving(good, talk=cut) as (address, _):
         done = connect(address, "--ca", authority.path, "--save", str(tmp_path / "saved"))
     assert (done.returncode, done.stdout) == (1, "all of it?")
@@ -233,3 +234,28 @@ def test_parley_talks_to_parley(serve, authority, good, tmp_path, model):
         done = subprocess.run([PARLEY, "connect", "--tls", "--ca", authority.path, "--model", model,
                                f"localhost:{server.port}"], stdin=data, capture_output=True, timeout=PATIENCE, check=False)
     assert done.returncode == 0 and done.stdout == sent.read_bytes(), done.stderr
+
+
+@pytest.mark.parametrize("poller", ["select", "poll", "epoll", "uring"])
+def test_a_load_speaks_tls(serve, authority, good, poller):
+    """Every byte is compared; each connection of a churn is a handshake, resumed or whole."""
+    server = serve("echo", options=["--tls", "--cert", good[0], "--key", good[1], "--quiet"], probe=None)
+    target = ["--tls", "--ca", authority.path, "--poller", poller, "-d", "300ms", f"localhost:{server.port}"]
+    done = run("load", "-c", "4", "--depth", "4", "--size", "20KiB", "--verify", *target)
+    assert "closed loop" in done.stdout and re.search(r"errors\s+0", done.stdout), done
+    done = run("load", "-c", "4", "--churn", *target)
+    assert "churn of TLS handshakes" in done.stdout and re.search(r"errors\s+0", done.stdout), done
+    done = run("load", "-c", "4", "--churn", "--resume", *target)
+    assert "churn of resumed TLS handshakes" in done.stdout and re.search(r"errors\s+0", done.stdout), done
+
+
+def test_a_load_resumes_when_told(serve, authority, good):
+    server = serve("echo", options=["--tls", "--cert", good[0], "--key", good[1], "-v"], probe=None)
+    run("load", "-c", "1", "--churn", "--resume", "-d", "300ms", "--tls", "--ca", authority.path, f"localhost:{server.port}")
+    server.wait_said("TLS: TLSv1.3.*resumed: yes")
+
+
+def test_a_load_of_strangers_is_refused(serve, good):
+    server = serve("echo", options=["--tls", "--cert", good[0], "--key", good[1], "--quiet"], probe=None)
+    done = run("load", "-d", "300ms", "--tls", f"localhost:{server.port}")
+    assert done.returncode == 1 and 'was issued by "Test Authority"' in done.stderr, done
