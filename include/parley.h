@@ -381,9 +381,10 @@ PARLEY_API parley_conn *parley_adopt(parley_conn *beside, int descriptor, const 
 
 /* Dials `address` in the worker of `beside`, without waiting: numbers and unix sockets in its loop, names as
  * parley_dial() does. "connect-timeout", "retry", "bind" and "family" hold for it. Returns the connection at
- * once, which may be bridged or sent to before it is established; then, or when it is not, its `handler`
- * (copied) hears of it as that of parley_dial() does. NULL when it could not even begin, with parley_error();
- * no callback follows. "idle" and "life" are not applied to it. Not under blocking: PARLEY_BESIDE. */
+ * once, which may be bridged, and unless it is to speak TLS sent to, before it is established; then, or when
+ * it is not, its `handler` (copied) hears of it as that of parley_dial() does. NULL when it could not even
+ * begin, with parley_error(); no callback follows. "idle" and "life" are not applied to it. Not under
+ * blocking: PARLEY_BESIDE. */
 PARLEY_API parley_conn *parley_connect(parley_conn *beside, const char *address,
                                        const parley_handler *handler, void *user);
 

@@ -63,6 +63,8 @@ void guest_alarmed(struct timer *timer);
 
 /* ---- bridge.c: of a connection with `bridged` ---- */
 
+/* Whether bytes may be passed on; until then they are kept like messages of one that has paused. */
+bool bridge_is_open(const parley_conn *conn);
 /* Bytes for the other. */
 void bridge_received(parley_conn *conn, const void *bytes, size_t size);
 /* It has said its end: so does the other. */

@@ -15,11 +15,22 @@ static bool takes_bytes(const parley_conn *conn)
     return conn && !conn->dead && !conn->finishing && !conn->half_closing;
 }
 
+/* Whether it may be sent to: nothing goes out in the clear before a TLS handshake. */
+static bool is_let_in(const parley_conn *conn)
+{
+    return conn->opened || !conn->covered;
+}
+
 /* ---- bytes ---- */
 
 bool bridge_has_room(const parley_conn *conn)
 {
     return !conn_side(conn)->waits;
+}
+
+bool bridge_is_open(const parley_conn *conn)
+{
+    return !other_of(conn) || is_let_in(other_of(conn));
 }
 
 /* Where nobody takes them any more they are dropped, so that the end behind them is seen. */
@@ -44,7 +55,8 @@ static void read_on(parley_conn *conn)
 void bridge_settle(const parley_conn *conn)
 {
     parley_conn *other = other_of(conn);
-    if (other && conn_side(other)->waits && queue_size(&conn->queue) < conn->loop->high_water)
+    if (other && conn_side(other)->waits && is_let_in(conn) &&
+        queue_size(&conn->queue) < conn->loop->high_water)
         read_on(other);
 }
 
@@ -139,6 +151,7 @@ static void join(parley_conn *conn, parley_conn *other)
 {
     conn->bridged = true;
     conn_side(conn)->other = other;
+    conn_side(conn)->waits = !is_let_in(other);
     parley_resume(conn);
 }
 

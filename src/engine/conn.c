@@ -106,7 +106,7 @@ void conn_settle(parley_conn *conn)
     }
     if (conn->half_closing && conn->eof && !conn->ended_owed)
         parley_finish(conn); /* both ends have been said */
-    bool through = conn->finishing || (conn->half_closing && !conn->connecting);
+    bool through = conn->finishing || (conn->half_closing && conn->opened);
     if (!conn->dead && queue_size(&conn->queue) == 0 && through)
         say_the_end(conn);
     if (!conn->dead)

@@ -11,6 +11,8 @@ static int refuse(const parley_conn *conn)
 {
     if (conn->dead)
         return fail(PARLEY_STALE, "the connection has ended");
+    if (!conn->opened && conn->covered)
+        return fail(PARLEY_STALE, "the TLS handshake is not over: send when it is opened");
     return fail(PARLEY_STALE, "nothing can be sent after parley_finish() or parley_half_close()");
 }
 
@@ -29,7 +31,7 @@ int parley_send(parley_conn *conn, const void *bytes, size_t size)
 {
     const struct framing *framing = conn_framing(conn);
     struct iovec payload = {(void *)bytes, size};
-    if (conn->dead || conn->finishing || conn->half_closing)
+    if (conn->dead || conn->finishing || conn->half_closing || (conn->covered && !conn->opened))
         return refuse(conn);
     if (framing->kind != FRAMING_RAW)
         return send_framed(conn, framing, payload);

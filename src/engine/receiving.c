@@ -37,7 +37,7 @@ static void feed(parley_conn *conn, const void *bytes, size_t size)
 
 static inline void take(parley_conn *conn, const void *bytes, size_t size)
 {
-    if (conn->bridged && !conn->frame) {
+    if (conn->bridged && !conn->frame && bridge_is_open(conn)) {
         bridge_received(conn, bytes, size);
         return;
     }

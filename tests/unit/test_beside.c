@@ -128,6 +128,38 @@ static void the_other_side_may_end_first(void **state)
     in_models(LONERS, upstream_first_in);
 }
 
+/* What the client says before a TLS handshake is over does not go out in the clear. */
+static void handshake_in(const char *model)
+{
+    unsigned char bytes[2048] = {0};
+    size_t got = 0;
+
+    if (model_has(model, "blocking"))
+        return;
+    relay_start(model, "127.0.0.1:", OPTIONS("dial-tls", "on", "insecure", "on"));
+    int fd = client_open();
+    client_say(fd, "the secret", 10);
+    client_finish(fd);
+    int other = upstream_accept();
+    while (got < 200) {
+        ssize_t n = recv(other, bytes + got, sizeof bytes - got, 0);
+        assert_true(n > 0 || (n < 0 && errno == EINTR));
+        got += n > 0 ? (size_t)n : 0;
+    }
+    assert_int_equal(bytes[0], 22); /* a record of the handshake */
+    assert_null(memmem(bytes, got, "secret", 6));
+    client_reset(other);
+    assert_int_equal(client_hear_end(fd, NULL), ECONNRESET);
+    close(fd);
+    relay_stop();
+}
+
+static void nothing_precedes_a_handshake(void **state)
+{
+    (void)state;
+    in_models(LONERS, handshake_in);
+}
+
 static void *echo_upstream(void *unused)
 {
     char bytes[65536];
@@ -391,6 +423,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SERVER_TEST(carries_bytes_and_ends),
         SERVER_TEST(the_other_side_may_end_first),
+        SERVER_TEST(nothing_precedes_a_handshake),
         SERVER_TEST(loses_nothing_to_back_pressure),
         SERVER_TEST(carries_resets),
         SERVER_TEST(ends_with_who_is_not_reached),
