@@ -6,13 +6,13 @@ import base64
 import fcntl
 import json
 import os
-import select
 import shutil
 import subprocess
 import tempfile
 import time
 
 from client import PATIENCE
+from harness import is_readable
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "chromium"
 # It asks nobody anything: no updates, no look-ups.
@@ -52,7 +52,7 @@ class Browser:
 
     def _message(self, deadline):
         while b"\0" not in self.unread:
-            ready = select.select([self.answers], [], [], max(0, deadline - time.monotonic()))[0]
+            ready = is_readable(self.answers, deadline - time.monotonic())
             part = os.read(self.answers, 1 << 20) if ready else b""
             assert part, f"the browser says nothing more; it has said {self.events[-5:]}"
             self.unread += part

@@ -33,6 +33,8 @@ def pytest_runtest_makereport(item, call):
     if report.failed:
         for server in getattr(item, "servers", []):
             report.sections.append((f"stderr of {server}", server.stderr()[-6000:]))
+    if report.when == "teardown":
+        item.servers = []  # their files close; pytest keeps items until all tests have run
 
 
 def judge(servers):
@@ -62,6 +64,7 @@ def serve(request):
         for server in servers:
             if hasattr(server, "process"):
                 server.kill()
+                server.let_go()
 
 
 @pytest.fixture(params=MODELS)

@@ -114,6 +114,7 @@ class Server:
         if model:
             self.command += ["--model", model]
             self.command += ["--workers", str(workers)] if is_pooled(model) else []
+        self.pidfd = -1
         self.stderr_file = tempfile.TemporaryFile()
         self.says_so = stderr is None and not {"none", "--quiet"} & set(options)
         self._start(stderr or self.stderr_file, popen)
@@ -142,7 +143,7 @@ class Server:
     def _read_ready(self, reader):
         deadline, text = time.monotonic() + PATIENCE, b""
         with open(reader, "rb", buffering=0) as pipe:
-            while select.select([pipe], [], [], max(0, deadline - time.monotonic()))[0]:
+            while is_readable(pipe, deadline - time.monotonic()):
                 if not (part := pipe.read(4096)):
                     break
                 text += part
@@ -207,7 +208,7 @@ class Server:
 
     def watch(self, seconds):
         """Lets that time pass; fails at once if the server ends meanwhile."""
-        ended = select.select([self.pidfd], [], [], seconds)[0]
+        ended = is_readable(self.pidfd, seconds)
         assert not ended, f"it ended by itself\n{self.stderr()[-3000:]}"
 
     def activity_during(self, seconds):
@@ -284,6 +285,19 @@ class Server:
             except ProcessLookupError:
                 pass
         self.process.wait(PATIENCE)
+
+    def let_go(self):
+        """Of the process that has ended; what it said can still be read, for the report of the test."""
+        if self.pidfd >= 0:
+            os.close(self.pidfd)
+        self.pidfd = -1
+
+
+def is_readable(descriptor, seconds):
+    """Within so long. poll(2), since select(2) cannot watch descriptors from 1024 on."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(max(0, seconds) * 1000))
 
 
 def run(*arguments, timeout=PATIENCE, **options):

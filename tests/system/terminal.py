@@ -5,14 +5,13 @@ import fcntl
 import os
 import pty
 import re
-import select
 import struct
 import subprocess
 import termios
 import time
 
 from client import PATIENCE
-from harness import PARLEY
+from harness import PARLEY, is_readable
 
 ROWS, COLUMNS = 24, 80
 
@@ -100,7 +99,7 @@ class Terminal:
         os.write(self.master, text.encode())
 
     def read(self, patience):
-        if not select.select([self.master], [], [], patience)[0]:
+        if not is_readable(self.master, patience):
             return False
         try:
             piece = os.read(self.master, 65536)
