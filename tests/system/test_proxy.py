@@ -1,13 +1,14 @@
 """PROXY headers in front of connections (FAULTS G): who may send them, what they say, what breaks their rules."""
 
+import fcntl
 import socket
 import struct
-from pathlib import Path
+import termios
 
 import pytest
 
 import proxying
-from client import dial, exchange, receive_all, receive_exactly, receive_what_comes, wait_until
+from client import dial, exchange, has_bytes, receive_all, receive_exactly, receive_what_comes, wait_until
 from harness import SOME_MODELS, only_line, run
 from proxying import IPV4, LOCAL, PROXY, SIGNATURE, tlv, v1, v2, v2_unix, with_sum
 
@@ -61,37 +62,35 @@ def test_the_client_is_whom_the_header_names(serve, model):
         server.wait_said(rf"{me} connected(?! via)")
 
 
-def unread_by_server(sock):
-    """Bytes of ours that its kernel has and the server has not read yet."""
-    def number(address):
-        return f"{struct.unpack('=I', socket.inet_aton(address[0]))[0]:08X}:{address[1]:04X}"
-    ends = [number(sock.getpeername()), number(sock.getsockname())]
-    for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines():
-        fields = line.split()
-        if fields[1:3] == ends:
-            return int(fields[4].partition(":")[2], 16)
-    return 0
+def wait_read(sock):
+    """Of a unix socket the kernel says how much of what was sent the other side has not read."""
+    def unread():
+        return struct.unpack("i", fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)))[0]
+    wait_until(lambda: unread() == 0, lambda: f"all is read; {unread()} are not")
 
 
-@pytest.mark.parametrize("made", [v1(), with_sum(v2())], ids=["v1", "v2"])
 @pytest.mark.parametrize("model", ["iterative+blocking", "prethread+epoll", "prethread+uring"])
-def test_a_header_split_at_each_byte(serve, model, made):
+def test_a_header_split_at_each_byte(serve, tmp_path, model):
     """Each piece was read before the next one is sent; the last brings the client's first bytes."""
-    server = serve_behind_proxy(serve, model=model)
-    for cut in range(1, len(made)):
-        with dial_as_proxy(server) as sock:
-            sock.sendall(made[:cut])
-            wait_until(lambda sock=sock: unread_by_server(sock) == 0, "it reads the first piece")
-            exchange(sock, made[cut:] + b"hello", b"hello")
+    path = f"unix:{tmp_path}/socket"
+    serve("echo", path, model=model, options=["--proxy-from", "unix"], probe=None)
+    for made in (v1(), with_sum(v2())):
+        for cut in range(1, len(made)):
+            with dial(path) as sock:
+                sock.sendall(made[:cut])
+                wait_read(sock)
+                exchange(sock, made[cut:] + b"hello", b"hello")
 
 
 @pytest.mark.parametrize("model", ["fork+blocking", "prethread+epoll", "prethread+uring"])
-def test_nothing_is_said_to_a_proxy_before_its_header(serve, model):
+def test_nothing_is_said_to_a_proxy_before_its_header(serve, tmp_path, model):
     """chargen speaks first, and has to wait."""
-    server = serve_behind_proxy(serve, "chargen", model=model)
-    with dial_as_proxy(server) as sock:
+    path = f"unix:{tmp_path}/socket"
+    serve("chargen", path, model=model, options=["--proxy-from", "unix"], probe=None)
+    with dial(path) as sock:
         sock.sendall(v2()[:-1])
-        wait_until(lambda: unread_by_server(sock) == 0, "it reads what there is")
+        wait_read(sock)
+        assert not has_bytes(sock)
         sock.sendall(v2()[-1:])
         assert receive_exactly(sock, 74).endswith(b"\r\n")
 
@@ -212,6 +211,19 @@ def test_access_lists_see_the_client_and_the_log_both(serve, model):
     server.wait_said(rf"10\.0\.0\.1:40000 turned away, via {me}: denied by 10\.0\.0\.0/8")
     with dial_as_proxy(server) as sock:
         exchange(sock, v1(("192.0.2.1", 1)) + b"hello", b"hello")
+
+
+@pytest.mark.parametrize("model", ["thread+blocking", "prefork+epoll", "prethread+uring"])
+def test_limits_count_clients_and_not_proxies(serve, model):
+    server = serve_behind_proxy(serve, model=model, options=["--per-address", "1", "--when-full", "close"])
+    with dial_as_proxy(server) as one, dial_as_proxy(server) as other, dial_as_proxy(server) as again:
+        exchange(one, v1() + b"hello", b"hello")
+        exchange(other, v2(("192.0.2.1", 40000)) + b"hello", b"hello")
+        again.sendall(v2(("10.0.0.1", 1)))
+        assert receive_what_comes(again) == b""
+        me = name_of(one)
+    server.wait_said(rf"10\.0\.0\.1:1 turned away, via {PROXY_ADDRESS}:\d+: ")
+    server.wait_said(rf"10\.0\.0\.1:40000 connected via {me}\b")
 
 
 # ---- as a user ----

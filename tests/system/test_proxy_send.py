@@ -99,7 +99,7 @@ def test_what_cannot_be_meant(words, reason):
 def test_each_connection_of_a_load_begins_with_one(serve, version, poller):
     """Whoever is behind takes no other; all replies are what was sent."""
     server = serve("echo", options=["--proxy-from", "127.0.0.1"], probe=None)
-    done = load(server.addresses[0], "-c", "3", "-d", "100ms", "--verify", "--poller", poller, "--proxy-send", version,
+    done = load(server.addresses[0], "-c", "3", "-d", "500ms", "--verify", "--poller", poller, "--proxy-send", version,
                 "--proxy-source", "192.0.2.1")
     assert done.json["requests"] > 0
     server.wait_said(r"192\.0\.2\.1:\d+ left")
@@ -109,10 +109,10 @@ def test_each_connection_of_a_load_begins_with_one(serve, version, poller):
 
 def test_churn_and_requests_without_replies(serve):
     server = serve("discard", options=["--proxy-from", "127.0.0.1"], probe=None)
-    load(server.addresses[0], "-c", "2", "-d", "100ms", "--reply-size", "0", "--proxy-send", "v2")
+    load(server.addresses[0], "-c", "2", "-d", "500ms", "--reply-size", "0", "--proxy-send", "v2")
     server.wait_said(r" left: finished")
     echo = serve("echo", options=["--proxy-from", "127.0.0.1"], probe=None)
-    load(echo.addresses[0], "-c", "2", "-d", "100ms", "--churn", "--verify", "--proxy-send", "v1")
+    load(echo.addresses[0], "-c", "2", "-d", "500ms", "--churn", "--verify", "--proxy-send", "v1")
 
 
 # ---- listen ----
