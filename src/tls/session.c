@@ -78,7 +78,8 @@ static int begin(const struct tls *tls, struct tls_session *session, const char 
     if (!bio)
         return fail(PARLEY_RESOURCE, "TLS: no session: %s", trouble_text());
     SSL_set_bio(session->ssl, bio, bio);
-    SSL_set_app_data(session->ssl, session);
+    if (SSL_set_app_data(session->ssl, session) != 1)
+        return fail(PARLEY_RESOURCE, "TLS: no session: %s", trouble_text());
     if (session->dialled)
         return begin_dialled(session, host);
     SSL_set_accept_state(session->ssl);
