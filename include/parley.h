@@ -184,7 +184,7 @@ PARLEY_API void parley_server_free(parley_server *server);
  *   queue-max   queued bytes above which a connection is cut, PARLEY_OVERFLOW               (64MiB)
  *   connect-timeout  overall deadline of a dial, name look-up and retries included              (0)
  *   retry       further attempts of a dial that failed, with jittered back-off                  (0)
- *   connections most connections at once, all workers together (a worker each at least)       (0: any)
+ *   connections most connections at once, all workers together; there are then no more workers  (0: any)
  *   per-address, per-network  most connections of one address (IPv6: of a /64), of one network (a /24; IPv6:
  *               a /48); unix peers are not counted                                         (0: any)
  *   accept-rate most clients a second; a tenth of a second's may come at once              (0: any)

@@ -20,13 +20,14 @@ int access_add(struct access_sources *sources, bool allows, const char *text)
     size_t size = strlen(text) + 1;
     struct access_source source = {allows, sys.malloc(size)};
     struct access_source *items = sys.realloc(sources->items, (sources->count + 1) * sizeof *items);
-    int status = 0;
     if (items)
         sources->items = items;
-    if (items && source.text)
-        status = check(&(struct access_source){allows, memcpy(source.text, text, size)});
-    else
-        status = fail(PARLEY_RESOURCE, "no memory for an access list");
+    if (!items || !source.text) {
+        sys.free(source.text);
+        return fail(PARLEY_RESOURCE, "no memory for an access list");
+    }
+    memcpy(source.text, text, size);
+    int status = check(&source);
     if (status < 0)
         sys.free(source.text);
     else
@@ -55,15 +56,16 @@ static int read_access(parley_server *server, struct reading **reading)
 {
     const struct access_sources *sources = &server->options.access;
     struct access *access = sys.calloc(1, sizeof *access + sources->count * sizeof *access->rules);
-    int status = access ? 0 : fail(PARLEY_RESOURCE, "no memory for the access lists");
+    int status = 0;
+    if (!access)
+        return fail(PARLEY_RESOURCE, "no memory for the access lists");
     for (size_t i = 0; i < sources->count && status == 0; i++)
         status = access_rule_read(&access->rules[access->count++], &sources->items[i]);
-    if (status == 0) {
-        access->reading.free = free_access;
-        *reading = &access->reading;
-    } else if (access) {
+    access->reading.free = free_access;
+    if (status < 0)
         free_access(&access->reading);
-    }
+    else
+        *reading = &access->reading;
     return status;
 }
 

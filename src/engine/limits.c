@@ -40,7 +40,7 @@ int limits_parse_when_full(struct limits *limits, const char *text)
 int limits_parse_min_rate(struct limits *limits, const char *text)
 {
     char bytes[32];
-    uint64_t size;
+    uint64_t size = 0;
     int64_t span = USUAL_SPAN;
     const char *slash = strchr(text, '/');
     size_t length = slash ? (size_t)(slash - text) : strlen(text);
