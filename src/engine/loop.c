@@ -125,7 +125,8 @@ static void turn(struct loop *loop)
         loop_drain(loop);
     if (stop == WORKER_ABORT)
         cut_all(loop);
-    timers_fire(&loop->timers, loop->now, fired);
+    if (timers_wait(&loop->timers, loop->now) == 0)
+        timers_fire(&loop->timers, loop->now, fired);
     loop->restless = false;
     int64_t paced = loop->pace ? loop->pace(loop) : -1;
     settle(loop);

@@ -84,14 +84,6 @@ void timer_arm(struct timers *timers, struct timer *timer, int64_t due)
     sift_up(timers, ++timers->count, (struct timer_entry){due, timer});
 }
 
-int64_t timers_wait(const struct timers *timers, int64_t now)
-{
-    if (timers->count == 0)
-        return -1;
-    int64_t due = timers->heap[1].due;
-    return due > now ? due - now : 0;
-}
-
 void timers_fire(struct timers *timers, int64_t now, void (*fire)(struct timer *timer))
 {
     while (timers->count > 0 && timers->heap[1].due <= now) {

@@ -42,7 +42,13 @@ static inline int64_t timer_due(const struct timers *timers, const struct timer 
 }
 
 /* Milliseconds until the next is due, 0 if overdue, -1 if none. */
-int64_t timers_wait(const struct timers *timers, int64_t now);
+static inline int64_t timers_wait(const struct timers *timers, int64_t now)
+{
+    if (timers->count == 0)
+        return -1;
+    int64_t due = timers->heap[1].due;
+    return due > now ? due - now : 0;
+}
 /* Fires those due at `now`, each once: a timer armed again while firing waits for the next turn, so no
  * handler can hold the loop here. */
 void timers_fire(struct timers *timers, int64_t now, void (*fire)(struct timer *timer));
