@@ -39,27 +39,28 @@ bool proxied_begin(parley_conn *conn)
     return expects;
 }
 
-static int resize(struct proxied *proxied, size_t size)
+/* NULL without memory: what there was stays. */
+static struct header *resize(struct proxied *proxied, size_t size)
 {
     struct header *header = sys.realloc(proxied->header, sizeof *header + size);
     if (!header)
-        return fail(PARLEY_RESOURCE, "no memory for a PROXY header");
+        return NULL;
     if (!proxied->header)
         *header = (struct header){0};
-    proxied->header = header;
-    return 0;
+    return proxied->header = header;
 }
 
 /* The client speaks through the proxy: its address is the connection's from here on. */
 static int believe(parley_conn *conn, const struct address *client, size_t size)
 {
     struct proxied *proxied = proxied_of(conn);
+    struct header *header = resize(proxied, size); /* smaller: what came with it is not its own */
     struct sockaddr_storage via;
+    header = header ? header : proxied->header;
     conn_peer(conn, &via);
-    resize(proxied, size); /* smaller: what came with it is not its own */
-    proxied->header->is_whole = true;
-    proxied->header->size = (unsigned short)size;
-    memcpy(&proxied->header->via, &via, sizeof proxied->header->via);
+    header->is_whole = true;
+    header->size = (unsigned short)size;
+    memcpy(&header->via, &via, sizeof header->via);
     if (conn_set_peer(conn, (const struct sockaddr *)&client->storage) < 0)
         return fail(PARLEY_RESOURCE, "no memory for the address of a client");
     return 0;
@@ -68,22 +69,21 @@ static int believe(parley_conn *conn, const struct address *client, size_t size)
 ssize_t proxied_received(parley_conn *conn, const void *bytes, size_t size)
 {
     struct proxied *proxied = proxied_of(conn);
-    struct proxy_header header;
+    struct proxy_header said;
     size_t before = proxied->header ? proxied->header->size : 0;
     size_t more = size < PROXY_LONGEST - before ? size : PROXY_LONGEST - before;
-    int status = resize(proxied, before + more);
-    if (status < 0)
-        return status;
-    memcpy(proxied->header->bytes + before, bytes, more);
-    proxied->header->size = (unsigned short)(before + more);
-    ssize_t length = proxy_read(proxied->header->bytes, before + more, &header);
+    struct header *header = resize(proxied, before + more);
+    if (!header)
+        return fail(PARLEY_RESOURCE, "no memory for a PROXY header");
+    memcpy(header->bytes + before, bytes, more);
+    header->size = (unsigned short)(before + more);
+    ssize_t length = proxy_read(header->bytes, header->size, &said);
     if (length <= 0)
         return length;
-    if (header.kind != PROXY_GIVEN)
+    int status = said.kind == PROXY_GIVEN ? believe(conn, &said.source, (size_t)length) : 0;
+    if (said.kind != PROXY_GIVEN)
         proxied_free(conn);
-    else if ((status = believe(conn, &header.source, (size_t)length)) < 0)
-        return status;
-    return length - (ssize_t)before;
+    return status < 0 ? status : length - (ssize_t)before;
 }
 
 int proxied_ended(const parley_conn *conn)

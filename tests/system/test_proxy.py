@@ -226,6 +226,17 @@ def test_limits_count_clients_and_not_proxies(serve, model):
     server.wait_said(rf"10\.0\.0\.1:40000 connected via {me}\b")
 
 
+@pytest.mark.parametrize("model", ["fork+poll", "prethread+epoll"])
+def test_a_program_is_told_of_the_client(serve, model):
+    """And of its TLS, which the proxy has ended."""
+    server = serve_behind_proxy(serve, "exec", model=model, options=["--shell", "env"], probe=None)
+    with dial_as_proxy(server) as sock:
+        sock.sendall(v2(facts=tlv(2, b"example.org") + TLS))
+        told = receive_all(sock).decode().splitlines()
+    assert {"TCPREMOTEIP=10.0.0.1", "TCPREMOTEPORT=40000", "TCPLOCALIP=10.0.0.2", "TCPLOCALPORT=80",
+            "SSL_PROTOCOL=TLSv1.3", "SSL_PEER_CERT_CN=alice", "SSL_TLS_SNI_SERVERNAME=example.org"} <= set(told), told
+
+
 # ---- as a user ----
 
 @pytest.mark.parametrize("networks, reason", [

@@ -187,7 +187,7 @@ static void unix_clients_have_their_path(void **state)
     unsigned char header[16 + 216] = "\r\n\r\n\0\r\nQUIT\n\x21\x31\0\xd8";
 
     (void)state;
-    memcpy(header + 16, "/run/client", 11);
+    memcpy(header + 16, "/run/client", 12);
     server_start(&teller, "prethread+epoll", OPTIONS("proxy-from", "127.0.0.1"));
     is_told(header, sizeof header, "unix:/run/client unix via\n");
     assert_int_equal(server_stop(), 0);

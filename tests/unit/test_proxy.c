@@ -143,12 +143,14 @@ static void refuses_broken_line_ends(void **state)
     refuse_line("PROXY TCP4 10.0.0.1 10.0.0.2 1 2\r\r\n", "a carriage return without");
     refuse_line("PROXY UNKNOWN a\nb\r\n", "a line feed without");
     refuse(hidden, sizeof hidden - 1, "a NUL");
-    memset(line, 'x', sizeof line);
-    memcpy(line, "PROXY UNKNOWN ", 14);
+    memcpy(line, "PROXY UNKNOWN ", 15);
+    memset(line + 14, 'x', sizeof line - 14);
     refuse(line, 107, "longer than 107");
-    memcpy(line + 106, "\r\n", 2);
+    line[106] = '\r';
+    line[107] = '\n';
     refuse(line, 108, "longer than 107");
-    memcpy(line + 105, "\r\n", 2);
+    line[105] = '\r';
+    line[106] = '\n';
     read_whole(line, 107, &(struct proxy_header){0});
 }
 
@@ -250,8 +252,8 @@ static void takes_unix_addresses(void **state)
     struct proxy_header header;
 
     (void)state;
-    memcpy(block, "/run/client\0behind", 18);
-    memcpy(block + 108, "\0abstract", 9);
+    memcpy(block, "/run/client\0behind", 19);
+    memcpy(block + 108, "\0abstract", 10);
     add(made, block, sizeof block);
     header = taken(made);
     expect_address(&header.source, "unix:/run/client");

@@ -13,16 +13,10 @@
 /* What an address would be written as; "" is none. */
 static struct address address_of(const char *text)
 {
-    struct endpoint endpoint;
-    struct address_list list;
     struct address address = {0};
 
-    if (*text == '\0')
-        return address;
-    if (endpoint_parse(&endpoint, text) != 0 || resolve(&endpoint, AF_UNSPEC, false, &list) != 0)
+    if (*text != '\0' && resolve_literal(text, &address) != 0)
         fail_msg("%s: %s", text, parley_error());
-    address = list.items[0];
-    address_list_free(&list);
     return address;
 }
 
