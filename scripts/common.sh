@@ -8,7 +8,7 @@ jobs=${PARLEY_JOBS:-$(nproc)}
 # Debian's packages, by what needs them.
 declare -A packages=(
     [build]="gcc libc6-dev cmake ninja-build pkgconf liburing-dev libedit-dev
-             libjansson-dev libssl-dev zlib1g-dev scdoc"
+             libjansson-dev libssl-dev zlib1g-dev libseccomp-dev scdoc"
     [test]="g++ libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-pytest-timeout
             python3-cryptography openssl universal-ctags binutils default-jre-headless libhdrhistogram-java"
     [browser]="chromium fonts-dejavu-core"

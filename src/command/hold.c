@@ -120,7 +120,7 @@ static int check(const struct conversation *conversation)
 static int start_listening(struct conversation *conversation)
 {
     const struct arguments *arguments = conversation->arguments;
-    int outcome = confine_on_listening(arguments, conversation->server);
+    int outcome = confine_on_listening(arguments, conversation->server, CONFINE_TALKS);
     outcome = outcome == 0 ? listen_where_asked(arguments, 0, conversation->server) : outcome;
     for (size_t i = 0; outcome == 0 && !conversation->is_quiet && i < parley_listeners(conversation->server);
          i++)

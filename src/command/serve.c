@@ -104,7 +104,7 @@ static int set_up(const struct arguments *arguments, parley_server *server)
     return status;
 }
 
-static int run_server(const struct arguments *arguments, parley_server *server)
+static int run_server(const struct arguments *arguments, const struct service *service, parley_server *server)
 {
     int status = set_up(arguments, server);
 
@@ -113,7 +113,7 @@ static int run_server(const struct arguments *arguments, parley_server *server)
     if (status == 0)
         status = tell_manager(arguments, server);
     if (status == 0)
-        status = confine_on_listening(arguments, server);
+        status = confine_on_listening(arguments, server, service->needs);
     if (status == 0)
         status = listen_where_asked(arguments, 1, server);
     if (status == 0) {
@@ -143,7 +143,7 @@ static int serve(const struct arguments *arguments, const struct service *servic
         return complain(arguments->subcommand, "no memory for the server");
     ignore_broken_pipes();
     parley_server_set_user(server, settings);
-    status = run_server(arguments, server);
+    status = run_server(arguments, service, server);
     parley_server_free(server);
     return status;
 }

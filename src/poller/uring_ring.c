@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 struct uring_trial uring_trial;
 
@@ -26,7 +28,8 @@ static const unsigned setups[] = {
 
 static int set_up(struct uring *uring, unsigned flags)
 {
-    struct io_uring_params parameters = {.flags = flags | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP,
+    struct io_uring_params parameters = {.flags = flags | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP |
+                                                  IORING_SETUP_R_DISABLED,
                                          .cq_entries = uring->sizes.completions};
     if (uring_trial.setup)
         return uring_trial.setup(uring->sizes.entries, &uring->ring, &parameters);
@@ -104,6 +107,38 @@ static int open_memory(struct uring *uring)
     return uring->vectors && uring->buffer_ring && uring->memory ? 0 : -ENOMEM;
 }
 
+/* ---- what it may do ---- */
+
+/* All that the poller ever queues. A ring passes by the filters of system calls, and whoever got hold of this
+ * one could otherwise open files or connect with it. */
+static const unsigned operations[] = {IORING_OP_ACCEPT,      IORING_OP_CONNECT, IORING_OP_RECV,
+                                      IORING_OP_SEND,        IORING_OP_SENDMSG, IORING_OP_POLL_ADD,
+                                      IORING_OP_ASYNC_CANCEL};
+
+enum { OPERATIONS = sizeof operations / sizeof *operations };
+
+/* liburing 2.3 has these two calls in its header only. */
+static int tell_ring(const struct uring *uring, unsigned what, const void *argument, unsigned count)
+{
+    return syscall(SYS_io_uring_register, uring->ring.ring_fd, what, argument, count) < 0 ? -errno : 0;
+}
+
+/* Once restricted it takes nothing else, for good. A kernel that cannot restrict it leaves it as it is. */
+static int enable(struct uring *uring)
+{
+    struct io_uring_restriction restrictions[OPERATIONS + 2] = {
+        {.opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED, .sqe_flags = IOSQE_BUFFER_SELECT},
+        {.opcode = IORING_RESTRICTION_REGISTER_OP, .register_op = IORING_UNREGISTER_RING_FDS},
+    };
+    for (size_t i = 0; i < OPERATIONS; i++)
+        restrictions[i + 2] = (struct io_uring_restriction){.opcode = IORING_RESTRICTION_SQE_OP,
+                                                            .sqe_op = (unsigned char)operations[i]};
+    if (!(uring->ring.flags & IORING_SETUP_R_DISABLED))
+        return 0;
+    tell_ring(uring, IORING_REGISTER_RESTRICTIONS, restrictions, OPERATIONS + 2);
+    return tell_ring(uring, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
+}
+
 int uring_open(struct uring *uring, const struct uring_sizes *sizes)
 {
     *uring = (struct uring){.sizes = *sizes};
@@ -116,6 +151,8 @@ int uring_open(struct uring *uring, const struct uring_sizes *sizes)
     result = open_memory(uring);
     if (result == 0)
         result = register_buffers(uring);
+    if (result == 0)
+        result = enable(uring);
     if (result == 0)
         return 0;
     uring_close(uring);

@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 import procfs
-from client import PATIENCE, dial, exchange
+from client import PATIENCE, dial, exchange, wait_until
 from harness import MODELS, PARLEY, SOME_MODELS, WORKERS, Server, only_line
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
@@ -32,6 +32,24 @@ def capabilities_of(status):
 def threads_of(server):
     """Every thread of every process of it."""
     return [f"{member}/task/{thread}" for member in server.family() for thread in procfs.thread_ids_of(member)]
+
+
+def served(tracer, *options):
+    """What a traced server said that served one client and was told to stop."""
+    command = [*tracer, PARLEY, "serve", "echo", "127.0.0.1", "0", "--print-port", *options]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        with dial(f"127.0.0.1:{int(process.stdout.readline())}") as sock:
+            exchange(sock, b"hello")
+        os.kill(procfs.children_of(process.pid)[0], signal.SIGTERM)
+        _, said = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, said
+    return said.decode()
+
+
+def traced(calls, path, *options):
+    """What strace saw of it."""
+    served(["strace", "-f", "-qq", "-o", str(path), "-e", f"trace={calls}"], "--log", "none", *options)
+    return path.read_text(encoding="ascii")
 
 
 @pytest.fixture
@@ -118,6 +136,61 @@ def test_without_the_sandbox_nothing_is_given_up(held):
     assert "confined" not in server.stderr()
 
 
+# ---- the sandbox ----
+
+SANITIZED = os.environ.get("PARLEY_SANITIZER", "")
+needs_filters = pytest.mark.skipif(bool(SANITIZED), reason="sanitizers and valgrind make calls no list can know")
+
+
+@needs_filters
+@pytest.mark.parametrize("model", MODELS)
+def test_every_thread_is_filtered(held, model):
+    server = held(model)
+    server.wait_said(r"confined: .*no files, \d+ system calls")
+    for thread in threads_of(server):
+        assert status_of(thread)["Seccomp"] == ["2"], thread
+
+
+@needs_filters
+@pytest.mark.parametrize("model", ["prefork+epoll", "prethread+uring"])
+def test_files_that_are_read_again_are_left(serve, model, tmp_path):
+    """The file is replaced, as an administrator's editor does it, by another one of its directory."""
+    friends, new = tmp_path / "friends", tmp_path / "new"
+    friends.write_text("127.0.0.0/8\n", encoding="ascii")
+    server = serve("echo", model=model, options=["--allow", f"@{friends}"])
+    server.wait_said(f"no files but below {tmp_path}, ")
+    new.write_text("192.0.2.0/24\n", encoding="ascii")
+    new.rename(friends)
+    server.signal(signal.SIGHUP)
+
+    def is_refused():
+        with server.dial() as sock:
+            sock.settimeout(PATIENCE)
+            try:
+                sock.sendall(b"hello")
+                return sock.recv(1) == b""
+            except ConnectionError:
+                return True
+    wait_until(is_refused, "nobody is let in any more")
+    server.probe = None
+
+
+@needs_filters
+@needs_strace
+@pytest.mark.parametrize("call, error, said", [
+    ("seccomp", "EPERM", "without seccomp (operation not permitted)"),
+    ("seccomp", "ENOSYS", "without seccomp (function not implemented)"),
+    ("landlock_create_ruleset", "ENOSYS", "without landlock (function not implemented)"),
+    ("landlock_create_ruleset", "EOPNOTSUPP", "without landlock (operation not supported)"),
+])
+@pytest.mark.parametrize("verbose", [True, False])
+def test_where_it_cannot_be_had_it_is_done_without(call, error, said, verbose, tmp_path):
+    options = ["-v"] if verbose else []
+    seen = served(["strace", "-f", "-qq", "-o", str(tmp_path / "trace"), "-e", f"trace={call}", "-e",
+                   f"inject={call}:error={error}"], "--log", "text", *options)
+    assert (said in seen) == verbose and "confined: " in seen
+
+
 # ---- refusals ----
 
 def refused(*options, wrapper=()):
@@ -174,18 +247,6 @@ def test_each_call_that_fails_is_named_and_nothing_is_served(call, error, senten
 
 
 # ---- what was open before ----
-
-def traced(calls, path, *options):
-    """What strace saw of a server that served one client and was told to stop."""
-    command = ["strace", "-f", "-qq", "-o", str(path), "-e", f"trace={calls}", PARLEY, "serve", "echo", "127.0.0.1",
-               "0", "--print-port", "--log", "none", *options]
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as tracer:
-        with dial(f"127.0.0.1:{int(tracer.stdout.readline())}") as sock:
-            exchange(sock, b"hello")
-        os.kill(procfs.children_of(tracer.pid)[0], signal.SIGTERM)
-        assert tracer.wait(PATIENCE) == 0
-    return path.read_text(encoding="ascii")
-
 
 @needs_root
 @needs_strace

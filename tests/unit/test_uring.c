@@ -400,6 +400,49 @@ static void without_descriptors_it_waits(void **state)
 
 #define RING_TEST(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
+/* What the ring says to an operation that the poller never queues. */
+static int answer_to(struct uring *uring, uint8_t operation, unsigned flags)
+{
+    struct io_uring_sqe *entry = uring_entry(uring);
+    struct io_uring_cqe *answer;
+
+    io_uring_prep_rw(operation, entry, -1, "/dev/null", 0, 0);
+    entry->flags = (uint8_t)flags;
+    assert_int_equal(io_uring_submit_and_wait(&uring->ring, 1), 1);
+    assert_int_equal(io_uring_peek_cqe(&uring->ring, &answer), 0);
+    int result = answer->res;
+    io_uring_cqe_seen(&uring->ring, answer);
+    return result;
+}
+
+static void *try_others(void *context)
+{
+    static const uint8_t others[] = {IORING_OP_NOP,   IORING_OP_OPENAT, IORING_OP_READ,  IORING_OP_WRITE,
+                                     IORING_OP_CLOSE, IORING_OP_SOCKET, IORING_OP_SPLICE};
+    int *allowed = context, file = STDERR_FILENO;
+    struct uring uring;
+
+    *allowed = uring_open(&uring, &usual) < 0;
+    for (size_t i = 0; i < sizeof others; i++)
+        *allowed += answer_to(&uring, others[i], 0) != -EACCES;
+    *allowed += answer_to(&uring, IORING_OP_POLL_ADD, IOSQE_ASYNC) != -EACCES;
+    *allowed += answer_to(&uring, IORING_OP_POLL_ADD, 0) == -EACCES;
+    *allowed += io_uring_register_files(&uring.ring, &file, 1) != -EACCES;
+    uring_close(&uring);
+    return NULL;
+}
+
+static void nothing_but_the_pollers_operations(void **state)
+{
+    pthread_t thread;
+    int allowed = -1;
+
+    (void)state;
+    assert_int_equal(pthread_create(&thread, NULL, try_others, &allowed), 0);
+    pthread_join(thread, NULL);
+    assert_int_equal(allowed, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -409,6 +452,7 @@ int main(void)
         RING_TEST(the_ring_sends_what_cannot_go_directly), RING_TEST(a_stop_takes_operations_back),
         RING_TEST(a_reset_takes_operations_back),          RING_TEST(the_peer_hears_the_end),
         RING_TEST(a_paused_connection_hears_of_a_reset),   RING_TEST(without_descriptors_it_waits),
+        RING_TEST(nothing_but_the_pollers_operations),
     };
 
     return cmocka_run_group_tests(tests, serving_prepare, serving_check);

@@ -1,0 +1,276 @@
+#include "sandbox/filter.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <linux/seccomp.h>
+#include <linux/sockios.h>
+#include <seccomp.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "engine/error.h"
+
+#ifndef __has_feature
+#define __has_feature(feature) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || __has_feature(address_sanitizer) ||     \
+    __has_feature(thread_sanitizer)
+enum { IS_SANITIZED = true };
+#else
+enum { IS_SANITIZED = false };
+#endif
+
+/* ---- the list ---- */
+
+enum { ALWAYS = 0 };
+
+/* A call that is allowed with any arguments, to whom. */
+struct permission {
+    int call;
+    unsigned needs; /* one of these; ALWAYS: nothing */
+};
+
+#define TO(needs, call)                                                                                      \
+    {                                                                                                        \
+        SCMP_SYS(call), needs                                                                                \
+    }
+
+static const struct permission permissions[] = {
+    /* connections */
+    TO(ALWAYS, accept4),
+    TO(ALWAYS, recvfrom),
+    TO(ALWAYS, recvmsg),
+    TO(ALWAYS, sendto),
+    TO(ALWAYS, sendmsg),
+    TO(ALWAYS, read),
+    TO(ALWAYS, readv),
+    TO(ALWAYS, write),
+    TO(ALWAYS, writev),
+    TO(ALWAYS, pwritev2),
+    TO(ALWAYS, shutdown),
+    TO(ALWAYS, close),
+    TO(ALWAYS, getsockopt),
+    TO(ALWAYS, setsockopt),
+    TO(ALWAYS, getsockname),
+    TO(ALWAYS, getpeername),
+    TO(ALWAYS, fcntl),
+    TO(ALWAYS, lseek),
+    TO(ALWAYS, splice),
+    TO(ALWAYS, pipe2),
+    TO(ALWAYS, fstat),
+    TO(ALWAYS, newfstatat),
+    TO(ALWAYS, statx),
+    TO(ALWAYS, readlink),
+    TO(ALWAYS, readlinkat),
+    /* waiting */
+    TO(ALWAYS, poll),
+    TO(ALWAYS, ppoll),
+    TO(ALWAYS, select),
+    TO(ALWAYS, pselect6),
+    TO(ALWAYS, epoll_create1),
+    TO(ALWAYS, epoll_ctl),
+    TO(ALWAYS, epoll_wait),
+    TO(ALWAYS, epoll_pwait),
+    TO(ALWAYS, epoll_pwait2),
+    TO(ALWAYS, eventfd2),
+    TO(ALWAYS, timerfd_create),
+    TO(ALWAYS, timerfd_settime),
+    TO(ALWAYS, nanosleep),
+    TO(ALWAYS, clock_nanosleep),
+    TO(ALWAYS, restart_syscall),
+    /* the clock, and who we are */
+    TO(ALWAYS, clock_gettime),
+    TO(ALWAYS, clock_getres),
+    TO(ALWAYS, gettimeofday),
+    TO(ALWAYS, time),
+    TO(ALWAYS, getrandom),
+    TO(ALWAYS, getpid),
+    TO(ALWAYS, getppid),
+    TO(ALWAYS, gettid),
+    TO(ALWAYS, getuid),
+    TO(ALWAYS, geteuid),
+    TO(ALWAYS, getgid),
+    TO(ALWAYS, getegid),
+    TO(ALWAYS, getpgrp),
+    TO(ALWAYS, uname),
+    TO(ALWAYS, sysinfo),
+    TO(ALWAYS, getrusage),
+    TO(ALWAYS, getcpu),
+    /* memory, threads and signals, as the C library needs them */
+    TO(ALWAYS, brk),
+    TO(ALWAYS, munmap),
+    TO(ALWAYS, mremap),
+    TO(ALWAYS, madvise),
+    TO(ALWAYS, futex),
+    TO(ALWAYS, futex_waitv),
+    TO(ALWAYS, set_robust_list),
+    TO(ALWAYS, get_robust_list),
+    TO(ALWAYS, rseq),
+    TO(ALWAYS, membarrier),
+    TO(ALWAYS, sched_yield),
+    TO(ALWAYS, sched_getaffinity),
+    TO(ALWAYS, tgkill),
+    TO(ALWAYS, rt_sigaction),
+    TO(ALWAYS, rt_sigprocmask),
+    TO(ALWAYS, rt_sigpending),
+    TO(ALWAYS, rt_sigtimedwait),
+    TO(ALWAYS, rt_sigreturn),
+    TO(ALWAYS, sigaltstack),
+    TO(ALWAYS, exit),
+    TO(ALWAYS, exit_group),
+    /* worker processes */
+    TO(FILTER_FORKS, clone),
+    TO(FILTER_FORKS, fork),
+    TO(FILTER_FORKS, wait4),
+    TO(FILTER_FORKS, waitid),
+    TO(FILTER_FORKS, kill),
+    TO(FILTER_FORKS, setitimer),
+    TO(FILTER_RINGS, io_uring_setup),
+    TO(FILTER_RINGS, io_uring_enter),
+    TO(FILTER_RINGS, io_uring_register),
+    /* files */
+    TO(FILTER_READS, getdents64),
+    TO(FILTER_REMOVES, unlink),
+    TO(FILTER_REMOVES, unlinkat),
+    /* connections made from here: the libraries that look up names do what they like, but start nothing */
+    TO(FILTER_DIALS | FILTER_TALKS, openat),
+    TO(FILTER_DIALS | FILTER_TALKS, access),
+    TO(FILTER_DIALS | FILTER_TALKS, faccessat),
+    TO(FILTER_DIALS | FILTER_TALKS, faccessat2),
+    TO(FILTER_DIALS | FILTER_TALKS, getdents64),
+    TO(FILTER_DIALS | FILTER_TALKS, pread64),
+    TO(FILTER_DIALS, mmap),
+    TO(FILTER_DIALS, mprotect),
+    TO(FILTER_DIALS, socket),
+    TO(FILTER_DIALS, socketpair),
+    TO(FILTER_DIALS, bind),
+    TO(FILTER_DIALS, connect),
+    TO(FILTER_DIALS, sendmmsg),
+    TO(FILTER_DIALS, recvmmsg),
+    TO(FILTER_DIALS, statfs),
+    TO(FILTER_DIALS, fstatfs),
+    /* an operator */
+    TO(FILTER_TALKS, signalfd4),
+    TO(FILTER_TALKS, kill),
+    TO(FILTER_TALKS, setitimer),
+    TO(FILTER_TALKS, fsync),
+    TO(FILTER_TALKS, fdatasync),
+    TO(FILTER_TALKS, ftruncate),
+    TO(FILTER_TALKS, fchmod),
+    TO(FILTER_TALKS, fchown),
+    TO(FILTER_TALKS, umask),
+    TO(FILTER_TALKS, rename),
+    TO(FILTER_TALKS, renameat),
+    TO(FILTER_TALKS, renameat2),
+    TO(FILTER_TALKS, link),
+    TO(FILTER_TALKS, linkat),
+    TO(FILTER_TALKS, unlink),
+    TO(FILTER_TALKS, unlinkat),
+    TO(FILTER_TALKS, dup),
+    TO(FILTER_TALKS, dup2),
+    TO(FILTER_TALKS, dup3),
+};
+
+/* A call that is allowed if the bits `mask` of one argument have this value. */
+struct condition {
+    int call;
+    unsigned argument;
+    uint64_t mask, value;
+    unsigned unless; /* needs that have the call whole already */
+};
+
+static const struct condition conditions[] = {
+    {SCMP_SYS(clone), 0, CLONE_THREAD, CLONE_THREAD, FILTER_FORKS},
+    {SCMP_SYS(mmap), 2, PROT_EXEC, 0, FILTER_DIALS}, /* no code comes in */
+    {SCMP_SYS(mprotect), 2, PROT_EXEC, 0, FILTER_DIALS},
+    {SCMP_SYS(prlimit64), 2, UINT64_MAX, 0, 0}, /* limits are asked, not set */
+    {SCMP_SYS(prctl), 0, UINT64_MAX, PR_SET_PDEATHSIG, 0},
+    {SCMP_SYS(prctl), 0, UINT64_MAX, PR_SET_NAME, 0},
+    {SCMP_SYS(ioctl), 1, UINT32_MAX, TCGETS, FILTER_TALKS},
+    {SCMP_SYS(ioctl), 1, UINT32_MAX, SIOCINQ, FILTER_TALKS},
+    {SCMP_SYS(ioctl), 1, UINT32_MAX, SIOCOUTQ, FILTER_TALKS},
+};
+
+/* ---- the filter ---- */
+
+bool filter_is_available(void)
+{
+    const uint32_t action = SECCOMP_RET_ERRNO;
+    if (IS_SANITIZED)
+        errno = ENOTSUP;
+    return !IS_SANITIZED && syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0;
+}
+
+/* Returns 1 more call, or an errno value below 0. */
+static int allow(scmp_filter_ctx filter, const struct permission *permission, unsigned needs)
+{
+    if (permission->needs != ALWAYS && !(permission->needs & needs))
+        return 0;
+    int result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, permission->call, 0);
+    return result < 0 ? result : 1;
+}
+
+static int allow_if(scmp_filter_ctx filter, const struct condition *condition, unsigned needs)
+{
+    if (condition->unless & needs)
+        return 0;
+    return seccomp_rule_add(
+        filter, SCMP_ACT_ALLOW, condition->call, 1,
+        SCMP_CMP(condition->argument, SCMP_CMP_MASKED_EQ, condition->mask, condition->value));
+}
+
+/* What needs more than a line of the tables. A C library that is told that there is no clone3, whose
+ * arguments no filter can see, uses clone. Files are opened to be read, and a terminal is not typed into. */
+static int allow_the_rest(scmp_filter_ctx filter, unsigned needs)
+{
+    int result = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+    if (result == 0 && needs & FILTER_READS && !(needs & (FILTER_DIALS | FILTER_TALKS)))
+        result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1,
+                                  SCMP_A2(SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY));
+    if (result == 0 && needs & FILTER_TALKS)
+        result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_NE, TIOCSTI));
+    return result;
+}
+
+static int fill(scmp_filter_ctx filter, unsigned needs)
+{
+    int calls = 0, result = allow_the_rest(filter, needs);
+    for (size_t i = 0; i < sizeof permissions / sizeof *permissions && result >= 0; i++) {
+        result = allow(filter, &permissions[i], needs);
+        calls += result;
+    }
+    for (size_t i = 0; i < sizeof conditions / sizeof *conditions && result >= 0; i++)
+        result = allow_if(filter, &conditions[i], needs);
+    return result < 0 ? result : calls;
+}
+
+/* NNP is ours to set; of the mitigations that filters once switched on for their process nothing here has
+ * use, as it runs nobody's code; a tree is searched faster than a list. */
+static int prepare(scmp_filter_ctx filter)
+{
+    int result = seccomp_attr_set(filter, SCMP_FLTATR_CTL_NNP, 0);
+    if (result == 0)
+        result = seccomp_attr_set(filter, SCMP_FLTATR_CTL_SSB, 1);
+    if (result == 0)
+        result = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+    return result == 0 ? seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) : result;
+}
+
+int filter_install(unsigned needs)
+{
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+    if (!filter)
+        return fail(PARLEY_RESOURCE, "no memory for a filter of system calls");
+    int result = prepare(filter), calls = 0;
+    if (result == 0)
+        result = calls = fill(filter, needs);
+    if (result >= 0)
+        result = seccomp_load(filter);
+    seccomp_release(filter);
+    return result < 0 ? fail(PARLEY_RESOURCE, "seccomp: %s", reason_of("seccomp", -result)) : calls;
+}
