@@ -66,7 +66,7 @@ _parley() {
         --grace) return ;;
         --log) mapfile -t COMPREPLY < <(compgen -W 'text json off none' -- "$current"); return ;;
         esac
-        options=' --port -p --ipaddr -i --domain -d --unix -U --ipv4 -4 --ipv6 -6 --listen --passive -l --keep -k --backlog --print-port --ready-fd --model --workers --reuseport --explain --proxy-from --tls --cert --key --client-ca --alpn --tls-min --tls-max --allow --deny --connections --per-address --per-network --accept-rate --when-full --first-byte --min-rate --bytes-max --message-max --high-water --queue-max --framing --idle --life --handshake-timeout --write-timeout --linger --drain --no-nodelay --keepalive --receive-buffer --send-buffer --user --group --chroot --no-sandbox --once --message --shell --env --as --rlimit --max-children --grace --stderr-to-client --log --verbose -v --quiet -q --help -h'
+        options=' --port -p --ipaddr -i --domain -d --unix -U --ipv4 -4 --ipv6 -6 --listen --passive -l --keep -k --backlog --print-port --ready-fd --model --workers --reuseport --explain --proxy-from --tls --cert --key --client-ca --alpn --tls-min --tls-max --allow --deny --connections --per-address --per-network --accept-rate --when-full --first-byte --min-rate --bytes-max --message-max --high-water --queue-max --framing --idle --life --handshake-timeout --write-timeout --linger --drain --no-nodelay --keepalive --receive-buffer --send-buffer --user --group --chroot --no-sandbox --once --message --shell --env --as --rlimit --max-children --grace --stderr-to-client --pty --log --verbose -v --quiet -q --help -h'
         words='hangup echo upper greet discard exec chargen'
         ;;
     listen)

@@ -81,6 +81,7 @@ complete -c parley -n '__parley_in serve' -l rlimit -x -d 'limits it: as, core, 
 complete -c parley -n '__parley_in serve' -l max-children -x -d 'most programs at once, above which clients wait; 0, the default: any'
 complete -c parley -n '__parley_in serve' -l grace -x -d 'when its client is gone, its group has so long from SIGTERM to SIGKILL; 5s'
 complete -c parley -n '__parley_in serve' -l stderr-to-client -d 'sends what it says on descriptor 2 to the client, and not to the log'
+complete -c parley -n '__parley_in serve' -l pty -d 'gives it a terminal of its own instead, for those that want one; under blocking there is none'
 complete -c parley -n '__parley_in serve' -l log -x -a 'text json off none' -d 'how events are told on stderr: text, json (an object a line) or none'
 complete -c parley -n '__parley_in serve' -l verbose -s v -d 'tells more'
 complete -c parley -n '__parley_in serve' -l quiet -s q -d 'tells only failures, the start and the stop'

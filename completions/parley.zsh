@@ -67,6 +67,7 @@ _parley() {
             '--max-children=[most programs at once, above which clients wait; 0, the default\: any]:N: ' \
             '--grace=[when its client is gone, its group has so long from SIGTERM to SIGKILL; 5s]:TIME: ' \
             '--stderr-to-client[sends what it says on descriptor 2 to the client, and not to the log]' \
+            '--pty[gives it a terminal of its own instead, for those that want one; under blocking there is none]' \
             '--log=[how events are told on stderr\: text, json (an object a line) or none]:FORMAT:(text json off none)' \
             '(-v --verbose)'{-v,--verbose}'[tells more]' \
             '(-q --quiet)'{-q,--quiet}'[tells only failures, the start and the stop]' \

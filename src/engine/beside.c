@@ -88,7 +88,7 @@ static bool seat(parley_conn *conn, const struct invitation *invitation)
     const parley_handler *handler = &invitation->handler;
     if (handler->timed && timers_reserve(&conn->loop->timers, 1) < 0)
         return false;
-    struct guest *guest = (struct guest *)side_new(conn, sizeof *guest + handler->state_size);
+    struct guest *guest = (void *)side_new(conn, sizeof *guest + handler->state_size);
     if (!guest) {
         timers_release(&conn->loop->timers, handler->timed != NULL);
         return false;

@@ -37,7 +37,7 @@ static inline struct side *conn_side(const parley_conn *conn)
 /* Of a connection with `guest`. */
 static inline struct guest *conn_guest(const parley_conn *conn)
 {
-    return (struct guest *)conn_side(conn);
+    return (struct guest *)(void *)conn_side(conn); /* aligned as it was allocated */
 }
 
 /* Its own handler, or the server's. */

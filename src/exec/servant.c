@@ -16,6 +16,7 @@
 #include "engine/worker.h"
 #include "exec/environment.h"
 #include "exec/places.h"
+#include "exec/pty.h"
 #include "exec/report.h"
 #include "exec/spawn.h"
 
@@ -218,7 +219,21 @@ static int make_errors(struct servant *servant, struct ends *ends)
         return 0;
     close_errors(servant);
     close(ends->its);
+    ends->its = -1;
     return PARLEY_RESOURCE;
+}
+
+/* The terminal takes the place of the stream, which it carries on. */
+static int make_terminal(struct ends *stream)
+{
+    struct pty pty;
+    int status = pty_make(&pty);
+
+    if (status < 0)
+        return status;
+    status = pty_carry(pty.master, stream->its);
+    stream->its = pty.slave;
+    return status;
 }
 
 /* No pidfd, no child: how it ends would never be known. */
@@ -255,6 +270,19 @@ static int run(struct servant *servant, int stream, int errors)
     return PARLEY_RESOURCE;
 }
 
+static int bridge(struct servant *servant)
+{
+    const int status = parley_bridge(servant->client, servant->guest);
+
+    if (status == 0)
+        return 0;
+    loop_unwatch(loop_of(servant), &servant->exit);
+    close(servant->pidfd);
+    put_to_death(servant);
+    reap(servant);
+    return status;
+}
+
 static int start(struct servant *servant)
 {
     struct ends stream = {-1, -1}, errors = {-1, -1};
@@ -262,14 +290,16 @@ static int start(struct servant *servant)
 
     if (status < 0)
         return status;
-    if (!servant->program->errors_to_client)
+    if (servant->program->has_terminal)
+        status = make_terminal(&stream);
+    else if (!servant->program->errors_to_client)
         status = make_errors(servant, &errors);
     if (status == 0)
         status = run(servant, stream.its, errors.its >= 0 ? errors.its : stream.its);
     close(stream.its);
     if (errors.its >= 0)
         close(errors.its);
-    return status ? status : parley_bridge(servant->client, servant->guest);
+    return status ? status : bridge(servant);
 }
 
 /* Its guest, if it has one, hears of it no more once it is aborted; then it is forgotten. */

@@ -88,6 +88,8 @@ static const struct option exec_options[] = {
      .help = "when its client is gone, its group has so long from SIGTERM to SIGKILL; 5s"},
     {.name = "stderr-to-client",
      .help = "sends what it says on descriptor 2 to the client, and not to the log"},
+    {.name = "pty",
+     .help = "gives it a terminal of its own instead, for those that want one; under blocking there is none"},
     {0},
 };
 const struct option_group exec_group = {

@@ -11,7 +11,8 @@ import subprocess
 import pytest
 
 import procfs
-from client import (Stream, Writer, dial, fill, has_bytes, receive_all, receive_exactly, receive_stream, reset,
+from client import (Stream, Writer, dial, fill, has_bytes, receive_all, receive_exactly, receive_stream,
+                    receive_what_comes, reset,
                     wait_until)
 from harness import PARLEY, only_line, poller_of, run
 
@@ -182,6 +183,35 @@ def test_errors_go_to_the_client_if_asked(serve, some_model):
     server = serve("exec", model=some_model, options=["--stderr-to-client", "--shell", "echo out; echo err >&2"])
     assert ask(server) == b"out\nerr\n"
     assert "says" not in server.stderr()
+
+
+# ---- a terminal ----
+
+@pytest.mark.parametrize("model", EVENTS)
+def test_a_terminal(serve, model):
+    server = serve("exec", model=model, options=["--pty", "--env", "TERM=dumb", "--shell",
+                                                 "tty; stty -echo; echo ready; read x; echo $x; cat"])
+    with server.dial() as sock:
+        said = b""
+        while b"ready\r\n" not in said:
+            said += sock.recv(100)
+        assert re.match(rb"/dev/pts/\d+\r\n", said)
+        sock.sendall(b"a line\nanother\n")
+        sock.shutdown(socket.SHUT_WR)
+        assert receive_all(sock) == b"a line\r\nanother\r\n"
+
+
+def test_a_terminals_program_ends_with_its_client(serve):
+    server = serve("exec", model="prethread+epoll", options=["--pty", "--shell", "sleep 1000 & echo $$ $!; wait"])
+    with server.dial() as sock:
+        pids = leader_and_child(sock)
+        reset(sock)
+    wait_gone(pids)
+    for _ in range(3):
+        with server.dial() as sock:
+            leader_and_child(sock)
+            sock.sendall(b"\x03")
+            receive_what_comes(sock)
 
 
 # ---- how it ends ----
@@ -364,6 +394,7 @@ def test_no_processes_to_be_had(serve, tmp_path):
     (["0", "--env", "=x", "--", "cat"], "give NAME or NAME=VALUE"),
     (["0", "--framing", "line", "--", "cat"], "leave out --framing"),
     (["0", "--model", "fork", "--idle", "1s", "--", "cat"], "nobody stands between for --idle"),
+    (["0", "--model", "fork", "--pty", "--", "cat"], "nobody stands between for --pty"),
     (["0", "--model", "fork", "--tls", "self-signed", "--", "cat"], "nobody stands between for --tls"),
     (["--", "cat"], "no address"),
 ])
