@@ -40,7 +40,7 @@ void bridge_received(parley_conn *conn, const void *bytes, size_t size)
     if (!takes_bytes(other))
         return;
     conn_pass_on(other, bytes, size);
-    if (queue_size(&other->queue) < conn->loop->high_water)
+    if (conn_waiting(other) < conn->loop->high_water)
         return;
     conn_side(conn)->waits = true;
     loop_touch(conn->loop, conn);
@@ -55,8 +55,7 @@ static void read_on(parley_conn *conn)
 void bridge_settle(const parley_conn *conn)
 {
     parley_conn *other = other_of(conn);
-    if (other && conn_side(other)->waits && is_let_in(conn) &&
-        queue_size(&conn->queue) < conn->loop->high_water)
+    if (other && conn_side(other)->waits && is_let_in(conn) && conn_waiting(conn) < conn->loop->high_water)
         read_on(other);
 }
 

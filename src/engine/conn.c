@@ -99,7 +99,7 @@ void conn_settle(parley_conn *conn)
     conn_release(conn);
     if (conn->bridged)
         bridge_settle(conn);
-    if (conn->drained_owed && queue_size(&conn->queue) == 0) {
+    if (conn->drained_owed && conn_waiting(conn) == 0) {
         conn->drained_owed = false;
         if (conn_handler(conn)->drained && !conn->finishing && !conn->dead)
             conn_handler(conn)->drained(conn);

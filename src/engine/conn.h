@@ -95,12 +95,21 @@ static inline parley_conn *conn_of_extra(struct conn_extra *extra)
     return (parley_conn *)extra - 1;
 }
 
+/* secure.c: clear bytes kept until the peer has ended a message of TLS's own. */
+size_t secure_held(const parley_conn *conn);
+
 /* ---- what a connection wants of the kernel: read by pollers ---- */
 
 /* Bytes wait to be sent. */
 static inline bool conn_has_output(const parley_conn *conn)
 {
     return !conn->dead && queue_size(&conn->queue) > 0;
+}
+
+/* Bytes of the handler's that wait: queued, or under TLS kept by the session, which cannot send them yet. */
+static inline size_t conn_waiting(const parley_conn *conn)
+{
+    return queue_size(&conn->queue) + (conn->secured ? secure_held(conn) : 0);
 }
 
 /* Offers the oldest queued bytes to the kernel: how many it took, to be told to conn_sent(); or -1 and errno.

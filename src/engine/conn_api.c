@@ -161,7 +161,7 @@ bool parley_is_dialled(const parley_conn *conn)
 
 size_t parley_queued(const parley_conn *conn)
 {
-    return queue_size(&conn->queue) + conn_gathered(conn);
+    return conn_waiting(conn) + conn_gathered(conn);
 }
 
 uint64_t parley_bytes_received(const parley_conn *conn)

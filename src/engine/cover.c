@@ -51,6 +51,8 @@ static void proceed(parley_conn *conn)
     cover->stage = COVER_OPEN;
     limited_opened(conn);
     conn_open(conn);
+    if (!conn->dead)
+        conn_arm(conn); /* its times begin here, and may be shorter than what is left to be let in */
 }
 
 void cover_secured(parley_conn *conn)

@@ -28,6 +28,7 @@ struct cover {
     alignas(max_align_t) enum cover_stage stage; /* aligned for the state behind it */
     char *failure;                               /* of PARLEY_REFUSED or PARLEY_TLS_BROKEN: its sentence */
     struct tls_session *tls;                     /* where conn->secured: secure.h */
+    int64_t held_at;                             /* ms: since when secure_held() has been more than 0 */
     struct proxied proxied;
     struct limited limited;
 };

@@ -29,6 +29,12 @@ static void consider_limits(struct limit *limit, const struct limited *limited, 
     consider(limit, limited->span_at, limits->rate_span, PARLEY_SLOW);
 }
 
+/* Since when the peer has kept back what is to be sent, where anything is. */
+static int64_t stalled_since(const parley_conn *conn)
+{
+    return queue_size(&conn->queue) > 0 ? queue_moved_at(&conn->queue) : conn_cover(conn)->held_at;
+}
+
 static struct limit earliest(const parley_conn *conn)
 {
     const struct options *options = &conn->loop->server->options;
@@ -48,8 +54,8 @@ static struct limit earliest(const parley_conn *conn)
     if (!conn->guest)
         consider(&limit, conn->active_at, options->idle, PARLEY_IDLE);
     /* A program may be busy for as long as it likes. */
-    if (queue_size(&conn->queue) > 0 && (!conn->guest || conn->dialled))
-        consider(&limit, queue_moved_at(&conn->queue), options->write_timeout, PARLEY_STALLED);
+    if (conn_waiting(conn) > 0 && (!conn->guest || conn->dialled))
+        consider(&limit, stalled_since(conn), options->write_timeout, PARLEY_STALLED);
     if (conn->starved)
         consider(&limit, conn->loop->now, STARVED_RETRY, PARLEY_FINISHED);
     return limit;
@@ -78,7 +84,7 @@ static uint32_t unacknowledged(const parley_conn *conn)
 
 bool conn_has_unsent(const parley_conn *conn)
 {
-    return queue_size(&conn->queue) > 0 || (conn->sent > 0 && unacknowledged(conn) > 0);
+    return conn_waiting(conn) > 0 || (conn->sent > 0 && unacknowledged(conn) > 0);
 }
 
 static void look_again(parley_conn *conn)

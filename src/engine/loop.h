@@ -175,7 +175,7 @@ bool bridge_has_room(const parley_conn *conn);
 static inline bool conn_has_room(const parley_conn *conn)
 {
     return conn->bridged ? bridge_has_room(conn)
-                         : queue_size(&conn->queue) + conn_gathered(conn) < conn->loop->high_water;
+                         : conn_waiting(conn) + conn_gathered(conn) < conn->loop->high_water;
 }
 
 /* Bytes are welcome: taken by the handler, or discarded while lingering. */

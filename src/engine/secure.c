@@ -219,6 +219,8 @@ void secure_received(parley_conn *conn, const void *bytes, size_t size)
     struct tls_session *session = session_of(conn);
     if (conn->eof || (conn->finishing && tls_held(session) == 0))
         return;
+    if (tls_held(session) > 0)
+        loop_touch(conn->loop, conn); /* it may go out now */
     tls_lend(session, bytes, size);
     if (conn->opened || shake(conn))
         read_all(conn);
@@ -241,7 +243,8 @@ static int write_pieces(struct tls_session *session, const struct iovec *vectors
     int status = 0;
     if (total <= sizeof record) {
         for (size_t i = 0; i < count; used += vectors[i++].iov_len)
-            memcpy(record + used, vectors[i].iov_base, vectors[i].iov_len);
+            if (vectors[i].iov_len > 0) /* what a framing does not have is no bytes at NULL */
+                memcpy(record + used, vectors[i].iov_base, vectors[i].iov_len);
         return tls_write(session, record, total);
     }
     for (size_t i = 0; i < count && status == 0; i++)
@@ -250,16 +253,30 @@ static int write_pieces(struct tls_session *session, const struct iovec *vectors
     return status;
 }
 
+size_t secure_held(const parley_conn *conn)
+{
+    return tls_held(session_of(conn));
+}
+
+/* The peer has the time of the write deadline to go on: what it keeps back is as good as not taken. */
+static void begin_to_wait(parley_conn *conn)
+{
+    conn_cover(conn)->held_at = conn->loop->now;
+    loop_touch(conn->loop, conn);
+}
+
 int secure_write(parley_conn *conn, const struct iovec *vectors, size_t count)
 {
     struct tls_session *session = session_of(conn);
-    size_t total = 0;
+    size_t total = 0, before = tls_held(session);
     for (size_t i = 0; i < count; i++)
         total += vectors[i].iov_len;
     int status = count == 1 ? tls_write(session, vectors->iov_base, total)
                             : write_pieces(session, vectors, count, total);
     if (status < 0)
         broke(conn);
+    else if (before == 0 && tls_held(session) > 0)
+        begin_to_wait(conn);
     return status;
 }
 
@@ -267,7 +284,7 @@ bool secure_say_end(parley_conn *conn)
 {
     struct tls_session *session = session_of(conn);
     if (tls_held(session) > 0)
-        return false;
+        return conn->eof; /* nothing will come that lets it go */
     tls_say_end(session);
     return queue_size(&conn->queue) == 0;
 }

@@ -175,7 +175,7 @@ void conn_drop_output(parley_conn *conn)
 
 static int refuse_overflow(parley_conn *conn, size_t most)
 {
-    size_t queued = queue_size(&conn->queue);
+    size_t queued = conn_waiting(conn);
     conn_die(conn, PARLEY_OVERFLOW);
     return fail(PARLEY_FULL, "%zu bytes are queued and the peer does not take them (queue-max is %zu)",
                 queued, most);
@@ -195,7 +195,7 @@ static int hand_on(parley_conn *conn, const struct iovec *vectors, size_t count,
 static int send_or_queue(parley_conn *conn, const struct iovec *vectors, size_t count, size_t total)
 {
     size_t most = conn->loop->server->options.queue_max;
-    if (queue_size(&conn->queue) + total > most)
+    if (conn_waiting(conn) + total > most)
         return refuse_overflow(conn, most);
     int status = hand_on(conn, vectors, count, total);
     if (status < 0 || conn->dead)

@@ -233,10 +233,11 @@ enum tls_outcome tls_read(struct tls_session *session, void *bytes, size_t room,
             break;
         session->chatter = 0;
     }
+    /* Asked before anything is written: OpenSSL remembers its last operation alone. */
+    enum tls_outcome outcome = returned == 1 ? TLS_DONE : outcome_of(session, returned);
     release_held(session);
     if (session->broken)
         return TLS_BROKEN;
-    enum tls_outcome outcome = returned == 1 ? TLS_DONE : outcome_of(session, returned);
     /* An end is told again by the next call. */
     return *size > 0 && outcome != TLS_BROKEN ? TLS_DONE : outcome;
 }
