@@ -79,10 +79,13 @@ def receive_what_comes(sock):
 
 
 def exchange(sock, message, answer=None):
-    """Sends, and waits for the answer, by default the same."""
+    """Sends, and waits for the answer, by default the same. Who is turned away before has a ConnectionError,
+    whether by an end or by a reset."""
     wanted = message if answer is None else answer
     sock.sendall(message)
     got = receive_exactly(sock, len(wanted))
+    if wanted and not got:
+        raise ConnectionAbortedError(f"it ended without an answer to {message[:60]!r}")
     assert got == wanted, f"sent {message[:60]!r}, wanted {wanted[:60]!r}, got {got[:60]!r}"
 
 

@@ -123,7 +123,7 @@ static void says_what_would_be_right(void **state)
     expect_complaint("serve", "echo --idel 3", "did you mean --idle?");
     expect_complaint("serve", "echo --back 3", "did you mean --backlog?");
     expect_complaint("serve", "echo --zzzzzzzzzz", "parley help serve lists them");
-    expect_complaint("serve", "echo --a\nb\033[31m", "--a?b?[31m");
+    expect_complaint("serve", "echo --a\nb\033[31m", "--a\\nb\\x1b[31m");
     expect_complaint("serve", "echo --=3", "there is no option --");
     expect_complaint("serve", "echo -Q", "there is no option -Q");
     expect_complaint("serve", "echo -once", "two dashes: --once");
