@@ -8,6 +8,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import time
 
 import pytest
 from cryptography.hazmat.primitives import hashes
@@ -159,6 +160,20 @@ def test_a_plain_client_is_turned_away_at_once(serve_tls):
             sock.sendall(first)
             receive_what_comes(sock)
     server.wait_said(r'turned away: TLS: the client speaks no TLS: it began with "\\x1b\[2J"')
+
+
+def test_a_crowd_of_plain_clients_fills_no_log(serve_tls):
+    """A line a second at most, which counts the others."""
+    server = serve_tls()
+    begun = time.monotonic()
+    for _ in range(200):
+        with server.dial() as sock:
+            sock.sendall(b"hello\n")
+            receive_what_comes(sock)
+    lines = server.stderr().count("speaks no TLS")
+    assert 1 <= lines <= time.monotonic() - begun + 2
+    server.stop()
+    assert "more suppressed" in server.stderr()
 
 
 def test_a_thousand_stalled_hellos_keep_nobody_out(serve_tls):
@@ -451,6 +466,12 @@ def test_a_server_that_cannot_use_its_certificate_says_so(authority, tmp_path, s
     done = run("serve", "echo", "127.0.0.1", "0", "--tls", "--cert", str(files[0]), "--key", str(files[1]))
     assert done.returncode == 2
     assert re.search(rf"parley serve: cert .*bad.pem: .*({reason})", only_line(done.stderr)), done.stderr
+
+
+def test_a_certificate_without_its_key_is_refused(good):
+    done = run("serve", "echo", "127.0.0.1", "0", "--tls", "--cert", good[0])
+    assert done.returncode == 2
+    assert f"cert {good[0]}: no key was named, and of one in the same file: " in only_line(done.stderr)
 
 
 @pytest.mark.parametrize("options, reason", [

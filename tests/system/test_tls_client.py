@@ -259,3 +259,19 @@ def test_a_load_of_strangers_is_refused(serve, good):
     server = serve("echo", options=["--tls", "--cert", good[0], "--key", good[1], "--quiet"], probe=None)
     done = run("load", "-d", "300ms", "--tls", f"localhost:{server.port}")
     assert done.returncode == 1 and 'was issued by "Test Authority"' in done.stderr, done
+
+
+def test_listen_speaks_tls_too(tmp_path):
+    with open(tmp_path / "log", "w") as log, subprocess.Popen(
+            [PARLEY, "listen", "--tls", "self-signed", "--print-port", "127.0.0.1", "0", "-v"], stderr=log,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        port = process.stdout.readline().decode().strip()
+        with Secured(socket.create_connection(("127.0.0.1", port), PATIENCE)).handshake() as client:
+            client.send(b"hello, operator\n")
+            assert process.stdout.readline() == b"hello, operator\n"
+            process.stdin.write(b"hello, client\n")
+            process.stdin.close()
+            assert client.recv(100) == b"hello, client\n"
+            assert client.recv(100) == b""
+            client.say_end()
+        assert process.wait(PATIENCE) == 0
