@@ -2,6 +2,7 @@
 #include "engine/beside.h"
 #include "engine/cover.h"
 #include "engine/speaking.h"
+#include "engine/secure.h"
 #include "engine/sys.h"
 #include <stdalign.h>
 #include <string.h>
@@ -153,6 +154,8 @@ void conn_free(parley_conn *conn)
 {
     struct loop *loop = conn->loop;
     const parley_handler *handler = loop->server->handler;
+    if (conn->secured && conn->opened && conn->reason == PARLEY_RESET)
+        secure_last_words(conn);
     if (conn->bridged)
         bridge_part(conn);
     if (conn_handler(conn)->closed && (conn->opened || conn->dialled))

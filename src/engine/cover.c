@@ -123,15 +123,22 @@ void cover_ended(parley_conn *conn)
 
 /* ---- failing ---- */
 
-void cover_fail(parley_conn *conn, parley_reason reason)
+void cover_explain(parley_conn *conn, parley_reason reason)
 {
     struct cover *cover = conn_cover(conn);
     size_t size = strlen(parley_error()) + 1;
-    if (conn->dead)
-        return;
+    sys.free(cover->failure);
     cover->failure = sys.malloc(size);
     if (cover->failure)
         memcpy(cover->failure, parley_error(), size);
+    conn->reason = (unsigned char)reason;
+}
+
+void cover_fail(parley_conn *conn, parley_reason reason)
+{
+    if (conn->dead)
+        return;
+    cover_explain(conn, reason);
     conn_die(conn, reason);
 }
 

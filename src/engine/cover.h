@@ -47,6 +47,8 @@ void cover_received(parley_conn *conn, const void *bytes, size_t size);
 void cover_ended(parley_conn *conn);
 /* Turns the connection away, with parley_error()'s sentence. */
 void cover_refuse(parley_conn *conn);
+/* The reason why the connection ends is this, with parley_error()'s sentence. */
+void cover_explain(parley_conn *conn, parley_reason reason);
 /* The connection ends for `reason`, with parley_error()'s sentence. */
 void cover_fail(parley_conn *conn, parley_reason reason);
 /* The TLS handshake is done. */

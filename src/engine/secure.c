@@ -289,6 +289,22 @@ bool secure_say_end(parley_conn *conn)
     return queue_size(&conn->queue) == 0;
 }
 
+/* What came besides is nobody's: the connection has failed. */
+void secure_last_words(parley_conn *conn)
+{
+    struct loop *loop = conn->loop;
+    unsigned char *clear = clear_buffer(loop);
+    enum tls_outcome outcome = TLS_DONE;
+    ssize_t came = sys.recv(conn->fd, loop->buffer, loop->buffer_size, MSG_DONTWAIT);
+    if (!clear || came <= 0)
+        return;
+    tls_lend(session_of(conn), loop->buffer, (size_t)came);
+    for (size_t size; outcome == TLS_DONE;)
+        outcome = tls_read(session_of(conn), clear, loop->buffer_size, &size);
+    if (outcome == TLS_BROKEN)
+        cover_explain(conn, PARLEY_TLS_BROKEN);
+}
+
 void secure_free(parley_conn *conn)
 {
     tls_session_free(session_of(conn));

@@ -30,6 +30,8 @@ int secure_write(parley_conn *conn, const struct iovec *vectors, size_t count);
 bool secure_say_end(parley_conn *conn);
 /* Tells the log what is known of the TLS of a client: `whose` is "TLS", or says where it ends. */
 void secure_say(const parley_conn *conn, const char *whose);
+/* It was reset, which may stand behind the alert that says why: looks for that before it is freed. */
+void secure_last_words(parley_conn *conn);
 void secure_free(parley_conn *conn);
 
 #endif

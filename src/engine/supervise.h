@@ -11,7 +11,7 @@ struct supervision {
     int64_t stop_at; /* when the stop began; 0: running */
     int64_t kick, restart_delay, restart_at;
     int64_t watchdog_at; /* when the watchdog is fed next */
-    unsigned missing; /* crashed workers to start again */
+    unsigned missing;    /* crashed workers to start again */
     bool aborted;
 };
 
