@@ -65,7 +65,7 @@ static void move_due(struct loop *loop)
     unsigned rate = limits_of(loop)->accept_rate;
     do
         after = (before > now ? before : now) + SECOND / rate;
-    while (rate > 0 && !atomic_compare_exchange_weak(due, &before, after));
+    while (!atomic_compare_exchange_weak(due, &before, after));
 }
 
 /* ---- pausing ---- */

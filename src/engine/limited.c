@@ -22,7 +22,7 @@ int limited_admit(parley_conn *conn, const struct sockaddr *address)
     struct census *census = conn->loop->server->census;
     const struct census_limits most = {limits->per_address, limits->per_network};
     const struct network client = network_of(address);
-    if (!census || conn->dialled)
+    if (!census || conn->dialled || conn->guest)
         return 0;
     int status =
         census_enter(census, &most, &client, conn->loop->worker->index, &conn_cover(conn)->limited.ticket);
