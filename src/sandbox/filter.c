@@ -115,7 +115,6 @@ static const struct permission permissions[] = {
     TO(ALWAYS, exit),
     TO(ALWAYS, exit_group),
     /* worker processes */
-    TO(FILTER_FORKS, clone),
     TO(FILTER_FORKS, fork),
     TO(FILTER_FORKS, wait4),
     TO(FILTER_FORKS, waitid),
@@ -215,11 +214,20 @@ static int allow_if(scmp_filter_ctx filter, const struct condition *condition, u
         SCMP_CMP(condition->argument, SCMP_CMP_MASKED_EQ, condition->mask, condition->value));
 }
 
+/* In a user namespace of its own a process has every capability again. */
+enum {
+    NAMESPACES = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
+                 CLONE_NEWCGROUP
+};
+
 /* What needs more than a line of the tables. A C library that is told that there is no clone3, whose
  * arguments no filter can see, uses clone. Files are opened to be read, and a terminal is not typed into. */
 static int allow_the_rest(scmp_filter_ctx filter, unsigned needs)
 {
     int result = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+    if (result == 0 && needs & FILTER_FORKS)
+        result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
+                                  SCMP_A0(SCMP_CMP_MASKED_EQ, NAMESPACES, 0));
     if (result == 0 && needs & FILTER_READS && !(needs & (FILTER_DIALS | FILTER_TALKS)))
         result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1,
                                   SCMP_A2(SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY));

@@ -83,6 +83,7 @@ static int forbidden_to_all(void)
     FAILS(EPERM, syscall(SYS_process_vm_readv, getpid(), NULL, 0, NULL, 0, 0));
     FAILS(EPERM, syscall(SYS_bpf, 0, NULL, 0));
     FAILS(EPERM, syscall(SYS_unshare, 0));
+    FAILS(EPERM, syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, NULL));
     FAILS(EPERM, syscall(SYS_seccomp, 0, 0, NULL));
     FAILS(EPERM, setuid(0));
     FAILS(EPERM, prctl(PR_SET_DUMPABLE, 1, 0, 0, 0));
