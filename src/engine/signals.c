@@ -15,12 +15,14 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned users[CAUGHT];
 static struct sigaction before[CAUGHT];
 
+/* A service manager asks for a reload whether or not there is anything to read; a terminal that is gone ends
+ * who has nothing. */
 static bool is_needed(const parley_server *server, int signal)
 {
     if (signal == SIGCHLD)
         return server->options.model.placement->processes;
     if (signal == SIGHUP)
-        return server->options.signals && server->reloadables;
+        return server->options.signals && (server->reloadables || *server->options.notify);
     return signal == SIGURG || server->options.signals;
 }
 

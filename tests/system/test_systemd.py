@@ -210,6 +210,16 @@ def test_ready_reloading_and_stopping_are_told(serve, model, manager, tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
+@pytest.mark.parametrize("model", ["prefork+epoll", "prethread+epoll"])
+def test_a_reload_with_nothing_to_read_ends_nobody(serve, model, manager):
+    sock, name = manager
+    server = serve("echo", model=model, wrapper=["env", f"NOTIFY_SOCKET={name}"])
+    assert told(sock)["READY"] == "1"
+    server.signal(signal.SIGHUP)
+    assert told(sock)["RELOADING"] == "1"
+    assert told(sock)["READY"] == "1"
+
+
 def test_it_is_told_from_another_root_too(serve, manager, tmp_path):
     sock, name = manager
     serve("echo", options=["--chroot", str(tmp_path), "--user", "nobody"], wrapper=["env", f"NOTIFY_SOCKET={name}"])
