@@ -68,11 +68,23 @@ _parley() {
             '--grace=[when its client is gone, its group has so long from SIGTERM to SIGKILL; 5s]:TIME: ' \
             '--stderr-to-client[sends what it says on descriptor 2 to the client, and not to the log]' \
             '--pty[gives it a terminal of its own instead, for those that want one; under blocking there is none]' \
+            '--to=[whom each connection is forwarded to\: 3000, host\:3000, \[\:\:1\]\:3000, unix\:/path, @name]:ADDRESS: ' \
+            '--to-tls[speaks TLS to it, and verifies its certificate\: its chain, its name, its dates]' \
+            '--to-ca=[trusts the authorities, or the certificate, in FILE instead of the system'\''s]:FILE:_files' \
+            '--to-server-name=[whom its certificate must be for, and the name asked for (SNI); the host of --to]:NAME: ' \
+            '--to-pin=[trusts exactly the certificate of this fingerprint (SHA-256 of its DER)]:sha256:HEX: ' \
+            '--to-insecure[verifies nothing\: whoever answers is believed]' \
+            '--to-cert=[our own certificate in PEM, for a target that asks for one]:FILE:_files' \
+            '--to-key=[its key; without one it is in the certificate'\''s file]:FILE:_files' \
+            '--to-alpn=[the protocols offered to it, the preferred first\: h2,http/1.1]:LIST: ' \
+            '--proxy-send=[tells it who the client is, by a PROXY header of this version before all else]:VERSION:(v1 v2)' \
+            '--connect-timeout=[gives up a target that is not reached within so long, name look-up and retries included; 10s]:TIME: ' \
+            '--retry=[tries it again so many times, pausing longer and longer; 0]:N: ' \
             '--log=[how events are told on stderr\: text, json (an object a line) or none]:FORMAT:(text json off none)' \
             '(-v --verbose)'{-v,--verbose}'[tells more]' \
             '(-q --quiet)'{-q,--quiet}'[tells only failures, the start and the stop]' \
             '(-h --help)'{-h,--help}'[shows this help]' \
-            '1:operand:((hangup\:"accepts and hangs up at once" echo\:"sends back what it receives" upper\:"sends it back with a-z as A-Z; a line \"end\" ends the conversation" greet\:"reads the first message, answers with its own, and closes" discard\:"reads and forgets \(RFC 863\)" exec\:"runs a program for each connection\: parley serve exec 3000 -- PROGRAM ARGS..." chargen\:"sends a pattern of characters without end \(RFC 864\)"))' \
+            '1:operand:((hangup\:"accepts and hangs up at once" echo\:"sends back what it receives" upper\:"sends it back with a-z as A-Z; a line \"end\" ends the conversation" greet\:"reads the first message, answers with its own, and closes" discard\:"reads and forgets \(RFC 863\)" exec\:"runs a program for each connection\: parley serve exec 3000 -- PROGRAM ARGS..." relay\:"forwards each connection\: parley serve relay 3000 --to HOST\:PORT" chargen\:"sends a pattern of characters without end \(RFC 864\)"))' \
             '*:address:_hosts'
         ;;
     listen)
@@ -257,7 +269,7 @@ _parley() {
             '--csv=[writes a row for each measurement]:FILE:_files' \
             '--report=[writes one page of HTML with charts, which needs nothing beside it]:FILE:_files' \
             '(-h --help)'{-h,--help}'[shows this help]' \
-            '1:operand:((hangup\:"accepts and hangs up at once" echo\:"sends back what it receives" upper\:"sends it back with a-z as A-Z; a line \"end\" ends the conversation" greet\:"reads the first message, answers with its own, and closes" discard\:"reads and forgets \(RFC 863\)" exec\:"runs a program for each connection\: parley serve exec 3000 -- PROGRAM ARGS..." chargen\:"sends a pattern of characters without end \(RFC 864\)"))' \
+            '1:operand:((hangup\:"accepts and hangs up at once" echo\:"sends back what it receives" upper\:"sends it back with a-z as A-Z; a line \"end\" ends the conversation" greet\:"reads the first message, answers with its own, and closes" discard\:"reads and forgets \(RFC 863\)" exec\:"runs a program for each connection\: parley serve exec 3000 -- PROGRAM ARGS..." relay\:"forwards each connection\: parley serve relay 3000 --to HOST\:PORT" chargen\:"sends a pattern of characters without end \(RFC 864\)"))' \
             '*:address:_hosts'
         ;;
     help)

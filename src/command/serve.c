@@ -62,6 +62,7 @@ static struct service_settings settings_of(const struct arguments *arguments)
     message = message ? message : "Hello!\n";
     return (struct service_settings){.message = message,
                                      .message_size = strlen(message),
+                                     .target = arguments_value(arguments, "to"),
                                      .once = arguments_given(arguments, "once"),
                                      .framed = framing && strcmp(framing, "raw") != 0};
 }
@@ -94,6 +95,8 @@ static int set_up(const struct arguments *arguments, parley_server *server)
 
     if (status == 0)
         status = parley_set(server, "log", "text");
+    if (status == 0)
+        status = parley_set(server, "connect-timeout", "10s"); /* relay's, the only one that dials */
     if (status)
         return complain_failure(arguments->subcommand, status);
     status = arguments_apply(arguments, server);
@@ -174,6 +177,8 @@ int serve_run(const struct arguments *arguments)
     if (!service)
         return complain_no_service(arguments, name);
     status = check_options(arguments, service);
+    if (status == 0 && service->handler == &relay_handler)
+        status = relay_check(arguments, settings.target);
     if (status)
         return status;
     if (service->handler == &exec_handler)

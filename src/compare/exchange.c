@@ -9,6 +9,7 @@ static const struct exchange exchanges[] = {
     {.service = "greet", .reply = REPLY_END, .once = true},
     {.service = "hangup", .reply = REPLY_END, .once = true, .speaks_first = true},
     {.service = "discard", .reply = REPLY_NONE},
+    {.service = "relay", .refusal = "it needs a target to forward to, which would be measured with it"},
     {.service = "chargen", .refusal = "it answers without end, so there is no exchange to measure"},
     {.service = "exec", .refusal = "what it answers is its program's matter; name it as a --peer"},
     {0},

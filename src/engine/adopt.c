@@ -76,6 +76,8 @@ void conn_open(parley_conn *conn)
     struct loop *loop = conn->loop;
     conn->opened = true;
     worker_log_opened(loop, conn);
+    if (conn->bridged)
+        loop_touch(loop, conn); /* the other was not read before this one was let in */
     if (conn_handler(conn)->opened)
         conn_handler(conn)->opened(conn);
 }
@@ -162,7 +164,7 @@ void conn_free(parley_conn *conn)
         conn_handler(conn)->closed(conn, conn->reason);
     if (conn->opened)
         say_closed(conn);
-    else if (conn->reason == PARLEY_REFUSED)
+    else if (conn->reason == PARLEY_REFUSED && !conn->guest) /* a guest's handler is told */
         say_refused(conn);
     if (conn->reason == PARLEY_ABORTED && conn->fd >= 0) {
         struct linger reset = {.l_onoff = 1, .l_linger = 0};

@@ -45,6 +45,8 @@ struct side *side_of(parley_conn *conn)
 void side_free(parley_conn *conn)
 {
     struct timers *timers = &conn->loop->timers;
+    if (conn->guest && conn->connecting && conn->fd < 0)
+        dialling_call_off(conn);
     if (conn->guest && conn_guest(conn)->handler.timed) {
         timer_cancel(timers, &conn_guest(conn)->alarm);
         timers_release(timers, 1);
@@ -167,15 +169,6 @@ static bool is_simple(const struct loop *loop, const struct endpoint *endpoint, 
     return options->retries == 0 && !*options->bind && resolve_number(endpoint, options->family, address);
 }
 
-static parley_conn *connect_here(struct loop *loop, const struct address *address,
-                                 const struct invitation *invitation)
-{
-    int fd = connecting_start(loop, address, NULL);
-    if (fd < 0)
-        return NULL;
-    return welcome(loop, fd, (const struct sockaddr *)&address->storage, CONN_CONNECTING, invitation);
-}
-
 static parley_conn *connect_apart(struct loop *loop, const char *address, const struct invitation *invitation)
 {
     parley_conn *conn = welcome(loop, -1, NULL, CONN_CONNECTING, invitation);
@@ -183,6 +176,18 @@ static parley_conn *connect_apart(struct loop *loop, const char *address, const 
         return conn;
     conn_die(conn, PARLEY_UNREACHED);
     return NULL;
+}
+
+/* A unix listener whose queue is full is nothing to wait for in a loop: that takes patience. */
+static parley_conn *connect_here(struct loop *loop, const struct address *number, const char *address,
+                                 const struct invitation *invitation)
+{
+    int fd = connecting_start(loop, number, NULL);
+    if (fd < 0 && errno == EAGAIN)
+        return connect_apart(loop, address, invitation);
+    if (fd < 0)
+        return NULL;
+    return welcome(loop, fd, (const struct sockaddr *)&number->storage, CONN_CONNECTING, invitation);
 }
 
 parley_conn *parley_connect(parley_conn *beside, const char *address, const parley_handler *handler,
@@ -199,8 +204,9 @@ parley_conn *parley_connect(parley_conn *beside, const char *address, const parl
         fail(PARLEY_STALE, "the server is stopping");
         return NULL;
     }
-    parley_conn *conn = is_simple(loop, &endpoint, &number) ? connect_here(loop, &number, &invitation)
-                                                            : connect_apart(loop, address, &invitation);
+    parley_conn *conn = is_simple(loop, &endpoint, &number)
+                            ? connect_here(loop, &number, address, &invitation)
+                            : connect_apart(loop, address, &invitation);
     if (!conn)
         return NULL;
     conn->dialled = true;

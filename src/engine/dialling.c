@@ -15,6 +15,7 @@ struct dialling {
     struct loop *loop;
     struct letter *letter; /* its outcome: made beforehand, since it must be told */
     pthread_t thread;
+    int cancel; /* eventfd that calls it off: the loop's, or, beside a connection, its own */
     char address[];
 };
 
@@ -44,7 +45,7 @@ static void dial_one(struct dialling *dialling)
                                .bind = *options->bind ? options->bind : NULL,
                                .timeout = options->connect_timeout,
                                .retries = options->retries,
-                               .cancel = dialling->loop->cancel,
+                               .cancel = dialling->cancel,
                                .progress = progress,
                                .context = dialling};
     struct letter *letter = dialling->letter;
@@ -93,6 +94,13 @@ static void guest_done(const struct loop *loop, const struct letter *letter)
         sys.close(letter->fd);
 }
 
+static void release(struct dialling *dialling)
+{
+    if (dialling->cancel >= 0 && dialling->cancel != dialling->loop->cancel)
+        sys.close(dialling->cancel);
+    sys.free(dialling);
+}
+
 /* The thread that has sent the letter is at its end. */
 static void join(struct loop *loop, const struct letter *letter)
 {
@@ -103,7 +111,7 @@ static void join(struct loop *loop, const struct letter *letter)
         return;
     *place = dialling->next;
     pthread_join(dialling->thread, NULL);
-    sys.free(dialling);
+    release(dialling);
 }
 
 /* Of a unix socket there is no host. */
@@ -145,6 +153,7 @@ static struct dialling *dialling_new(struct loop *loop, const char *address)
     if (!dialling)
         return NULL;
     dialling->loop = loop;
+    dialling->cancel = loop->cancel;
     memcpy(dialling->address, address, size);
     dialling->letter = letter_new(LETTER_DIALLED, room, sizeof room);
     if (dialling->letter)
@@ -157,7 +166,7 @@ static struct dialling *dialling_new(struct loop *loop, const char *address)
 static void dialling_free(struct dialling *dialling)
 {
     sys.free(dialling->letter);
-    sys.free(dialling);
+    release(dialling);
 }
 
 static int run_thread(struct loop *loop, struct dialling *dialling)
@@ -202,17 +211,35 @@ static int make_cancel(struct loop *loop)
     return 0;
 }
 
+/* It can be called off by itself: whom it is for may leave before. */
 int dialling_begin(struct loop *loop, const char *address, const parley_conn *conn)
 {
-    int status = make_cancel(loop);
-    if (status < 0)
-        return status;
     struct dialling *dialling = dialling_new(loop, address);
     if (!dialling)
         return fail(PARLEY_RESOURCE, "no memory to dial %s", address);
     dialling->letter->slot = conn->slot.number;
     dialling->letter->generation = conn->slot.generation;
-    return run_thread(loop, dialling);
+    dialling->cancel = sys.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (dialling->cancel >= 0)
+        return run_thread(loop, dialling);
+    int status = fail_call("eventfd", NULL, errno);
+    dialling_free(dialling);
+    return status;
+}
+
+static void call_off(const struct dialling *dialling)
+{
+    uint64_t one = 1;
+    while (write(dialling->cancel, &one, sizeof one) < 0 && errno == EINTR)
+        continue;
+}
+
+void dialling_call_off(const parley_conn *conn)
+{
+    for (const struct dialling *dialling = conn->loop->dials; dialling; dialling = dialling->next)
+        if (dialling->letter->generation == conn->slot.generation &&
+            dialling->letter->slot == conn->slot.number)
+            call_off(dialling);
 }
 
 int dialling_start(struct loop *loop)
@@ -233,17 +260,15 @@ int dialling_start(struct loop *loop)
 
 void dialling_close(struct loop *loop)
 {
-    uint64_t one = 1;
-    if (loop->cancel < 0)
-        return;
-    while (write(loop->cancel, &one, sizeof one) < 0 && errno == EINTR)
-        continue;
     for (struct dialling *dialling = loop->dials, *next; dialling; dialling = next) {
         next = dialling->next;
+        call_off(dialling);
         pthread_join(dialling->thread, NULL);
-        sys.free(dialling);
+        release(dialling);
     }
     loop->dials = NULL;
+    if (loop->cancel < 0)
+        return;
     pthread_mutex_lock(&loop->server->lock); /* the supervisor may be about to write to it */
     atomic_store(&loop->worker->cancel, -1);
     pthread_mutex_unlock(&loop->server->lock);

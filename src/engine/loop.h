@@ -232,6 +232,8 @@ void watching_close(struct loop *loop);
 int dialling_start(struct loop *loop);
 /* Dials for a guest, which is told by guest_dialled(): 0 or a parley_status. */
 int dialling_begin(struct loop *loop, const char *address, const parley_conn *conn);
+/* That guest has gone: its dial, if it is still under way, ends. */
+void dialling_call_off(const parley_conn *conn);
 void dialling_close(struct loop *loop);
 void dialling_done(struct loop *loop, const struct letter *letter);
 

@@ -20,8 +20,9 @@ struct service_settings {
     const char *message; /* greet: what it says */
     size_t message_size;
     const struct program *program; /* exec: what it runs */
-    bool once;   /* echo: one exchange a connection */
-    bool framed; /* what is received is a whole message */
+    const char *target;            /* relay: whom it forwards to, --to */
+    bool once;                     /* echo: one exchange a connection */
+    bool framed;                   /* what is received is a whole message */
 };
 
 /* Every service; the last has no handler. */
@@ -32,7 +33,10 @@ const struct service *service_named(const char *name);
 const char *service_word(size_t index, const char **help);
 
 extern const parley_handler hangup_handler, echo_handler, upper_handler, greet_handler, discard_handler,
-    chargen_handler, exec_handler;
-extern const struct option_group echo_group, greet_group, exec_group;
+    exec_handler, relay_handler, chargen_handler;
+extern const struct option_group echo_group, greet_group, exec_group, relay_group;
+
+/* Whether relay can forward as the command line says: 0, or the exit code after a complaint. */
+int relay_check(const struct arguments *arguments, const char *target);
 
 #endif

@@ -11,6 +11,8 @@ const struct service services[] = {
     {&discard_handler, "reads and forgets (RFC 863)", NULL, 0},
     {&exec_handler, "runs a program for each connection: parley serve exec 3000 -- PROGRAM ARGS...",
      &exec_group, CONFINE_PROGRAMS},
+    {&relay_handler, "forwards each connection: parley serve relay 3000 --to HOST:PORT", &relay_group,
+     CONFINE_DIALS},
     {&chargen_handler, "sends a pattern of characters without end (RFC 864)", NULL, 0},
     {NULL, NULL, NULL, 0},
 };

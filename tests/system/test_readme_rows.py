@@ -2,7 +2,7 @@
 
 Convention: in a table each code span that begins with `parley ` is a command. `serve` and `listen` are servers, each
 started in turn with every client of its row; a client in a row without server talks to the last server above it.
-Clients are typed at: a line "hello", a line "end". Of what measures, the convention of test_readme.py holds."""
+Whom `serve relay` forwards to is an echo of ours. Clients are typed at: a line "hello", a line "end". Of what measures, the convention of test_readme.py holds."""
 
 import itertools
 import os
@@ -74,8 +74,12 @@ def script_with(client):
 
 def conversation_script(server, clients):
     stop = "kill -TERM $server" if " serve " in server else ": one conversation is all it waits for"
-    return "\n".join([f"{server} & server=$!", "wait_listening $server", *map(script_with, clients), stop,
-                      "wait $server", f"check $? 0 {quote(server)}"])
+    script = [f"{server} & server=$!", "wait_listening $server", *map(script_with, clients), stop,
+              "wait $server", f"check $? 0 {quote(server)}"]
+    if behind := re.search(r" --to (\S+)", server):
+        script = [f"parley serve echo {behind[1]} -q & target=$!", "wait_listening $target", *script, "kill $target",
+                  "wait $target"]
+    return "\n".join(script)
 
 
 def run_conversations(conversations, directory):
@@ -96,7 +100,7 @@ def test_a_row_of_a_table_runs(conversation, tmp_path):
 def test_every_service_of_the_tables_runs_under_every_model(model, tmp_path):
     served = {}
     for server, clients in conversations_of(ENGLISH):
-        if server.startswith("parley serve"):
+        if server.startswith("parley serve") and not (" relay " in server and poller_of(model) == "blocking"):
             quick = [client.replace("--every 1s", "--every 10ms") for client in talking(clients)]
             served.setdefault(under(server, model), []).extend(quick)
     run_conversations(served.items(), tmp_path)
