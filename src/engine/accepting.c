@@ -41,10 +41,6 @@ int accepting_open(struct loop *loop)
     for (size_t i = 0; i < server->bound_count; i++) {
         listener_open(loop, &loop->listeners[i], &server->bounds[i]);
         if (loop->poller->descriptors > 0 && loop->listeners[i].fd >= loop->poller->descriptors)
-            return fail(PARLEY_RESOURCE,
-                        "%s: its descriptor is beyond what select can watch (FD_SETSIZE, %d)",
-                        server->bounds[i].text, loop->poller->descriptors);
-        if (loop->poller->descriptors > 0 && loop->listeners[i].fd >= loop->poller->descriptors)
             return fail(PARLEY_RESOURCE, "%s: descriptor %d is beyond what %s can watch (below %d)",
                         server->bounds[i].text, loop->listeners[i].fd, loop->poller->name,
                         loop->poller->descriptors);
