@@ -147,7 +147,7 @@ static int check_descriptor(const struct loop *loop, int descriptor, struct sock
 parley_conn *parley_adopt(parley_conn *beside, int descriptor, const parley_handler *handler, void *user)
 {
     struct loop *loop = beside->loop;
-    struct invitation invitation;
+    struct invitation invitation = {.user = user};
     struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
     if (refuse_deaf(loop) < 0 || invite(&invitation, handler, user) < 0 ||
         check_descriptor(loop, descriptor, &peer) < 0) {
@@ -194,7 +194,7 @@ parley_conn *parley_connect(parley_conn *beside, const char *address, const parl
                             void *user)
 {
     struct loop *loop = beside->loop;
-    struct invitation invitation;
+    struct invitation invitation = {.user = user};
     struct endpoint endpoint;
     struct address number;
     if (refuse_deaf(loop) < 0 || invite(&invitation, handler, user) < 0 ||

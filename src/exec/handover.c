@@ -99,7 +99,7 @@ static int patience(const struct watcher *watcher)
 
     if (until == NEVER)
         return -1;
-    return left < 0 ? LOOK_AGAIN : left > INT32_MAX ? INT32_MAX : (int)left + 1;
+    return left < 0 ? LOOK_AGAIN : left >= INT32_MAX ? INT32_MAX : (int)left + 1;
 }
 
 static void read_errors(struct watcher *watcher)

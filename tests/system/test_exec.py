@@ -320,6 +320,26 @@ def test_many_that_die_at_once_leave_no_zombie(serve):
     wait_until(lambda: not server.children(), lambda: f"{len(server.children())} children are left")
 
 
+@pytest.mark.parametrize("model", ["prefork+epoll", "fork+blocking", "prethread+epoll"])
+def test_nothing_outlives_a_server_that_is_killed(serve, model):
+    server = serve("exec", model=model, options=["--drain", "200ms", "--shell", "echo $$ $$; exec sleep 1000"])
+    server.expected_code = -signal.SIGKILL
+    with server.dial() as sock:
+        pids = leader_and_child(sock)
+        server.signal(signal.SIGKILL)
+        server.wait_ended()
+        wait_gone(pids)
+
+
+def test_a_place_of_a_worker_that_was_killed_is_free_again(serve):
+    server = serve("exec", model="prefork+epoll", workers=1, options=["--max-children", "1"], program=["cat"])
+    with server.dial() as sock:
+        sock.sendall(b"x")
+        assert receive_exactly(sock, 1) == b"x"
+        os.kill(procfs.children_of(server.pid)[0], signal.SIGKILL)
+    wait_until(lambda: ask(server, b"again") == b"again", "another worker serves")
+
+
 def test_a_stop_gives_time_and_then_ends_it(serve, some_model):
     server = serve("exec", model=some_model, options=["--drain", "300ms", "--shell",
                                                       "trap '' TERM; echo $$ $$; while :; do sleep 0.1; done"])
@@ -373,6 +393,7 @@ def test_too_many_words(serve, some_model):
     server.wait_said(r"cannot run echo: .*argument list too long")
 
 
+@pytest.mark.skipif("PARLEY_SANITIZER" in os.environ, reason="the sanitizer's runtime must be loaded first")
 def test_no_processes_to_be_had(serve, tmp_path):
     """C5: the client is closed, and the server goes on."""
     preload = tmp_path / "preload.so"
