@@ -18,7 +18,7 @@ declare -A packages=(
     [programs]="busybox micro-httpd ucspi-tcp"
     [faults]="iproute2 strace systemd haproxy"
     [bench]="g++ python3 libuv1-dev libevent-dev libev-dev libasio-dev cargo librust-tokio-dev golang-go
-             libssl-dev openssl haproxy nginx-light libnginx-mod-stream"
+             libssl-dev openssl haproxy nginx-light libnginx-mod-stream socat"
 )
 
 # need SET...: install the packages of these sets that are missing, and nothing when none is.
