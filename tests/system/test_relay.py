@@ -241,7 +241,7 @@ def test_a_target_that_does_not_answer_is_given_up(relay, reluctant, model):
 
 
 @pytest.mark.parametrize("to", ["127.0.0.1", "localhost"])
-@pytest.mark.parametrize("model", ["iterative+epoll", "prethread+epoll", "prethread+uring"])
+@pytest.mark.parametrize("model", ["prethread+select", "prethread+epoll", "prethread+uring"])
 def test_a_client_that_leaves_calls_off_its_dial(relay, reluctant, model, to):
     """Well before the dial's own time is over, nothing of it is left."""
     port = reluctant.address.rpartition(":")[2]
