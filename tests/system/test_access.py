@@ -118,7 +118,8 @@ def test_hang_ups_without_end_harm_nobody(serve, model, tmp_path):
 
 @pytest.mark.parametrize("model", ["prethread+epoll", "prefork+epoll"])
 def test_without_files_a_hang_up_ends_it_as_ever(serve, model):
-    server = serve("echo", model=model, options=["--deny", "10.0.0.0/8"])
+    # Who runs the tests under nohup(1) ignores it, and a server that is started so does too.
+    server = serve("echo", model=model, options=["--deny", "10.0.0.0/8"], wrapper=("env", "--default-signal=HUP"))
     server.checked_after = False
     server.expected_code = -signal.SIGHUP
     server.signal(signal.SIGHUP)

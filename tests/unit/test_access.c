@@ -1,5 +1,6 @@
 /* Access lists: which rule decides, and what is said of files that are wrong. */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -40,6 +41,10 @@ static int finish(void **state)
 static void write_bytes(const char *bytes, size_t size)
 {
     FILE *file = fopen(name, "w");
+    if (!file) {
+        fail_msg("%s: %s", name, strerror(errno));
+        return;
+    }
     assert_int_equal(fwrite(bytes, 1, size, file), size);
     fclose(file);
 }

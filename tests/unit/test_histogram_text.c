@@ -187,6 +187,10 @@ static void refused_as(char *text, const char *words)
 static void counters_refused_as(const void *counters, size_t size, const char *words)
 {
     unsigned char *payload = malloc(40 + size);
+    if (!payload) {
+        fail_msg("no memory");
+        return;
+    }
     header(payload, (uint32_t)size);
     memcpy(payload + 40, counters, size);
     refused_as(wrapped(payload, 40 + size, 0x1c849314, 0), words);
@@ -258,6 +262,10 @@ static void a_bomb_does_not_go_off(void **state)
     size_t size = 8 << 20;
     unsigned char *payload = calloc(1, size);
     (void)state;
+    if (!payload) {
+        fail_msg("no memory");
+        return;
+    }
     header(payload, (uint32_t)size - 40);
     refused_as(wrapped(payload, size, 0x1c849314, 0), "too large");
     free(payload);

@@ -37,6 +37,8 @@ static int read_leaf(parley_server *server, struct reading **reading)
     if (is_broken)
         return PARLEY_USAGE;
     struct leaf *leaf = calloc(1, sizeof *leaf);
+    if (!leaf)
+        return PARLEY_RESOURCE;
     leaf->number = leaf->again = ++made;
     leaf->reading.free = free_leaf;
     atomic_fetch_add(&alive, 1);
