@@ -65,7 +65,7 @@ struct arguments {
     const char **operands; /* what is no option, in order; NULL after the last */
     size_t operand_count;
     size_t before_dashes; /* of these, how many stood before "--"; all, without one */
-    bool help; /* -h or --help came: nothing after it was looked at */
+    bool help;            /* -h or --help came: nothing after it was looked at */
 };
 
 /* Parses the words after the subcommand's name. 0, or 2 after a complaint. Free it either way. */

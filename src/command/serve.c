@@ -163,6 +163,7 @@ static int serve_program(struct arguments arguments, const struct service *servi
     settings->program = &program;
     if (status == 0)
         status = serve(&arguments, service, settings);
+    settings->program = NULL;
     program_free(&program);
     return status;
 }

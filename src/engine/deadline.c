@@ -121,19 +121,25 @@ static void look_lingering(parley_conn *conn)
         look_again(conn);
 }
 
+static void look_overdue(parley_conn *conn, parley_reason reason)
+{
+    if (conn->connecting)
+        conn_failed(conn, "connect", ETIMEDOUT);
+    else if (reason == PARLEY_REFUSED)
+        cover_too_late(conn);
+    else if (reason == PARLEY_SLOW && limited_keeps_up(conn))
+        conn_arm(conn);
+    else
+        conn_die(conn, reason);
+}
+
 void conn_look(parley_conn *conn)
 {
     struct limit limit = earliest(conn);
     if (conn->lingering) {
         look_lingering(conn);
-    } else if (limit.due <= conn->loop->now && conn->connecting) {
-        conn_failed(conn, "connect", ETIMEDOUT);
-    } else if (limit.due <= conn->loop->now && limit.reason == PARLEY_REFUSED) {
-        cover_too_late(conn);
-    } else if (limit.due <= conn->loop->now && limit.reason == PARLEY_SLOW && limited_keeps_up(conn)) {
-        conn_arm(conn);
     } else if (limit.due <= conn->loop->now) {
-        conn_die(conn, limit.reason);
+        look_overdue(conn, limit.reason);
     } else if (conn->starved) {
         conn->starved = conn->blocked = false;
         loop_touch(conn->loop, conn);

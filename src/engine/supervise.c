@@ -248,6 +248,19 @@ static int verdict(const struct supervision *supervision)
     return PARLEY_OK;
 }
 
+/* What is read and made before there are workers. */
+static int prepare(parley_server *server)
+{
+    int status = access_open(server);
+    if (status == 0)
+        status = limits_open(server);
+    if (status < 0)
+        return status;
+    log_open(&server->log, server->options.log, server->options.verbosity);
+    log_share(&server->log, &server->shared->log);
+    return secure_open(server);
+}
+
 int parley_run(parley_server *server)
 {
     struct supervision supervision = {.server = server, .restart_delay = FIRST_RESTART};
@@ -257,17 +270,10 @@ int parley_run(parley_server *server)
         return status;
     if (server->bound_count == 0 && server->dial_count == 0 && !server->begin)
         return fail(PARLEY_USAGE, "nothing to run: no address to listen on, and none to dial");
-    status = access_open(server);
-    if (status == 0)
-        status = limits_open(server);
+    status = prepare(server);
     if (status < 0)
         return status;
-    log_open(&server->log, server->options.log, server->options.verbosity);
-    log_share(&server->log, &server->shared->log);
     server->supervision = &supervision;
-    status = secure_open(server);
-    if (status < 0)
-        return status;
     signals_take(server, &mask);
     status = start_workers(server);
     if (status == 0) {

@@ -225,16 +225,19 @@ static bool is_ours(const struct sockaddr *target, socklen_t length)
 
 static void look_for(struct search *search, const struct sockaddr *target, socklen_t length)
 {
+    const void *address = target;
+    const struct sockaddr_in *ipv4 = address;
+    const struct sockaddr_in6 *ipv6 = address;
     search->family = target->sa_family;
     if (target->sa_family == AF_UNIX) {
-        search->path = (const struct sockaddr_un *)target;
+        search->path = address;
         search->path_length = length;
     } else if (target->sa_family == AF_INET) {
-        search->address = mapped(((const struct sockaddr_in *)target)->sin_addr.s_addr);
-        search->port = ntohs(((const struct sockaddr_in *)target)->sin_port);
+        search->address = mapped(ipv4->sin_addr.s_addr);
+        search->port = ntohs(ipv4->sin_port);
     } else {
-        search->address = ((const struct sockaddr_in6 *)target)->sin6_addr;
-        search->port = ntohs(((const struct sockaddr_in6 *)target)->sin6_port);
+        search->address = ipv6->sin6_addr;
+        search->port = ntohs(ipv6->sin6_port);
     }
 }
 

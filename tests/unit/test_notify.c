@@ -35,8 +35,12 @@ static int set_up(void **state)
     static const parley_handler handler = PARLEY_HANDLER(.name = "test");
     struct manager *manager = calloc(1, sizeof *manager);
     int ends[2];
-    if (!manager || socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends) < 0)
+    if (!manager)
         return -1;
+    if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends) < 0) {
+        free(manager);
+        return -1;
+    }
     manager->socket = ends[0];
     manager->server = parley_server_new(&handler);
     manager->server->manager = ends[1];
