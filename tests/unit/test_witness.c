@@ -402,8 +402,8 @@ static void test_memory(void **state)
     child_close(&child);
 }
 
-/* What others who run the same program make cheaper or dearer is not the server's. A child that has just ended
- * shared pages with this one, whose part of them then grows a little. */
+/* What others who run the same program make cheaper or dearer is not the server's. A child that has just
+ * ended shared pages with this one, whose part of them then grows a little. */
 static void test_memory_has_no_text(void **state)
 {
     struct stat program;
