@@ -71,12 +71,12 @@ _parley() {
         --to-cert) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         --to-key) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         --to-alpn) return ;;
-        --proxy-send) mapfile -t COMPREPLY < <(compgen -W 'v1 v2' -- "$current"); return ;;
         --connect-timeout) return ;;
         --retry) return ;;
+        --proxy-send) mapfile -t COMPREPLY < <(compgen -W 'v1 v2' -- "$current"); return ;;
         --log) mapfile -t COMPREPLY < <(compgen -W 'text json off none' -- "$current"); return ;;
         esac
-        options=' --port -p --ipaddr -i --domain -d --unix -U --ipv4 -4 --ipv6 -6 --listen --passive -l --keep -k --backlog --print-port --ready-fd --model --workers --reuseport --explain --proxy-from --tls --cert --key --client-ca --alpn --tls-min --tls-max --allow --deny --connections --per-address --per-network --accept-rate --when-full --first-byte --min-rate --bytes-max --message-max --high-water --queue-max --framing --idle --life --handshake-timeout --write-timeout --linger --drain --no-nodelay --keepalive --receive-buffer --send-buffer --user --group --chroot --no-sandbox --once --message --shell --env --as --rlimit --max-children --grace --stderr-to-client --pty --to --to-tls --to-ca --to-server-name --to-pin --to-insecure --to-cert --to-key --to-alpn --proxy-send --connect-timeout --retry --log --verbose -v --quiet -q --help -h'
+        options=' --port -p --ipaddr -i --domain -d --unix -U --ipv4 -4 --ipv6 -6 --listen --passive -l --keep -k --backlog --print-port --ready-fd --model --workers --reuseport --explain --proxy-from --tls --cert --key --client-ca --alpn --tls-min --tls-max --allow --deny --connections --per-address --per-network --accept-rate --when-full --first-byte --min-rate --bytes-max --message-max --high-water --queue-max --framing --idle --life --handshake-timeout --write-timeout --linger --drain --no-nodelay --keepalive --receive-buffer --send-buffer --user --group --chroot --no-sandbox --once --message --shell --env --as --rlimit --max-children --grace --stderr-to-client --pty --to --to-tls --to-ca --to-server-name --to-pin --to-insecure --to-cert --to-key --to-alpn --connect-timeout --retry --proxy-send --log --verbose -v --quiet -q --help -h'
         words='hangup echo upper greet discard exec relay chargen'
         ;;
     listen)

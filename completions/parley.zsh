@@ -77,9 +77,9 @@ _parley() {
             '--to-cert=[our own certificate in PEM, for a target that asks for one]:FILE:_files' \
             '--to-key=[its key; without one it is in the certificate'\''s file]:FILE:_files' \
             '--to-alpn=[the protocols offered to it, the preferred first\: h2,http/1.1]:LIST: ' \
-            '--proxy-send=[tells it who the client is, by a PROXY header of this version before all else]:VERSION:(v1 v2)' \
             '--connect-timeout=[gives up a target that is not reached within so long, name look-up and retries included; 10s]:TIME: ' \
             '--retry=[tries it again so many times, pausing longer and longer; 0]:N: ' \
+            '--proxy-send=[tells the target of relay, or a program of exec, who the client is\: a PROXY header of this version comes before all else]:VERSION:(v1 v2)' \
             '--log=[how events are told on stderr\: text, json (an object a line) or none]:FORMAT:(text json off none)' \
             '(-v --verbose)'{-v,--verbose}'[tells more]' \
             '(-q --quiet)'{-q,--quiet}'[tells only failures, the start and the stop]' \

@@ -373,9 +373,9 @@ PARLEY_API void parley_log_message(parley_conn *conn, const char *what, const vo
 /* Takes over `descriptor`, a connected stream socket of yours, into the worker of `beside`: one end of a
  * socketpair(2) to a program, say. It becomes a connection like others, with `handler` (copied) and `user`,
  * which parley_user() gives, in place of the server's; "idle", "life" and "write-timeout" are not applied to
- * it, and it takes no place of "connections". `opened` is called before this returns. The descriptor is the
- * engine's from now on, and is closed if this fails: NULL, with parley_error(). Not under blocking:
- * PARLEY_BESIDE. */
+ * it, and it takes no place of "connections". With "proxy-send" it is told of `beside` before all else.
+ * `opened` is called before this returns. The descriptor is the engine's from now on, and is closed if this
+ * fails: NULL, with parley_error(). Not under blocking: PARLEY_BESIDE. */
 PARLEY_API parley_conn *parley_adopt(parley_conn *beside, int descriptor, const parley_handler *handler,
                                      void *user);
 

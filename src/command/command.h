@@ -66,7 +66,7 @@ extern const struct option_group privilege_group;
 /* Those of connect and listen: option_talk.c. */
 extern const struct option_group dial_group, send_group, talk_group, talk_model_group, keep_group;
 /* Those of the PROXY protocol: option_proxy.c. */
-extern const struct option_group proxy_group, proxy_send_group;
+extern const struct option_group proxy_group, proxy_send_group, proxy_forward_group;
 /* Those of load: option_load.c. */
 extern const struct option_group load_target_group, load_shape_group, load_message_group, load_verdict_group,
     load_search_group, load_report_group, load_live_group;

@@ -29,3 +29,15 @@ static const struct option sending_options[] = {
     {0},
 };
 const struct option_group proxy_send_group = {.title = "As a proxy", .options = sending_options};
+
+static const struct option forwarding_options[] = {
+    {.name = "proxy-send",
+     .argument = "VERSION",
+     .setting = "proxy-send",
+     .choices = "v1 v2",
+     .help =
+         "tells the target of relay, or a program of exec, who the client is: a PROXY header of this version "
+         "comes before all else"},
+    {0},
+};
+const struct option_group proxy_forward_group = {.title = "As a proxy", .options = forwarding_options};

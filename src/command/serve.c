@@ -168,6 +168,16 @@ static int serve_program(struct arguments arguments, const struct service *servi
     return status;
 }
 
+/* Others answer the client themselves: there is nobody to be told. */
+static int check_forwarding(const struct arguments *arguments, const struct service *service)
+{
+    bool forwards = service->handler == &relay_handler || service->handler == &exec_handler;
+    if (forwards || !arguments_given(arguments, "proxy-send"))
+        return 0;
+    return complain(arguments->subcommand, "--proxy-send is for relay and exec; %s passes nothing on",
+                    service->handler->name);
+}
+
 int serve_run(const struct arguments *arguments)
 {
     const char *name = arguments->operands[0];
@@ -178,6 +188,8 @@ int serve_run(const struct arguments *arguments)
     if (!service)
         return complain_no_service(arguments, name);
     status = check_options(arguments, service);
+    if (status == 0)
+        status = check_forwarding(arguments, service);
     if (status == 0 && service->handler == &relay_handler)
         status = relay_check(arguments, settings.target);
     if (status)

@@ -35,10 +35,10 @@ static const struct option quiet_options[] = {
 static const struct option_group quiet_group = {.title = "Log", .options = quiet_options};
 
 static const struct option_group *const serve_groups[] = {
-    &address_group, &listen_group,      &announce_group,  &model_group,   &worker_group, &explain_group,
-    &proxy_group,   &tls_serving_group, &access_group,    &crowd_group,   &limit_group,  &framing_group,
-    &time_group,    &socket_group,      &privilege_group, &echo_group,    &greet_group,  &exec_group,
-    &relay_group,   &log_group,         &quiet_group,     &general_group, NULL};
+    &address_group, &listen_group,        &announce_group,  &model_group, &worker_group,  &explain_group,
+    &proxy_group,   &tls_serving_group,   &access_group,    &crowd_group, &limit_group,   &framing_group,
+    &time_group,    &socket_group,        &privilege_group, &echo_group,  &greet_group,   &exec_group,
+    &relay_group,   &proxy_forward_group, &log_group,       &quiet_group, &general_group, NULL};
 static const struct option_group *const listen_groups[] = {
     &address_group,   &keep_group,        &announce_group, &talk_group,  &talk_model_group, &explain_group,
     &proxy_group,     &tls_serving_group, &access_group,   &limit_group, &time_group,       &socket_group,

@@ -155,8 +155,10 @@ parley_conn *parley_adopt(parley_conn *beside, int descriptor, const parley_hand
         return NULL;
     }
     parley_conn *conn = welcome(loop, descriptor, (struct sockaddr *)&peer, CONN_ACCEPTED, &invitation);
-    if (conn)
-        conn_established(conn);
+    if (!conn)
+        return NULL;
+    speak_for(conn, beside);
+    conn_established(conn);
     return conn;
 }
 

@@ -251,6 +251,7 @@ static const char *watching_option(const struct program *program, const struct o
     return program->has_terminal             ? "pty"
            : options->tls.serving != TLS_OFF ? "tls"
            : options->proxy_from.count > 0   ? "proxy-from"
+           : options->proxy_send             ? "proxy-send"
            : options->idle > 0               ? "idle"
            : limits->first_byte > 0          ? "first-byte"
            : limits->bytes_max > 0           ? "bytes-max"

@@ -88,6 +88,24 @@ def test_a_client_that_stays_hears_of_the_programs_end(serve, model):
         assert receive_all(sock) == b"that is all\n"
 
 
+@pytest.mark.parametrize("model", EVENTS)
+def test_a_program_is_told_of_its_client(serve, model):
+    server = serve("exec", model=model, probe=None, options=["--proxy-send", "v1", "--shell", "cat"])
+    with dial(server.addresses[0]) as sock:
+        port = sock.getsockname()[1]
+        sock.sendall(b"hello")
+        sock.shutdown(socket.SHUT_WR)
+        assert receive_all(sock) == f"PROXY TCP4 127.0.0.1 127.0.0.1 {port} {server.port}\r\nhello".encode()
+
+
+@pytest.mark.parametrize("words, complaint", [
+    (["exec", "0", "--model", "fork", "--proxy-send", "v1", "--", "cat"], "nobody stands between for --proxy-send"),
+    (["echo", "0", "--proxy-send", "v1"], "--proxy-send is for relay and exec; echo passes nothing on")])
+def test_where_nobody_can_be_told(words, complaint):
+    done = run("serve", *words)
+    assert done.returncode == 2 and complaint in only_line(done.stderr)
+
+
 def test_nothing_is_heard_by_others(serve):
     server = serve("exec", model="prethread+epoll", program=["cat"])
     with server.dial() as first, server.dial() as second:
