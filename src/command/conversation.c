@@ -174,6 +174,7 @@ static int judge(const struct conversation *conversation, parley_conn *conn, par
     case PARLEY_IDLE:
     case PARLEY_LIFETIME:
     case PARLEY_STALLED: return timed_out(conversation, conn, reason);
+    case PARLEY_TLS_TRUNCATED: failed(conversation, conn, reason); return EXIT_CHECK; /* not what was sent */
     case PARLEY_RESET:
         /* Everything had come, and nothing was said that could be lost. */
         if (conversation->leaving && !conversation->said_after_end)
