@@ -55,7 +55,7 @@ bool begins_heading(const struct subcommand *subcommand, const struct option_gro
 void print_manual(FILE *out, const struct subcommand *subcommand);
 
 /* TLS, of those who listen and those who connect: option_tls.c. */
-extern const struct option_group tls_serving_group, tls_dialling_group, tls_loading_group;
+extern const struct option_group tls_serving_group, tls_dialling_group, tls_version_group, tls_loading_group;
 /* The groups of options that several subcommands take: option_group.c. */
 extern const struct option_group address_group, announce_group, socket_group, time_group, model_group,
     explain_group, log_group, general_group;

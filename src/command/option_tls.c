@@ -30,16 +30,6 @@ static const struct option serving_options[] = {
      .argument = "LIST",
      .setting = "alpn",
      .help = "the protocols spoken inside, the preferred first: h2,http/1.1"},
-    {.name = "tls-min",
-     .argument = "VERSION",
-     .setting = "tls-min",
-     .choices = "1.2 1.3",
-     .help = "the oldest version that is spoken; 1.2"},
-    {.name = "tls-max",
-     .argument = "VERSION",
-     .setting = "tls-max",
-     .choices = "1.2 1.3",
-     .help = "the newest; 1.3"},
     {0},
 };
 const struct option_group tls_serving_group = {.title = "TLS", .options = serving_options};
@@ -78,6 +68,12 @@ static const struct option dialling_options[] = {
      .argument = "LIST",
      .setting = "dial-alpn",
      .help = "the protocols offered, the preferred first: h2,http/1.1"},
+    {0},
+};
+const struct option_group tls_dialling_group = {.title = "TLS", .options = dialling_options};
+
+/* Of either side. */
+static const struct option version_options[] = {
     {.name = "tls-min",
      .argument = "VERSION",
      .setting = "tls-min",
@@ -90,7 +86,7 @@ static const struct option dialling_options[] = {
      .help = "the newest; 1.3"},
     {0},
 };
-const struct option_group tls_dialling_group = {.title = "TLS", .options = dialling_options};
+const struct option_group tls_version_group = {.title = "TLS", .options = version_options};
 
 static const struct option loading_options[] = {
     {.name = "resume",

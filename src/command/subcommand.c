@@ -35,32 +35,35 @@ static const struct option quiet_options[] = {
 static const struct option_group quiet_group = {.title = "Log", .options = quiet_options};
 
 static const struct option_group *const serve_groups[] = {
-    &address_group, &listen_group,        &announce_group,  &model_group, &worker_group,  &explain_group,
-    &proxy_group,   &tls_serving_group,   &access_group,    &crowd_group, &limit_group,   &framing_group,
-    &time_group,    &socket_group,        &privilege_group, &echo_group,  &greet_group,   &exec_group,
-    &relay_group,   &proxy_forward_group, &log_group,       &quiet_group, &general_group, NULL};
+    &address_group,       &listen_group, &announce_group,    &model_group,       &worker_group,
+    &explain_group,       &proxy_group,  &tls_serving_group, &tls_version_group, &access_group,
+    &crowd_group,         &limit_group,  &framing_group,     &time_group,        &socket_group,
+    &privilege_group,     &echo_group,   &greet_group,       &exec_group,        &relay_group,
+    &proxy_forward_group, &log_group,    &quiet_group,       &general_group,     NULL};
 static const struct option_group *const listen_groups[] = {
-    &address_group,   &keep_group,        &announce_group, &talk_group,  &talk_model_group, &explain_group,
-    &proxy_group,     &tls_serving_group, &access_group,   &limit_group, &time_group,       &socket_group,
-    &privilege_group, &log_group,         &general_group,  NULL};
-static const struct option_group *const connect_groups[] = {&address_group,
-                                                            &dial_group,
-                                                            &tls_dialling_group,
-                                                            &proxy_send_group,
-                                                            &send_group,
-                                                            &talk_group,
-                                                            &talk_model_group,
-                                                            &explain_group,
-                                                            &time_group,
-                                                            &socket_group,
-                                                            &log_group,
-                                                            &general_group,
-                                                            NULL};
+    &address_group, &keep_group,  &announce_group,    &talk_group,        &talk_model_group,
+    &explain_group, &proxy_group, &tls_serving_group, &tls_version_group, &access_group,
+    &limit_group,   &time_group,  &socket_group,      &privilege_group,   &log_group,
+    &general_group, NULL};
+static const struct option_group *const connect_groups[] = {
+    &address_group,    &dial_group, &tls_dialling_group, &tls_version_group,
+    &proxy_send_group, &send_group, &talk_group,         &talk_model_group,
+    &explain_group,    &time_group, &socket_group,       &log_group,
+    &general_group,    NULL};
 
-static const struct option_group *const load_groups[] = {
-    &load_target_group,  &tls_dialling_group, &tls_loading_group,  &load_shape_group,
-    &load_message_group, &proxy_send_group,   &load_verdict_group, &load_search_group,
-    &load_live_group,    &load_report_group,  &general_group,      NULL};
+static const struct option_group *const load_groups[] = {&load_target_group,
+                                                         &tls_dialling_group,
+                                                         &tls_version_group,
+                                                         &tls_loading_group,
+                                                         &load_shape_group,
+                                                         &load_message_group,
+                                                         &proxy_send_group,
+                                                         &load_verdict_group,
+                                                         &load_search_group,
+                                                         &load_live_group,
+                                                         &load_report_group,
+                                                         &general_group,
+                                                         NULL};
 
 static const struct option_group *const compare_groups[] = {&contest_group, &workload_group, &outcome_group,
                                                             &general_group, NULL};

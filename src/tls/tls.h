@@ -1,8 +1,8 @@
 /* TLS over a connection: the room's face to the engine. It stands above the poller seam: it is lent the bytes
  * of the wire, gives clear bytes, and sends through the connection, so every model has it.
  *
- *     struct tls          what a server has of it: contexts, made before its workers start, and made anew at
- * a reload struct tls_session  one connection's */
+ * A server has a struct tls: contexts, made before its workers start, and made anew at a reload. A connection
+ * has a struct tls_session. */
 #ifndef TLS_TLS_H
 #define TLS_TLS_H
 

@@ -5,6 +5,7 @@ import ipaddress
 import select
 import ssl
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -217,3 +218,13 @@ def read_what_is_there(secured, got):
         if not part:
             return True
         got.append(part)
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="session")
+def good(authority):
+    return authority.issue("good")

@@ -8,6 +8,7 @@ import resource
 
 import pytest
 
+from certificates import authority, good  # pylint: disable=unused-import  # fixtures
 from harness import MODELS, PARLEY, Server
 from lateness import agrees_at_last, sleeper_program  # pylint: disable=unused-import  # fixtures
 from loading import known, known_program, python_server, servers  # pylint: disable=unused-import  # fixtures

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from client import PATIENCE
-from loading import FIRST, HERE
+from loading import FIRST, compiled
 
 ATTEMPTS = 6  # in all
 ENOUGH = 3    # that are wrong by no fault of the machine: a generator that measures wrongly does so each time
@@ -68,10 +68,7 @@ class Machine:
 
 @pytest.fixture(scope="session")
 def sleeper_program(tmp_path_factory):
-    program = tmp_path_factory.mktemp("sleeper") / "sleeper"
-    subprocess.run(["cc", "-std=gnu17", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-Werror", "-o", program,
-                    HERE / "sleeper.c"], check=True, timeout=PATIENCE)
-    return program
+    return compiled("sleeper", tmp_path_factory.mktemp("sleeper"))
 
 
 @pytest.fixture

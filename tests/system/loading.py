@@ -256,12 +256,16 @@ def servers():
         server.stop()
 
 
+def compiled(name, directory):
+    """The program of NAME.c, which stands beside the tests."""
+    subprocess.run(["cc", "-std=gnu17", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-Werror", "-o", directory / name,
+                    HERE / f"{name}.c"], check=True, timeout=PATIENCE)
+    return directory / name
+
+
 @pytest.fixture(scope="session")
 def known_program(tmp_path_factory):
-    program = tmp_path_factory.mktemp("known") / "known_server"
-    subprocess.run(["cc", "-std=gnu17", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-Werror", "-o", program,
-                    HERE / "known_server.c"], check=True, timeout=PATIENCE)
-    return program
+    return compiled("known_server", tmp_path_factory.mktemp("known"))
 
 
 @pytest.fixture

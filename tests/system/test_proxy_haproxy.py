@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from certificates import Authority, trusting
+from certificates import trusting
 from client import PATIENCE, exchange, receive_all
 from talking import parley
 
@@ -54,11 +54,6 @@ def serve_behind(serve, *options, **more):
 def dial(address):
     sock = socket.create_connection(address, PATIENCE)
     return sock, f"127.0.0.1:{sock.getsockname()[1]}"
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("authority"))
 
 
 # ---- behind it ----

@@ -10,7 +10,7 @@ import threading
 import pytest
 
 import proxying
-from certificates import Authority, Secured, fingerprint, trusting
+from certificates import Secured, fingerprint, trusting
 from client import (PATIENCE, Stream, Writer, exchange, fill, receive_all, receive_exactly, receive_stream,
                     receive_what_comes, reset, wait_until)
 from harness import EVENT_MODELS, MODELS, only_line, poller_of, run
@@ -321,16 +321,6 @@ def test_what_cannot_be_meant_is_refused(options, complaint):
 
 
 # ---- TLS ----
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("authority"))
-
-
-@pytest.fixture(scope="module")
-def good(authority):
-    return authority.issue("good")
-
 
 class Ends:
     """Client and target of one connection, each plain or secured."""

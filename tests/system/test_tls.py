@@ -23,16 +23,6 @@ BULK = 1 << 20
 TRUNCATED = "ended without TLS's close_notify"
 
 
-@pytest.fixture(scope="session")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("authority"))
-
-
-@pytest.fixture(scope="session")
-def good(authority):
-    return authority.issue("good")
-
-
 def probe_tls(sock):
     with Secured(sock).handshake() as secured:
         secured.send(b"are you there?")
