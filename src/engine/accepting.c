@@ -87,10 +87,12 @@ void accepting_close(struct loop *loop)
 void accepting_update(struct loop *loop)
 {
     bool room = crowd_has_room(loop);
+    loop->accepts_on = !loop->bounded && loop->limit == 0 && !loop->draining && !loop->failed;
     for (size_t i = 0; i < loop->listener_count; i++) {
         struct listener *listener = &loop->listeners[i];
         bool wanted = room && !loop->draining && !loop->failed && listener->again.place == 0 &&
                       !(listener->gives_way && sharing_gives_way(loop, listener));
+        loop->accepts_on = loop->accepts_on && wanted;
         if (wanted == listener->wanted)
             continue;
         listener->wanted = wanted;
@@ -208,6 +210,7 @@ void loop_accept_failed(struct loop *loop, struct listener *listener, int error)
     case EINVAL:
     case ENOTSOCK:
         loop->failed = true;
+        loop->accepts_on = false;
         server_failed(loop->server, fail_call("accept", listener->address, error));
         log_line(&loop->log, LOG_FAULT, listener->address, "%s", parley_error());
         return;

@@ -47,30 +47,36 @@ struct parley_conn {
     unsigned char held;   /* operations the kernel holds; freed only at 0 */
     unsigned char reason; /* parley_reason, once dead or finishing */
     bool dialled : 1;
-    bool dead : 1;         /* to be closed and freed */
-    bool eof : 1;          /* the peer finished sending */
-    bool connecting : 1;   /* not established yet: `blocked` until it is */
-    bool paused : 1;       /* by the handler */
-    bool held_back : 1;    /* messages are kept until the handler takes them again */
-    bool finishing : 1;    /* no more from the handler; close after the last byte */
-    bool half_closing : 1; /* SHUT_WR after the last byte */
     bool shut : 1;         /* SHUT_WR done */
-    bool lingering : 1;    /* all sent; what arrives is discarded until the peer finishes */
-    bool ended_owed : 1;   /* `ended` to be called once kept messages are delivered */
     bool drained_owed : 1; /* bytes were queued since `drained` */
     bool opened : 1;       /* the handler has seen it */
-    bool secured : 1;      /* speaks TLS: secure.h */
-    bool covered : 1;      /* something stands between wire and handler: cover.h */
     bool is_unix : 1;      /* its socket is: whatever family its peer's address has */
-    bool guest : 1;        /* beside another, with a handler of its own: beside.h */
-    bool bridged : 1;      /* its bytes go to another connection: beside.h */
     bool is_dirty : 1;
     bool is_again : 1; /* epoll's: listed to be read again */
     bool readable : 1; /* epoll's: the edge has been seen, not yet drained */
-    bool hung_up : 1;  /* epoll's, poll's: RDHUP or HUP seen: read to the end */
-    bool urgent : 1;   /* epoll's: the peer sends urgent bytes, at which recv stops short */
-    bool blocked : 1;  /* send said EAGAIN: wait for room */
     bool starved : 1;  /* ... or the kernel had no memory: try again soon, nothing will tell */
+    /* What most connections are not, most of the time: one look at all tells what every message asks. */
+    union {
+        uint16_t unusual; /* any of these */
+        struct {
+            bool dead : 1;         /* to be closed and freed */
+            bool eof : 1;          /* the peer finished sending */
+            bool connecting : 1;   /* not established yet: `blocked` until it is */
+            bool paused : 1;       /* by the handler */
+            bool held_back : 1;    /* messages are kept until the handler takes them again */
+            bool finishing : 1;    /* no more from the handler; close after the last byte */
+            bool half_closing : 1; /* SHUT_WR after the last byte */
+            bool lingering : 1;    /* all sent; what arrives is discarded until the peer finishes */
+            bool ended_owed : 1;   /* `ended` to be called once kept messages are delivered */
+            bool secured : 1;      /* speaks TLS: secure.h */
+            bool covered : 1;      /* something stands between wire and handler: cover.h */
+            bool guest : 1;        /* beside another, with a handler of its own: beside.h */
+            bool bridged : 1;      /* its bytes go to another connection: beside.h */
+            bool hung_up : 1;      /* epoll's, poll's: RDHUP or HUP seen: read to the end */
+            bool urgent : 1;       /* epoll's: the peer sends urgent bytes, at which recv stops short */
+            bool blocked : 1;      /* send said EAGAIN: wait for room */
+        };
+    };
 };
 
 /* What stands right behind a connection whose server has any use for it. */

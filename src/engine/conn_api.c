@@ -27,7 +27,8 @@ static int send_framed(parley_conn *conn, const struct framing *framing, struct 
     return conn_queue(conn, vectors, 3);
 }
 
-int parley_send(parley_conn *conn, const void *bytes, size_t size)
+/* By itself, so that the usual answer has little to save and to jump over. */
+static __attribute__((noinline)) int send_unusual(parley_conn *conn, const void *bytes, size_t size)
 {
     const struct framing *framing = conn_framing(conn);
     struct iovec payload = {(void *)bytes, size};
@@ -36,6 +37,13 @@ int parley_send(parley_conn *conn, const void *bytes, size_t size)
     if (framing->kind != FRAMING_RAW)
         return send_framed(conn, framing, payload);
     return size > 0 ? conn_queue(conn, &payload, 1) : 0;
+}
+
+int parley_send(parley_conn *conn, const void *bytes, size_t size)
+{
+    if (!conn->unusual && conn->loop->straight && size > 0 && conn_gather(conn, bytes, size))
+        return 0;
+    return send_unusual(conn, bytes, size);
 }
 
 int parley_sendf(parley_conn *conn, const char *format, ...)

@@ -44,7 +44,8 @@ static void settle(struct loop *loop)
     for (int round = 0; loop->dirty.count > 0 && round < SETTLE_ROUNDS; round++)
         for (uint32_t left = loop->dirty.count; left > 0; left--)
             settle_one(loop, dirty_take(&loop->dirty));
-    accepting_update(loop);
+    if (!loop->accepts_on)
+        accepting_update(loop);
 }
 
 /* The drain deadline: whoever still has bytes unsent loses them, and its reason says so. */
@@ -62,6 +63,7 @@ static void cut_all(struct loop *loop)
 static void loop_drain(struct loop *loop)
 {
     loop->draining = true;
+    loop->accepts_on = false;
     uint32_t place = 0;
     for (parley_conn *conn; (conn = slots_next(&loop->slots, &place));)
         conn_drain(conn);
@@ -73,7 +75,7 @@ static bool loop_is_finished(const struct loop *loop)
 {
     bool waits =
         !loop->draining && !loop->failed && (loop->listener_count > 0 || loop->dialling > 0 || loop->pace);
-    return !waits && loop->total == 0 && !loop->chores;
+    return loop->total == 0 && !waits && !loop->chores;
 }
 
 static void alarm_fired(parley_conn *conn)
@@ -116,7 +118,8 @@ static int64_t time_to_sleep(const struct loop *loop, int64_t paced)
     return timers < 0 || (paced >= 0 && paced < timers) ? paced : timers;
 }
 
-static void turn(struct loop *loop)
+/* False: it was the last one. */
+static bool turn(struct loop *loop)
 {
     if (loop->worker->is_process && atomic_load(&loop->server->reload_asked) && !loop->draining)
         reload_here(loop->server, &loop->log);
@@ -131,7 +134,7 @@ static void turn(struct loop *loop)
     int64_t paced = loop->pace ? loop->pace(loop) : -1;
     settle(loop);
     if (loop_is_finished(loop))
-        return;
+        return false;
     if (loop->pulse)
         atomic_store_explicit(loop->pulse, 0, memory_order_relaxed);
     int count = loop->poller->sleep(loop, time_to_sleep(loop, paced));
@@ -143,12 +146,13 @@ static void turn(struct loop *loop)
         loop->poller->report(loop, count);
         loop->reporting = false;
     }
+    return true;
 }
 
 void loop_run(struct loop *loop)
 {
-    while (!loop_is_finished(loop))
-        turn(loop);
+    while (turn(loop))
+        ;
 }
 
 /* ---- letters ---- */
@@ -189,6 +193,11 @@ static size_t receive_size(const struct options *options)
     return room < RECEIVE_BUFFER ? room : RECEIVE_BUFFER;
 }
 
+static void (*straight_of(const parley_server *server))(parley_conn *, const void *, size_t)
+{
+    return server->options.framing.kind == FRAMING_RAW ? server->handler->received : NULL;
+}
+
 int loop_open(struct loop *loop, struct worker *worker)
 {
     struct parley_server *server = worker->server;
@@ -201,6 +210,7 @@ int loop_open(struct loop *loop, struct worker *worker)
                           .reserve = -1,
                           .cancel = -1,
                           .high_water = server->options.high_water,
+                          .straight = straight_of(server),
                           .buffer_size = receive_size(&server->options)};
     loop->shape = conn_shape_of(server);
     slots_open(&loop->slots, loop->shape.size, worker->generation);

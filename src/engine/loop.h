@@ -15,6 +15,7 @@
 #include "engine/timer.h"
 #include "net/address.h"
 #include "poller/poller.h"
+#include <string.h>
 
 struct worker;
 struct dialling;
@@ -73,6 +74,9 @@ struct loop {
     struct side **sides;     /* by slot, of those that have one; NULL: none has */
     uint32_t side_room;
 
+    /* The handler's `received` where it takes bytes as they come: no framing cuts them. Else NULL. */
+    void (*straight)(parley_conn *conn, const void *bytes, size_t size);
+
     struct listener *listeners;
     size_t listener_count;
     struct watch *watches;
@@ -98,6 +102,7 @@ struct loop {
     bool holds_listeners;   /* counted in server->accepting */
     bool bounded;           /* "connections" or "accept-rate" is set */
     bool crowded;           /* accepting pauses at a limit, which has been said */
+    bool accepts_on;        /* and nothing but an accept or a stop can change that: no need to look */
     bool draining;
     bool failed; /* the listeners cannot be used any more */
 
@@ -168,6 +173,21 @@ static inline size_t conn_gathered(const parley_conn *conn)
     return conn->loop->answers.of == conn ? conn->loop->answers.size : 0;
 }
 
+enum { LARGE_MESSAGE = 1024 }; /* bytes: from this size on, a copy costs more than a system call of its own */
+
+/* Gathers a small answer to what is being received, with nothing queued before it; false: it is not one. */
+static inline bool conn_gather(parley_conn *conn, const void *bytes, size_t size)
+{
+    struct answers *answers = &conn->loop->answers;
+    if (answers->of != conn || size >= LARGE_MESSAGE || size > sizeof answers->bytes - answers->size ||
+        conn->queue.head)
+        return false;
+    memcpy(answers->bytes + answers->size, bytes, size);
+    answers->size += size;
+    conn->drained_owed = true;
+    return true;
+}
+
 /* bridge.c: whether more can be passed on to the other one. */
 bool bridge_has_room(const parley_conn *conn);
 
@@ -181,6 +201,8 @@ static inline bool conn_has_room(const parley_conn *conn)
 /* Bytes are welcome: taken by the handler, or discarded while lingering. */
 static inline bool conn_wants_input(const parley_conn *conn)
 {
+    if (!conn->unusual)
+        return queue_size(&conn->queue) + conn_gathered(conn) < conn->loop->high_water;
     if (conn->dead || conn->eof || conn->connecting)
         return false;
     /* A finishing connection reads on and discards: a peer blocked in its own send would never read ours. */

@@ -7,11 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum {
-    LARGE = 1024, /* from this size on, a copy costs more than a system call of its own */
-    MOST_VECTORS = 64,
-    AT_ONCE = MSG_DONTWAIT | MSG_NOSIGNAL
-};
+enum { MOST_VECTORS = 64, AT_ONCE = MSG_DONTWAIT | MSG_NOSIGNAL };
 
 static size_t total_of(const struct iovec *vectors, size_t count)
 {
@@ -105,24 +101,23 @@ static int queue_answers(parley_conn *conn, size_t taken)
 
 /* ---- answers ---- */
 
-/* Whether this is a small answer to what is being received, with nothing queued before it. */
-static bool is_answer(const parley_conn *conn, size_t size)
+/* The runs of one message, which are gathered together or not at all. */
+static bool gather(parley_conn *conn, const struct iovec *vectors, size_t count, size_t total)
 {
-    const struct answers *answers = &conn->loop->answers;
-    return answers->of == conn && size < LARGE && size <= sizeof answers->bytes - answers->size &&
-           queue_size(&conn->queue) == 0;
+    size_t room = sizeof conn->loop->answers.bytes - conn_gathered(conn);
+    if (total >= LARGE_MESSAGE || total > room)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (vectors[i].iov_len > 0 && !conn_gather(conn, vectors[i].iov_base, vectors[i].iov_len))
+            return false; /* the first: this is no answer */
+    return true;
 }
 
-static int gather(parley_conn *conn, const struct iovec *vectors, size_t count)
+/* Something is left, reading has to pause, or the handler is to hear that all has gone out. */
+static inline bool needs_a_look(const parley_conn *conn)
 {
-    struct answers *answers = &conn->loop->answers;
-    for (size_t i = 0; i < count; i++) {
-        if (vectors[i].iov_len > 0) /* what a framing does not have is no bytes at NULL */
-            memcpy(answers->bytes + answers->size, vectors[i].iov_base, vectors[i].iov_len);
-        answers->size += vectors[i].iov_len;
-    }
-    conn->drained_owed = true;
-    return 0;
+    return conn->queue.head || (conn->drained_owed && conn_handler(conn)->drained) ||
+           (conn->unusual && (conn->held_back || !conn_wants_input(conn)));
 }
 
 /* Few calls deep, and the last thing a report does: behind a system call a processor has forgotten where the
@@ -137,9 +132,8 @@ void conn_answer(parley_conn *conn)
     if (taken < size)
         queue_answers(conn, taken);
     loop->answers.size = 0;
-    if (conn->held_back || !conn_wants_input(conn) || conn_has_output(conn) ||
-        (conn->drained_owed && conn_handler(conn)->drained))
-        loop_touch(loop, conn); /* there is something left, or reading has to pause */
+    if (needs_a_look(conn))
+        loop_touch(loop, conn);
 }
 
 /* ---- a run of bytes by itself ---- */
@@ -187,7 +181,7 @@ static int hand_on(parley_conn *conn, const struct iovec *vectors, size_t count,
     size_t taken = 0;
     if (conn->secured)
         return secure_write(conn, vectors, count);
-    if (total >= LARGE && queue_size(&conn->queue) == 0 && !conn->blocked)
+    if (total >= LARGE_MESSAGE && queue_size(&conn->queue) == 0 && !conn->blocked)
         taken = taken_of(conn, offer(conn, vectors, count, AT_ONCE));
     return taken < total && !conn->dead ? append(conn, vectors, count, taken) : 0;
 }
@@ -209,8 +203,8 @@ static int send_or_queue(parley_conn *conn, const struct iovec *vectors, size_t 
 int conn_queue(parley_conn *conn, const struct iovec *vectors, size_t count)
 {
     size_t total = total_of(vectors, count);
-    if (is_answer(conn, total))
-        return gather(conn, vectors, count);
+    if (gather(conn, vectors, count, total))
+        return 0;
     if (conn_gathered(conn) > 0 && queue_answers(conn, 0) < 0)
         return PARLEY_RESOURCE;
     return send_or_queue(conn, vectors, count, total);

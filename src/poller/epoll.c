@@ -178,33 +178,46 @@ static void update_epoll(struct loop *loop, parley_conn *conn)
 
 /* Whether to receive again. A short read says that all is read, but not once an urgent byte may have cut it.
  */
-static bool receive_one(parley_conn *conn)
+static inline bool receive_one(parley_conn *conn)
 {
     uint64_t before = conn->received;
-    return ready_receive(conn) || conn->hung_up || (conn->urgent && conn->received != before);
+    return ready_receive(conn) ||
+           (conn->unusual && (conn->hung_up || (conn->urgent && conn->received != before)));
 }
 
 static void receive_edge(struct loop *loop, parley_conn *conn)
 {
-    for (int i = 0; i < READS && conn_wants_input(conn); i++)
+    for (int left = READS; conn_wants_input(conn); left--) {
+        if (left == 0) {
+            list_again(loop, conn);
+            return;
+        }
         if (!receive_one(conn)) {
             conn->readable = false; /* a short read: the next byte makes a new edge */
             return;
         }
-    if (conn_wants_input(conn))
-        list_again(loop, conn);
+    }
 }
 
-static void conn_event(struct loop *loop, parley_conn *conn, uint32_t events)
+/* The end, an error, urgent bytes, room to send again. */
+static void rare_event(parley_conn *conn, uint32_t events)
 {
     if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
         conn->hung_up = true; /* the end is behind the data: read until it shows */
     if (events & EPOLLPRI)
         conn->urgent = true;
-    if (events & (EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+    if (events & (EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
         conn->readable = true;
     if (events & (EPOLLOUT | EPOLLERR | EPOLLHUP) && conn->blocked)
         ready_send(conn);
+}
+
+static void conn_event(struct loop *loop, parley_conn *conn, uint32_t events)
+{
+    if (events & ~(uint32_t)(EPOLLIN | EPOLLOUT) || conn->unusual)
+        rare_event(conn, events);
+    if (events & EPOLLIN)
+        conn->readable = true;
     if (conn->readable)
         receive_edge(loop, conn);
     if (events & EPOLLERR && !conn_wants_input(conn))
@@ -234,21 +247,24 @@ static int sleep_epoll(struct loop *loop, int64_t timeout)
     return count + more;
 }
 
+static void tagged_event(struct loop *loop, uint64_t key)
+{
+    void *address = (void *)(uintptr_t)(key & ~TAGS); /* NOLINT: an address we put there */
+    struct watch *watch = address;
+    if ((key & TAGS) == TAG_LISTENER)
+        listener_ready(loop, address);
+    else if (watch->wanted) /* another one may have paused it since */
+        watch->readable(loop, watch);
+}
+
 static void report_event(struct loop *loop, const struct epoll_event *event)
 {
     uint64_t key = event->data.u64;
-    void *address = (void *)(uintptr_t)(key & ~TAGS); /* NOLINT: an address we put there */
-    if ((key & TAGS) == TAG_LISTENER) {
-        listener_ready(loop, address);
-    } else if ((key & TAGS) == TAG_WATCH) {
-        struct watch *watch = address;
-        if (watch->wanted) /* another one may have paused it since */
-            watch->readable(loop, watch);
-    } else {
-        parley_conn *conn = loop_find(loop, key);
-        if (conn && !conn->dead)
-            conn_event(loop, conn, event->events);
-    }
+    parley_conn *conn = key & TAGS ? NULL : loop_find(loop, key);
+    if (key & TAGS)
+        tagged_event(loop, key);
+    else if (conn && !conn->dead)
+        conn_event(loop, conn, event->events);
 }
 
 /* Those listed before this turn; one that is listed again moves to the front for the next. */
