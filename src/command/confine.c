@@ -165,16 +165,25 @@ static unsigned filter_of(const parley_server *server, const struct left_paths *
 
     return (model->placement->processes ? FILTER_FORKS : 0) |
            (model->poller == &poller_uring ? FILTER_RINGS : 0) | (left->read_count ? FILTER_READS : 0) |
-           (left->remove_count ? FILTER_REMOVES : 0) |
+           (left->remove_count ? FILTER_REMOVES : 0) | (server->options.explain ? FILTER_EXPLAINS : 0) |
            (confinement.needs & CONFINE_TALKS ? FILTER_TALKS : 0) |
            (confinement.needs & CONFINE_DIALS ? FILTER_DIALS : 0);
 }
 
-static int confine_calls(unsigned needs)
+/* Workers are who talks to strangers. */
+static int narrow(parley_server *server, bool starts_others)
+{
+    (void)server;
+    return filter_narrow(starts_others);
+}
+
+static int confine_calls(parley_server *server, unsigned needs)
 {
     const bool is_available = filter_is_available();
     const int calls = is_available ? filter_install(needs) : 0;
 
+    if (is_available)
+        server->settled = narrow;
     if (!is_available)
         say_missing("seccomp");
     else if (calls > 0)
@@ -184,7 +193,7 @@ static int confine_calls(unsigned needs)
 
 /* Files first: the filter allows none of the calls that would do it. An operator, and who dials, opens files
  * nobody knows of yet. */
-static int enter_sandbox(const parley_server *server)
+static int enter_sandbox(parley_server *server)
 {
     static struct paths paths;
     int status = capabilities_never_gain();
@@ -196,7 +205,7 @@ static int enter_sandbox(const parley_server *server)
     find_sockets(&paths, server);
     if (!(confinement.needs & (CONFINE_TALKS | CONFINE_DIALS)))
         status = confine_files(&paths.left);
-    return status ? status : confine_calls(filter_of(server, &paths.left));
+    return status ? status : confine_calls(server, filter_of(server, &paths.left));
 }
 
 /* Better told now than found when the next start is refused; and asked now, while it can be. */

@@ -111,6 +111,10 @@ struct parley_server {
     /* NULL, or what each worker does first, in its own thread: 0 or a parley_status. Who connects or paces
      * instead of listening begins here. */
     int (*begin)(struct loop *loop);
+    /* NULL, or what a worker of a model of processes does once its loop is open, and before it serves: 0 or a
+     * parley_status. Who gives up more than the supervisor can does so here. One that serves a single client
+     * has what its acceptor has done, who `starts_others`. */
+    int (*settled)(parley_server *server, bool starts_others);
     /* Each worker thread has a table of descriptors of its own (unshare(2)), so that the kernel need not
      * count who uses one: some hundredths of each call. Nobody can then reach its loop from outside. */
     bool private_descriptors;

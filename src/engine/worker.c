@@ -73,11 +73,21 @@ static int take_up_work(struct loop *loop, struct worker *worker)
     return status == 0 && loop->server->begin ? loop->server->begin(loop) : status;
 }
 
+static int open_up(struct loop *loop, struct worker *worker)
+{
+    struct parley_server *server = worker->server;
+    int status = loop_open(loop, worker);
+    if (status < 0 || !server->settled || is_own_client(worker) ||
+        !server->options.model.placement->processes)
+        return status;
+    return server->settled(server, loop->hands_over);
+}
+
 int worker_run(struct worker *worker)
 {
     struct loop loop;
     bool is_apart = worker->server->private_descriptors && unshare(CLONE_FILES) == 0;
-    int status = loop_open(&loop, worker);
+    int status = open_up(&loop, worker);
     if (status == 0) {
         if (!is_apart)
             publish(worker, &loop);

@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -18,7 +19,7 @@
 
 /* ---- the list ---- */
 
-enum { ALWAYS = 0 };
+enum { ALWAYS = 0, LOOKS_AROUND = FILTER_DIALS | FILTER_TALKS };
 
 /* A call that is allowed with any arguments, to whom. */
 struct permission {
@@ -35,29 +36,20 @@ static const struct permission permissions[] = {
     /* connections */
     TO(ALWAYS, accept4),
     TO(ALWAYS, recvfrom),
-    TO(ALWAYS, recvmsg),
     TO(ALWAYS, sendto),
     TO(ALWAYS, sendmsg),
     TO(ALWAYS, read),
-    TO(ALWAYS, readv),
     TO(ALWAYS, write),
     TO(ALWAYS, writev),
     TO(ALWAYS, pwritev2),
     TO(ALWAYS, shutdown),
     TO(ALWAYS, close),
     TO(ALWAYS, getsockopt),
-    TO(ALWAYS, setsockopt),
     TO(ALWAYS, getsockname),
     TO(ALWAYS, getpeername),
-    TO(ALWAYS, fcntl),
-    TO(ALWAYS, lseek),
-    TO(ALWAYS, splice),
-    TO(ALWAYS, pipe2),
     TO(ALWAYS, fstat),
     TO(ALWAYS, newfstatat),
     TO(ALWAYS, statx),
-    TO(ALWAYS, readlink),
-    TO(ALWAYS, readlinkat),
     /* waiting */
     TO(ALWAYS, poll),
     TO(ALWAYS, ppoll),
@@ -69,14 +61,11 @@ static const struct permission permissions[] = {
     TO(ALWAYS, epoll_pwait),
     TO(ALWAYS, epoll_pwait2),
     TO(ALWAYS, eventfd2),
-    TO(ALWAYS, timerfd_create),
-    TO(ALWAYS, timerfd_settime),
     TO(ALWAYS, nanosleep),
     TO(ALWAYS, clock_nanosleep),
     TO(ALWAYS, restart_syscall),
     /* the clock, and who we are */
     TO(ALWAYS, clock_gettime),
-    TO(ALWAYS, clock_getres),
     TO(ALWAYS, gettimeofday),
     TO(ALWAYS, time),
     TO(ALWAYS, getrandom),
@@ -87,31 +76,21 @@ static const struct permission permissions[] = {
     TO(ALWAYS, geteuid),
     TO(ALWAYS, getgid),
     TO(ALWAYS, getegid),
-    TO(ALWAYS, getpgrp),
-    TO(ALWAYS, uname),
-    TO(ALWAYS, sysinfo),
-    TO(ALWAYS, getrusage),
-    TO(ALWAYS, getcpu),
     /* memory, threads and signals, as the C library needs them */
     TO(ALWAYS, brk),
     TO(ALWAYS, munmap),
     TO(ALWAYS, mremap),
     TO(ALWAYS, madvise),
     TO(ALWAYS, futex),
-    TO(ALWAYS, futex_waitv),
     TO(ALWAYS, set_robust_list),
-    TO(ALWAYS, get_robust_list),
     TO(ALWAYS, rseq),
-    TO(ALWAYS, membarrier),
     TO(ALWAYS, sched_yield),
     TO(ALWAYS, sched_getaffinity),
-    TO(ALWAYS, tgkill),
     TO(ALWAYS, rt_sigaction),
     TO(ALWAYS, rt_sigprocmask),
     TO(ALWAYS, rt_sigpending),
     TO(ALWAYS, rt_sigtimedwait),
     TO(ALWAYS, rt_sigreturn),
-    TO(ALWAYS, sigaltstack),
     TO(ALWAYS, exit),
     TO(ALWAYS, exit_group),
     /* worker processes */
@@ -119,34 +98,43 @@ static const struct permission permissions[] = {
     TO(FILTER_FORKS, wait4),
     TO(FILTER_FORKS, waitid),
     TO(FILTER_FORKS, kill),
+    TO(FILTER_FORKS, tgkill),
     TO(FILTER_FORKS, setitimer),
     TO(FILTER_RINGS, io_uring_setup),
     TO(FILTER_RINGS, io_uring_enter),
     TO(FILTER_RINGS, io_uring_register),
     /* files */
     TO(FILTER_READS, getdents64),
+    TO(FILTER_READS, lseek),
     TO(FILTER_REMOVES, unlink),
     TO(FILTER_REMOVES, unlinkat),
     /* connections made from here: the libraries that look up names do what they like, but start nothing */
-    TO(FILTER_DIALS | FILTER_TALKS, openat),
-    TO(FILTER_DIALS | FILTER_TALKS, access),
-    TO(FILTER_DIALS | FILTER_TALKS, faccessat),
-    TO(FILTER_DIALS | FILTER_TALKS, faccessat2),
-    TO(FILTER_DIALS | FILTER_TALKS, getdents64),
-    TO(FILTER_DIALS | FILTER_TALKS, pread64),
+    TO(LOOKS_AROUND, openat),
+    TO(LOOKS_AROUND, access),
+    TO(LOOKS_AROUND, faccessat),
+    TO(LOOKS_AROUND, faccessat2),
+    TO(LOOKS_AROUND, getdents64),
+    TO(LOOKS_AROUND, pread64),
+    TO(LOOKS_AROUND, lseek),
+    TO(LOOKS_AROUND | FILTER_EXPLAINS, readlink),
+    TO(LOOKS_AROUND | FILTER_EXPLAINS, readlinkat),
+    TO(LOOKS_AROUND, setsockopt),
+    TO(LOOKS_AROUND, uname),
+    TO(LOOKS_AROUND, sysinfo),
     TO(FILTER_DIALS, mmap),
     TO(FILTER_DIALS, mprotect),
     TO(FILTER_DIALS, socket),
     TO(FILTER_DIALS, socketpair),
     TO(FILTER_DIALS, bind),
     TO(FILTER_DIALS, connect),
+    TO(FILTER_DIALS, recvmsg),
     TO(FILTER_DIALS, sendmmsg),
     TO(FILTER_DIALS, recvmmsg),
+    TO(FILTER_DIALS, membarrier),
     TO(FILTER_DIALS, statfs),
     TO(FILTER_DIALS, fstatfs),
     /* an operator */
     TO(FILTER_TALKS, signalfd4),
-    TO(FILTER_TALKS, kill),
     TO(FILTER_TALKS, setitimer),
     TO(FILTER_TALKS, fsync),
     TO(FILTER_TALKS, fdatasync),
@@ -166,24 +154,44 @@ static const struct permission permissions[] = {
     TO(FILTER_TALKS, dup3),
 };
 
-/* A call that is allowed if the bits `mask` of one argument have this value. */
+/* A call that is allowed, to whom, if the bits `mask` of one argument have this value. */
 struct condition {
     int call;
     unsigned argument;
     uint64_t mask, value;
+    unsigned needs;  /* one of these; ALWAYS: nothing */
     unsigned unless; /* needs that have the call whole already */
 };
 
+#define WHOLE UINT32_MAX /* of an int */
+#define FCNTL(needs, command)                                                                                \
+    {                                                                                                        \
+        SCMP_SYS(fcntl), 1, WHOLE, command, needs, 0                                                         \
+    }
+
 static const struct condition conditions[] = {
-    {SCMP_SYS(clone), 0, CLONE_THREAD, CLONE_THREAD, FILTER_FORKS},
-    {SCMP_SYS(mmap), 2, PROT_EXEC, 0, FILTER_DIALS}, /* no code comes in */
-    {SCMP_SYS(mprotect), 2, PROT_EXEC, 0, FILTER_DIALS},
-    {SCMP_SYS(prlimit64), 2, UINT64_MAX, 0, 0}, /* limits are asked, not set */
-    {SCMP_SYS(prctl), 0, UINT64_MAX, PR_SET_PDEATHSIG, 0},
-    {SCMP_SYS(prctl), 0, UINT64_MAX, PR_SET_NAME, 0},
-    {SCMP_SYS(ioctl), 1, UINT32_MAX, TCGETS, FILTER_TALKS},
-    {SCMP_SYS(ioctl), 1, UINT32_MAX, SIOCINQ, FILTER_TALKS},
-    {SCMP_SYS(ioctl), 1, UINT32_MAX, SIOCOUTQ, FILTER_TALKS},
+    {SCMP_SYS(clone), 0, CLONE_THREAD, CLONE_THREAD, ALWAYS, FILTER_FORKS},
+    {SCMP_SYS(mmap), 2, PROT_EXEC, 0, ALWAYS, FILTER_DIALS}, /* no code comes in */
+    {SCMP_SYS(mprotect), 2, PROT_EXEC, 0, ALWAYS, FILTER_DIALS},
+    {SCMP_SYS(prlimit64), 2, UINT64_MAX, 0, ALWAYS, 0}, /* limits are asked, not set */
+    {SCMP_SYS(prctl), 0, UINT64_MAX, PR_SET_PDEATHSIG, ALWAYS, 0},
+    {SCMP_SYS(ioctl), 1, WHOLE, TCGETS, ALWAYS, FILTER_TALKS},
+    {SCMP_SYS(ioctl), 1, WHOLE, SIOCINQ, ALWAYS, FILTER_TALKS},
+    {SCMP_SYS(ioctl), 1, WHOLE, SIOCOUTQ, ALWAYS, FILTER_TALKS},
+    /* Not F_SETOWN and its kin, by which the kernel would send signals for us. */
+    FCNTL(ALWAYS, F_GETFD),
+    FCNTL(ALWAYS, F_SETFD),
+    FCNTL(ALWAYS, F_GETFL),
+    FCNTL(ALWAYS, F_SETFL),
+    FCNTL(ALWAYS, F_DUPFD_CLOEXEC),
+    FCNTL(LOOKS_AROUND, F_DUPFD),
+    FCNTL(LOOKS_AROUND, F_GETLK),
+    FCNTL(LOOKS_AROUND, F_SETLK),
+    FCNTL(LOOKS_AROUND, F_SETLKW),
+    {SCMP_SYS(kill), 0, WHOLE, 0, FILTER_TALKS, FILTER_FORKS}, /* libedit tells the terminal's own group */
+    /* Its workers give up more, filter_narrow(). */
+    {SCMP_SYS(seccomp), 0, WHOLE, SECCOMP_SET_MODE_FILTER, FILTER_FORKS, 0},
+    {SCMP_SYS(prctl), 0, UINT64_MAX, PR_SET_SECCOMP, FILTER_FORKS, 0},
 };
 
 /* ---- the filter ---- */
@@ -207,7 +215,7 @@ static int allow(scmp_filter_ctx filter, const struct permission *permission, un
 
 static int allow_if(scmp_filter_ctx filter, const struct condition *condition, unsigned needs)
 {
-    if (condition->unless & needs)
+    if (condition->unless & needs || (condition->needs != ALWAYS && !(condition->needs & needs)))
         return 0;
     return seccomp_rule_add(
         filter, SCMP_ACT_ALLOW, condition->call, 1,
@@ -220,15 +228,37 @@ enum {
                  CLONE_NEWCGROUP
 };
 
+/* Signals to threads of this process. */
+static int about_own_threads(scmp_filter_ctx filter, uint32_t action, enum scmp_compare compare)
+{
+    return seccomp_rule_add(filter, action, SCMP_SYS(tgkill), 1, SCMP_CMP(0, compare, (uint64_t)getpid()));
+}
+
+/* All that is set on a connection; what else is wanted was set on its listener. */
+static int allow_socket_options(scmp_filter_ctx filter)
+{
+    static const int names[] = {SO_LINGER, SO_RCVTIMEO, SO_SNDTIMEO};
+    int result = 0;
+    for (size_t i = 0; i < sizeof names / sizeof *names && result == 0; i++)
+        result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(setsockopt), 2,
+                                  SCMP_A1(SCMP_CMP_MASKED_EQ, WHOLE, SOL_SOCKET),
+                                  SCMP_A2(SCMP_CMP_MASKED_EQ, WHOLE, (uint64_t)names[i]));
+    return result;
+}
+
 /* What needs more than a line of the tables. A C library that is told that there is no clone3, whose
  * arguments no filter can see, uses clone. Files are opened to be read, and a terminal is not typed into. */
 static int allow_the_rest(scmp_filter_ctx filter, unsigned needs)
 {
     int result = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+    if (result == 0 && !(needs & LOOKS_AROUND))
+        result = allow_socket_options(filter);
+    if (result == 0 && !(needs & FILTER_FORKS))
+        result = about_own_threads(filter, SCMP_ACT_ALLOW, SCMP_CMP_EQ);
     if (result == 0 && needs & FILTER_FORKS)
         result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
                                   SCMP_A0(SCMP_CMP_MASKED_EQ, NAMESPACES, 0));
-    if (result == 0 && needs & FILTER_READS && !(needs & (FILTER_DIALS | FILTER_TALKS)))
+    if (result == 0 && needs & FILTER_READS && !(needs & LOOKS_AROUND))
         result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1,
                                   SCMP_A2(SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY));
     if (result == 0 && needs & FILTER_TALKS)
@@ -256,21 +286,72 @@ static int prepare(scmp_filter_ctx filter)
     int result = seccomp_attr_set(filter, SCMP_FLTATR_CTL_NNP, 0);
     if (result == 0)
         result = seccomp_attr_set(filter, SCMP_FLTATR_CTL_SSB, 1);
+    return result == 0 ? seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) : result;
+}
+
+static int build(scmp_filter_ctx filter, unsigned needs)
+{
+    int result = prepare(filter);
     if (result == 0)
         result = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-    return result == 0 ? seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) : result;
+    return result == 0 ? fill(filter, needs) : result;
+}
+
+/* Loads what was built, `result` of whose rules is to be told, or why it was not. */
+static int load(scmp_filter_ctx filter, int result)
+{
+    const int loaded = result < 0 ? result : seccomp_load(filter);
+    seccomp_release(filter);
+    return loaded < 0 ? fail(PARLEY_RESOURCE, "seccomp: %s", reason_of("seccomp", -loaded)) : result;
+}
+
+static int no_memory(void)
+{
+    return fail(PARLEY_RESOURCE, "no memory for a filter of system calls");
 }
 
 int filter_install(unsigned needs)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-    if (!filter)
-        return fail(PARLEY_RESOURCE, "no memory for a filter of system calls");
-    int result = prepare(filter), calls = 0;
+    return filter ? load(filter, build(filter, needs)) : no_memory();
+}
+
+/* ---- workers ---- */
+
+static int forbid(scmp_filter_ctx filter, const int *calls, size_t count)
+{
+    int result = 0;
+    for (size_t i = 0; i < count && result == 0; i++)
+        result = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), calls[i], 0);
+    return result;
+}
+
+static int forbid_starting(scmp_filter_ctx filter)
+{
+    static const int calls[] = {SCMP_SYS(fork), SCMP_SYS(io_uring_setup)};
+    int result = forbid(filter, calls, sizeof calls / sizeof *calls);
     if (result == 0)
-        result = calls = fill(filter, needs);
-    if (result >= 0)
-        result = seccomp_load(filter);
-    seccomp_release(filter);
-    return result < 0 ? fail(PARLEY_RESOURCE, "seccomp: %s", reason_of("seccomp", -result)) : calls;
+        result = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
+                                  SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0));
+    return result;
+}
+
+static int build_narrower(scmp_filter_ctx filter, bool starts_others)
+{
+    static const int calls[] = {SCMP_SYS(wait4), SCMP_SYS(waitid), SCMP_SYS(kill), SCMP_SYS(seccomp)};
+    int result = prepare(filter);
+    if (result == 0)
+        result = forbid(filter, calls, sizeof calls / sizeof *calls);
+    if (result == 0)
+        result = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(prctl), 1,
+                                  SCMP_A0(SCMP_CMP_EQ, PR_SET_SECCOMP));
+    if (result == 0)
+        result = about_own_threads(filter, SCMP_ACT_ERRNO(EPERM), SCMP_CMP_NE);
+    return result == 0 && !starts_others ? forbid_starting(filter) : result;
+}
+
+int filter_narrow(bool starts_others)
+{
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+    return filter ? load(filter, build_narrower(filter, starts_others)) : no_memory();
 }

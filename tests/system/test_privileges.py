@@ -11,7 +11,7 @@ import pytest
 
 import procfs
 from client import PATIENCE, dial, exchange, wait_until
-from harness import MODELS, PARLEY, SOME_MODELS, WORKERS, Server, only_line
+from harness import MODELS, PARLEY, SOME_MODELS, WORKERS, Server, only_line, placement_of
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
 needs_strace = pytest.mark.skipif(not shutil.which("strace") or "PARLEY_SANITIZER" in os.environ,
@@ -149,6 +149,31 @@ def test_every_thread_is_filtered(held, model):
     server.wait_said(r"confined: .*no files, \d+ system calls")
     for thread in threads_of(server):
         assert status_of(thread)["Seccomp"] == ["2"], thread
+
+
+@needs_filters
+@pytest.mark.parametrize("model", MODELS)
+def test_worker_processes_have_given_up_more(held, model):
+    """Nothing that talks to a client may signal, start or wait for another process."""
+    server = held(model)
+    filters = {member: int(status_of(member)["Seccomp_filters"][0]) for member in server.family()}
+    supervisor = filters.pop(server.pid)
+    assert list(filters.values()) == [supervisor + 1] * len(filters), filters
+    assert bool(filters) == (placement_of(model) in ("fork", "prefork"))
+
+
+@needs_filters
+@needs_strace
+@pytest.mark.parametrize("model", MODELS)
+def test_no_call_that_a_model_makes_is_forbidden(model, tmp_path):
+    """Many a call that fails is made up for, so only a trace shows it."""
+    tracer = ["strace", "-f", "-qq", "-o", str(tmp_path / "trace"), "-e", "status=failed", "-e",
+              "trace=!rt_sigreturn,prlimit64"]  # what a signal interrupted; what is tried before the sandbox
+    (tmp_path / "friends").write_text("127.0.0.0/8\n", encoding="ascii")
+    served(tracer, "--log", "text", "--model", model, "--explain", "--allow", f"@{tmp_path}/friends", "-v",
+           "--listen", f"unix:{tmp_path}/socket")
+    trace = (tmp_path / "trace").read_text(encoding="ascii", errors="replace")
+    assert not [line for line in trace.splitlines() if "EPERM" in line]
 
 
 @needs_filters

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -87,6 +88,10 @@ static int forbidden_to_all(void)
     FAILS(EPERM, syscall(SYS_seccomp, 0, 0, NULL));
     FAILS(EPERM, setuid(0));
     FAILS(EPERM, prctl(PR_SET_DUMPABLE, 1, 0, 0, 0));
+    FAILS(EPERM, fcntl(0, F_SETOWN, getppid())); /* the kernel would send signals for it */
+    FAILS(EPERM, fcntl(0, F_SETSIG, SIGKILL));
+    FAILS(EPERM, syscall(SYS_pidfd_open, getppid(), 0));
+    FAILS(EPERM, syscall(SYS_rt_sigqueueinfo, getppid(), 0, NULL));
     FAILS(EPERM, ioctl(0, TIOCSTI, "x"));
     FAILS(ENOSYS, syscall(SYS_clone3, NULL, 0));
     return 0;
@@ -102,6 +107,11 @@ static int forbidden_to_a_plain_server(void)
     FAILS(EPERM, open("/dev/null", O_RDONLY));
     FAILS(EPERM, unlink("/nowhere"));
     FAILS(EPERM, kill(getpid(), 0));
+    FAILS(EPERM, syscall(SYS_tgkill, getppid(), getppid(), 0));
+    FAILS(EPERM, setsockopt(0, SOL_SOCKET, SO_ATTACH_FILTER, NULL, 0));
+    FAILS(EPERM, setsockopt(0, IPPROTO_TCP, SO_LINGER, NULL, 0));
+    FAILS(EPERM, syscall(SYS_seccomp, 1, 0, NULL));
+    FAILS(EPERM, prctl(PR_SET_SECCOMP, 2, NULL, 0, 0));
     FAILS(EPERM, syscall(SYS_io_uring_setup, 1, NULL));
     FAILS(EPERM, setrlimit(RLIMIT_NOFILE, &limit));
     HOLDS(mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED);
@@ -118,10 +128,14 @@ static int left_to_a_plain_server(void)
     struct rlimit limit;
     pthread_t thread;
     void *result;
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     FILTERED(0);
     HOLDS(pthread_create(&thread, NULL, nothing, &limit) == 0);
     HOLDS(pthread_join(thread, &result) == 0 && result == &limit);
     HOLDS(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    HOLDS(pthread_kill(pthread_self(), 0) == 0 && raise(SIGURG) == 0);
+    FAILS(ENOTSOCK, setsockopt(null, SOL_SOCKET, SO_LINGER, &limit, sizeof limit));
+    HOLDS(fcntl(null, F_GETFL) >= 0 && fcntl(null, F_DUPFD_CLOEXEC, 0) >= 0);
     void *memory = malloc(64 << 20);
     HOLDS(memory);
     free(memory);
@@ -136,6 +150,57 @@ static int left_to_who_forks(void)
     if (child == 0)
         _exit(prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) == 0 && socket(AF_INET, SOCK_STREAM, 0) < 0 ? 3 : 4);
     HOLDS(child > 0 && waitpid(child, &how, 0) == child && WEXITSTATUS(how) == 3);
+    return 0;
+}
+
+/* What its supervisor keeps, a worker process gives up. */
+static int forbidden_to_a_worker(void)
+{
+    pthread_t thread;
+    void *result;
+    FILTERED(FILTER_FORKS | FILTER_RINGS | FILTER_DIALS);
+    HOLDS(kill(getppid(), 0) == 0 && filter_narrow(false) == 0);
+    FAILS(EPERM, fork());
+    FAILS(EPERM, syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL));
+    FAILS(EPERM, waitpid(-1, NULL, WNOHANG));
+    FAILS(EPERM, kill(getppid(), 0));
+    FAILS(EPERM, kill(getpid(), 0));
+    FAILS(EPERM, syscall(SYS_tgkill, getppid(), getppid(), 0));
+    FAILS(EPERM, syscall(SYS_io_uring_setup, 1, NULL));
+    HOLDS(filter_narrow(false) < 0);
+    HOLDS(raise(SIGURG) == 0);
+    HOLDS(pthread_create(&thread, NULL, nothing, &thread) == 0 && pthread_join(thread, &result) == 0);
+    HOLDS(socket(AF_INET, SOCK_STREAM, 0) >= 0);
+    return 0;
+}
+
+/* Whoever is forked by an acceptor has its filter, and a number of its own. */
+static int forbidden_to_an_acceptor(void)
+{
+    int how;
+    FILTERED(FILTER_FORKS | FILTER_RINGS);
+    HOLDS(filter_narrow(true) == 0 && raise(SIGURG) == 0);
+    FAILS(EPERM, kill(getppid(), 0));
+    FAILS(EPERM, syscall(SYS_tgkill, getppid(), getppid(), 0));
+    pid_t child = fork();
+    if (child == 0)
+        _exit(prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) == 0 && kill(getppid(), 0) < 0 &&
+                      syscall(SYS_tgkill, getpid(), getpid(), 0) < 0
+                  ? 3
+                  : 4);
+    HOLDS(child > 0);
+    FAILS(EPERM, waitpid(child, &how, 0));
+    return 0;
+}
+
+/* A signal of libedit's for the group of the terminal, and no other. */
+static int left_to_who_talks(void)
+{
+    FILTERED(FILTER_TALKS);
+    HOLDS(kill(0, 0) == 0);
+    FAILS(EPERM, kill(getppid(), 0));
+    FAILS(EPERM, kill(-1, 0));
+    HOLDS(raise(SIGURG) == 0);
     return 0;
 }
 
@@ -172,11 +237,19 @@ static void test_forbidden_to_a_plain_server(void **state)
     in_child(forbidden_to_a_plain_server);
 }
 
+static void test_forbidden_to_a_worker(void **state)
+{
+    (void)state;
+    in_child(forbidden_to_a_worker);
+    in_child(forbidden_to_an_acceptor);
+}
+
 static void test_left(void **state)
 {
     (void)state;
     in_child(left_to_a_plain_server);
     in_child(left_to_who_forks);
+    in_child(left_to_who_talks);
     in_child(left_to_who_reads);
     in_child(left_to_who_dials);
 }
@@ -243,6 +316,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_forbidden_to_all),
         cmocka_unit_test(test_forbidden_to_a_plain_server),
+        cmocka_unit_test(test_forbidden_to_a_worker),
         cmocka_unit_test(test_left),
         cmocka_unit_test(test_of_the_files_only_those_named_are_left),
     };
