@@ -14,7 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "engine/error.h"
+#include "sandbox/filter_load.h"
 #include "sandbox/sanitized.h"
 
 /* ---- the list ---- */
@@ -158,12 +158,11 @@ static const struct permission permissions[] = {
 struct condition {
     int call;
     unsigned argument;
-    uint64_t mask, value;
-    unsigned needs;  /* one of these; ALWAYS: nothing */
-    unsigned unless; /* needs that have the call whole already */
+    uint64_t mask, value; /* of an int the lower half counts, as for the kernel: WHOLE */
+    unsigned needs;       /* one of these; ALWAYS: nothing */
+    unsigned unless;      /* needs that have the call whole already */
 };
 
-#define WHOLE UINT32_MAX /* of an int */
 #define FCNTL(needs, command)                                                                                \
     {                                                                                                        \
         SCMP_SYS(fcntl), 1, WHOLE, command, needs, 0                                                         \
@@ -175,9 +174,17 @@ static const struct condition conditions[] = {
     {SCMP_SYS(mprotect), 2, PROT_EXEC, 0, ALWAYS, FILTER_DIALS},
     {SCMP_SYS(prlimit64), 2, UINT64_MAX, 0, ALWAYS, 0}, /* limits are asked, not set */
     {SCMP_SYS(prctl), 0, UINT64_MAX, PR_SET_PDEATHSIG, ALWAYS, 0},
-    {SCMP_SYS(ioctl), 1, WHOLE, TCGETS, ALWAYS, FILTER_TALKS},
-    {SCMP_SYS(ioctl), 1, WHOLE, SIOCINQ, ALWAYS, FILTER_TALKS},
-    {SCMP_SYS(ioctl), 1, WHOLE, SIOCOUTQ, ALWAYS, FILTER_TALKS},
+    {SCMP_SYS(ioctl), 1, WHOLE, TCGETS, ALWAYS, 0},
+    {SCMP_SYS(ioctl), 1, WHOLE, SIOCINQ, ALWAYS, 0},
+    {SCMP_SYS(ioctl), 1, WHOLE, SIOCOUTQ, ALWAYS, 0},
+    {SCMP_SYS(ioctl), 1, WHOLE, FIONBIO, LOOKS_AROUND, 0},
+    /* A terminal is set and asked, and not typed into (TIOCSTI). */
+    {SCMP_SYS(ioctl), 1, WHOLE, TCSETS, FILTER_TALKS, 0},
+    {SCMP_SYS(ioctl), 1, WHOLE, TCSETSW, FILTER_TALKS, 0},
+    {SCMP_SYS(ioctl), 1, WHOLE, TCSETSF, FILTER_TALKS, 0},
+    {SCMP_SYS(ioctl), 1, WHOLE, TCFLSH, FILTER_TALKS, 0},
+    {SCMP_SYS(ioctl), 1, WHOLE, TIOCGWINSZ, FILTER_TALKS, 0},
+    {SCMP_SYS(ioctl), 1, WHOLE, TIOCGPGRP, FILTER_TALKS, 0},
     /* Not F_SETOWN and its kin, by which the kernel would send signals for us. */
     FCNTL(ALWAYS, F_GETFD),
     FCNTL(ALWAYS, F_SETFD),
@@ -228,12 +235,6 @@ enum {
                  CLONE_NEWCGROUP
 };
 
-/* Signals to threads of this process. */
-static int about_own_threads(scmp_filter_ctx filter, uint32_t action, enum scmp_compare compare)
-{
-    return seccomp_rule_add(filter, action, SCMP_SYS(tgkill), 1, SCMP_CMP(0, compare, (uint64_t)getpid()));
-}
-
 /* All that is set on a connection; what else is wanted was set on its listener. */
 static int allow_socket_options(scmp_filter_ctx filter)
 {
@@ -247,23 +248,20 @@ static int allow_socket_options(scmp_filter_ctx filter)
 }
 
 /* What needs more than a line of the tables. A C library that is told that there is no clone3, whose
- * arguments no filter can see, uses clone. Files are opened to be read, and a terminal is not typed into. */
+ * arguments no filter can see, uses clone. Files are opened to be read. */
 static int allow_the_rest(scmp_filter_ctx filter, unsigned needs)
 {
     int result = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
     if (result == 0 && !(needs & LOOKS_AROUND))
         result = allow_socket_options(filter);
     if (result == 0 && !(needs & FILTER_FORKS))
-        result = about_own_threads(filter, SCMP_ACT_ALLOW, SCMP_CMP_EQ);
+        result = filter_own_threads(filter, SCMP_ACT_ALLOW, SCMP_CMP_EQ);
     if (result == 0 && needs & FILTER_FORKS)
         result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
                                   SCMP_A0(SCMP_CMP_MASKED_EQ, NAMESPACES, 0));
     if (result == 0 && needs & FILTER_READS && !(needs & LOOKS_AROUND))
         result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1,
                                   SCMP_A2(SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY));
-    if (result == 0 && needs & FILTER_TALKS)
-        result =
-            seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_NE, TIOCSTI, 0));
     return result;
 }
 
@@ -279,79 +277,16 @@ static int fill(scmp_filter_ctx filter, unsigned needs)
     return result < 0 ? result : calls;
 }
 
-/* NNP is ours to set; of the mitigations that filters once switched on for their process nothing here has
- * use, as it runs nobody's code; a tree is searched faster than a list. */
-static int prepare(scmp_filter_ctx filter)
-{
-    int result = seccomp_attr_set(filter, SCMP_FLTATR_CTL_NNP, 0);
-    if (result == 0)
-        result = seccomp_attr_set(filter, SCMP_FLTATR_CTL_SSB, 1);
-    return result == 0 ? seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) : result;
-}
-
 static int build(scmp_filter_ctx filter, unsigned needs)
 {
-    int result = prepare(filter);
-    if (result == 0)
+    int result = filter_prepare(filter);
+    if (result == 0) /* a tree is searched faster than a list */
         result = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
     return result == 0 ? fill(filter, needs) : result;
-}
-
-/* Loads what was built, `result` of whose rules is to be told, or why it was not. */
-static int load(scmp_filter_ctx filter, int result)
-{
-    const int loaded = result < 0 ? result : seccomp_load(filter);
-    seccomp_release(filter);
-    return loaded < 0 ? fail(PARLEY_RESOURCE, "seccomp: %s", reason_of("seccomp", -loaded)) : result;
-}
-
-static int no_memory(void)
-{
-    return fail(PARLEY_RESOURCE, "no memory for a filter of system calls");
 }
 
 int filter_install(unsigned needs)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-    return filter ? load(filter, build(filter, needs)) : no_memory();
-}
-
-/* ---- workers ---- */
-
-static int forbid(scmp_filter_ctx filter, const int *calls, size_t count)
-{
-    int result = 0;
-    for (size_t i = 0; i < count && result == 0; i++)
-        result = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), calls[i], 0);
-    return result;
-}
-
-static int forbid_starting(scmp_filter_ctx filter)
-{
-    static const int calls[] = {SCMP_SYS(fork), SCMP_SYS(io_uring_setup)};
-    int result = forbid(filter, calls, sizeof calls / sizeof *calls);
-    if (result == 0)
-        result = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
-                                  SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0));
-    return result;
-}
-
-static int build_narrower(scmp_filter_ctx filter, bool starts_others)
-{
-    static const int calls[] = {SCMP_SYS(wait4), SCMP_SYS(waitid), SCMP_SYS(kill), SCMP_SYS(seccomp)};
-    int result = prepare(filter);
-    if (result == 0)
-        result = forbid(filter, calls, sizeof calls / sizeof *calls);
-    if (result == 0)
-        result = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(prctl), 1,
-                                  SCMP_A0(SCMP_CMP_EQ, PR_SET_SECCOMP));
-    if (result == 0)
-        result = about_own_threads(filter, SCMP_ACT_ERRNO(EPERM), SCMP_CMP_NE);
-    return result == 0 && !starts_others ? forbid_starting(filter) : result;
-}
-
-int filter_narrow(bool starts_others)
-{
-    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
-    return filter ? load(filter, build_narrower(filter, starts_others)) : no_memory();
+    return filter_load(filter, filter ? build(filter, needs) : -ENOMEM);
 }

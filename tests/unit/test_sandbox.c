@@ -93,6 +93,8 @@ static int forbidden_to_all(void)
     FAILS(EPERM, syscall(SYS_pidfd_open, getppid(), 0));
     FAILS(EPERM, syscall(SYS_rt_sigqueueinfo, getppid(), 0, NULL));
     FAILS(EPERM, ioctl(0, TIOCSTI, "x"));
+    FAILS(EPERM, ioctl(0, 1UL << 32 | TIOCSTI, "x")); /* the kernel looks at the lower half */
+    FAILS(EPERM, ioctl(0, TIOCLINUX, "x"));
     FAILS(ENOSYS, syscall(SYS_clone3, NULL, 0));
     return 0;
 }
