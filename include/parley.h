@@ -87,7 +87,8 @@ typedef enum parley_reason {
     PARLEY_REFUSED = 13,    /* it was not let in, or broke the rule by which it was: parley_failure() says */
     PARLEY_TLS_TRUNCATED = 14, /* the wire ended without TLS's close_notify (RFC 8446, 6.1): what came may not
                                   be all. `ended` was not called; what was queued is still sent */
-    PARLEY_TLS_BROKEN = 15,    /* a record was damaged, or the peer refused later: parley_failure() */
+    PARLEY_TLS_BROKEN = 15,    /* a record was damaged, or the peer refused later: parley_failure(). What came
+                                  whole before it was delivered */
     PARLEY_SILENT = 16,        /* the "first-byte" time passed without a byte of the peer's */
     PARLEY_SLOW = 17,          /* it moved fewer bytes than "min-rate" asks for */
     PARLEY_QUOTA = 18          /* it moved more bytes than "bytes-max" allows */

@@ -12,7 +12,8 @@ void conn_die(parley_conn *conn, parley_reason reason)
     if (conn->dead)
         return;
     conn->dead = true;
-    conn->reason = (unsigned char)reason;
+    if (!conn_has_failed(conn))
+        conn->reason = (unsigned char)reason;
     loop_touch(conn->loop, conn);
 }
 
@@ -42,14 +43,15 @@ const char *conn_failed_call(const parley_conn *conn)
     return calls[conn->failed_call];
 }
 
-/* Whether the peer's kernel has acknowledged every byte; known even after a reset. */
+/* Whether the peer's kernel has acknowledged all that is the handler's; known even after a reset. Who leaves
+ * without our close_notify has lost nothing. */
 static bool has_it_all(const parley_conn *conn)
 {
     struct tcp_info info = {0};
     socklen_t size = sizeof info;
     if (conn->is_unix || sys.getsockopt(conn->fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
         return true;
-    return info.tcpi_bytes_acked >= conn->sent;
+    return info.tcpi_bytes_acked >= (conn->secured ? conn_cover(conn)->end_at : conn->sent);
 }
 
 void conn_failed(parley_conn *conn, const char *call, int error)
@@ -77,7 +79,7 @@ static void say_the_end(parley_conn *conn)
 {
     if (conn->secured && !conn->shut && !secure_say_end(conn))
         return; /* its bytes go first */
-    if (conn->finishing && (conn->eof || conn->sent == 0)) {
+    if (conn->finishing && (conn_wire_has_ended(conn) || conn->sent == 0)) {
         conn_over(conn);
         return;
     }

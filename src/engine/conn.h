@@ -47,6 +47,7 @@ struct parley_conn {
     unsigned char held;   /* operations the kernel holds; freed only at 0 */
     unsigned char reason; /* parley_reason, once dead or finishing */
     bool dialled : 1;
+    bool trailing : 1;     /* eof was said inside TLS: what the wire may still bring is nobody's */
     bool shut : 1;         /* SHUT_WR done */
     bool drained_owed : 1; /* bytes were queued since `drained` */
     bool opened : 1;       /* the handler has seen it */
@@ -116,6 +117,25 @@ static inline bool conn_has_output(const parley_conn *conn)
 static inline size_t conn_waiting(const parley_conn *conn)
 {
     return queue_size(&conn->queue) + (conn->secured ? secure_held(conn) : 0);
+}
+
+/* The clear bytes end before their end: nobody may take what came for all. */
+static inline bool reason_is_cut(unsigned char reason)
+{
+    return reason == PARLEY_TLS_TRUNCATED || reason == PARLEY_TLS_BROKEN || reason == PARLEY_REFUSED;
+}
+
+/* It has failed, and only sees its last words through, an alert of TLS: what goes wrong from here on is not
+ * the reason. */
+static inline bool conn_has_failed(const parley_conn *conn)
+{
+    return conn->finishing && (conn->reason == PARLEY_REFUSED || conn->reason == PARLEY_TLS_BROKEN);
+}
+
+/* Nothing more will come off the wire. */
+static inline bool conn_wire_has_ended(const parley_conn *conn)
+{
+    return conn->eof && !conn->trailing;
 }
 
 /* Offers the oldest queued bytes to the kernel: how many it took, to be told to conn_sent(); or -1 and errno.

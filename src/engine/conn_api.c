@@ -63,7 +63,7 @@ void parley_finish(parley_conn *conn)
     if (conn->dead || conn->finishing)
         return;
     conn->finishing = true;
-    if (conn->reason != PARLEY_TRUNCATED && conn->reason != PARLEY_TLS_TRUNCATED)
+    if (conn->reason != PARLEY_TRUNCATED && !reason_is_cut(conn->reason))
         conn->reason = PARLEY_FINISHED;
     loop_touch(conn->loop, conn);
 }

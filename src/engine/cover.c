@@ -134,12 +134,26 @@ void cover_explain(parley_conn *conn, parley_reason reason)
     conn->reason = (unsigned char)reason;
 }
 
+void cover_end(parley_conn *conn)
+{
+    if (conn->dead || conn_has_failed(conn))
+        return;
+    if (!conn->secured) {
+        conn_over(conn);
+        return;
+    }
+    conn->trailing = !conn_wire_has_ended(conn);
+    conn->eof = true;
+    loop_touch(conn->loop, conn);
+    conn_take_cut(conn);
+}
+
 void cover_fail(parley_conn *conn, parley_reason reason)
 {
-    if (conn->dead)
+    if (conn->dead || conn_has_failed(conn))
         return;
     cover_explain(conn, reason);
-    conn_die(conn, reason);
+    cover_end(conn);
 }
 
 /* One that was dialled by parley_dial() is what parley_run() tells, as if it had not been reached. */
@@ -162,6 +176,10 @@ void cover_too_late(parley_conn *conn)
     static const char *const awaited[] = {
         [COVER_HEADER] = "no whole PROXY header", [COVER_HANDSHAKE] = "TLS: no handshake"};
     enum cover_stage stage = conn_cover(conn)->stage;
+    if (conn->finishing) {
+        conn_over(conn);
+        return;
+    }
     fail(PARLEY_TIMEOUT, "%s within handshake-timeout, %lld ms",
          stage < sizeof awaited / sizeof *awaited && awaited[stage] ? awaited[stage] : "not let in",
          (long long)conn->loop->server->options.handshake_timeout);

@@ -28,6 +28,7 @@ struct cover {
     alignas(max_align_t) enum cover_stage stage; /* aligned for the state behind it */
     char *failure;                               /* of PARLEY_REFUSED or PARLEY_TLS_BROKEN: its sentence */
     struct tls_session *tls;                     /* where conn->secured: secure.h */
+    uint64_t end_at;                             /* bytes of the wire before our close_notify */
     int64_t held_at;                             /* ms: since when secure_held() has been more than 0 */
     struct proxied proxied;
     struct limited limited;
@@ -49,8 +50,11 @@ void cover_ended(parley_conn *conn);
 void cover_refuse(parley_conn *conn);
 /* The reason why the connection ends is this, with parley_error()'s sentence. */
 void cover_explain(parley_conn *conn, parley_reason reason);
-/* The connection ends for `reason`, with parley_error()'s sentence. */
+/* The connection ends for `reason`, with parley_error()'s sentence. Under TLS it ends as one that finishes:
+ * an alert says why, and closing with unread input would destroy it. */
 void cover_fail(parley_conn *conn, parley_reason reason);
+/* The same for what cover_explain() has noted. */
+void cover_end(parley_conn *conn);
 /* The TLS handshake is done. */
 void cover_secured(parley_conn *conn);
 /* It was not let in within "handshake-timeout". */
@@ -63,6 +67,9 @@ void cover_free(parley_conn *conn);
 void conn_take(parley_conn *conn, const void *bytes, size_t size);
 /* The end of the clear bytes. */
 void conn_take_end(parley_conn *conn);
+/* They are cut short, for the reason that is noted: the connection finishes, and their end is not said.
+ * Messages kept for a handler that has paused came before, and go first. */
+void conn_take_cut(parley_conn *conn);
 /* It is let in: the handler's `opened`. */
 void conn_open(parley_conn *conn);
 

@@ -204,7 +204,7 @@ static inline bool conn_wants_input(const parley_conn *conn)
     if (!conn->unusual)
         return queue_size(&conn->queue) + conn_gathered(conn) < conn->loop->high_water;
     if (conn->dead || conn->eof || conn->connecting)
-        return false;
+        return conn->trailing && conn->finishing && !conn->dead;
     /* A finishing connection reads on and discards: a peer blocked in its own send would never read ours. */
     return conn->finishing || (!conn->paused && conn_has_room(conn));
 }

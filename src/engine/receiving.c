@@ -59,7 +59,7 @@ void conn_take(parley_conn *conn, const void *bytes, size_t size)
 /* By itself, so that the usual way has little to save and to jump over. */
 static __attribute__((noinline)) void receive_unusual(parley_conn *conn, const void *bytes, size_t size)
 {
-    if (conn->dead || (conn->finishing && !conn->secured))
+    if (conn->dead || (conn->finishing && !(conn->secured && secure_held(conn) > 0)))
         return;
     conn->active_at = conn->loop->now;
     if (conn->covered)
@@ -91,6 +91,10 @@ void conn_received(parley_conn *conn, const void *bytes, size_t size)
 static void say_ended(parley_conn *conn)
 {
     conn->ended_owed = false;
+    if (reason_is_cut(conn->reason)) {
+        parley_finish(conn);
+        return;
+    }
     frame_finish(conn_framing(conn), &conn->frame, deliver_one, conn);
     if (conn->dead || conn->finishing)
         return;
@@ -112,11 +116,21 @@ void conn_take_end(parley_conn *conn)
         say_ended(conn);
 }
 
+void conn_take_cut(parley_conn *conn)
+{
+    if (conn->held_back && !conn->finishing)
+        conn->ended_owed = true;
+    else
+        parley_finish(conn);
+}
+
 void conn_ended(parley_conn *conn)
 {
+    bool was_said = conn->eof; /* inside TLS */
     conn->eof = true;
+    conn->trailing = false;
     loop_touch(conn->loop, conn);
-    if (conn->dead || conn->finishing)
+    if (conn->dead || conn->finishing || was_said)
         return;
     conn->active_at = conn->loop->now;
     if (conn->covered)

@@ -188,13 +188,24 @@ static void broke(parley_conn *conn)
 
 static void peer_ended(parley_conn *conn)
 {
-    conn->eof = true; /* what may still come on the wire is nobody's */
+    conn->eof = conn->trailing = true;
     loop_touch(conn->loop, conn);
     if (!conn->finishing)
         conn_take_end(conn);
 }
 
-/* A connection that is finishing reads on only to let the peer end a message that keeps ours back. */
+static void end_as(parley_conn *conn, enum tls_outcome outcome)
+{
+    if (conn->dead || conn_has_failed(conn))
+        return;
+    if (outcome == TLS_BROKEN)
+        cover_end(conn);
+    else if (outcome == TLS_ENDED)
+        peer_ended(conn);
+}
+
+/* A connection that is finishing reads on only to let the peer end a message that keeps ours back. What came
+ * before a failure is the handler's; the sentence is noted first, as it is the thread's. */
 static void read_all(parley_conn *conn)
 {
     struct tls_session *session = session_of(conn);
@@ -205,13 +216,14 @@ static void read_all(parley_conn *conn)
         conn_die(conn, PARLEY_FAILED);
         return;
     }
-    while (!conn->dead && (outcome = tls_read(session, clear, conn->loop->buffer_size, &size)) == TLS_DONE)
-        if (!conn->finishing)
+    while (outcome == TLS_DONE && !conn->dead && !conn_has_failed(conn)) {
+        outcome = tls_read(session, clear, conn->loop->buffer_size, &size);
+        if (outcome == TLS_BROKEN)
+            cover_explain(conn, PARLEY_TLS_BROKEN);
+        if (size > 0 && !conn->finishing)
             conn_take(conn, clear, size);
-    if (outcome == TLS_BROKEN)
-        broke(conn);
-    else if (outcome == TLS_ENDED)
-        peer_ended(conn);
+    }
+    end_as(conn, outcome);
 }
 
 void secure_received(parley_conn *conn, const void *bytes, size_t size)
@@ -230,7 +242,7 @@ void secure_received(parley_conn *conn, const void *bytes, size_t size)
 void secure_truncated(parley_conn *conn)
 {
     conn->reason = PARLEY_TLS_TRUNCATED;
-    parley_finish(conn);
+    conn_take_cut(conn);
 }
 
 /* ---- clear bytes ---- */
@@ -273,7 +285,7 @@ int secure_write(parley_conn *conn, const struct iovec *vectors, size_t count)
         total += vectors[i].iov_len;
     int status = count == 1 ? tls_write(session, vectors->iov_base, total)
                             : write_pieces(session, vectors, count, total);
-    if (status < 0)
+    if (status < 0 && status != PARLEY_STALE) /* what has ended is known to whoever found it */
         broke(conn);
     else if (before == 0 && tls_held(session) > 0)
         begin_to_wait(conn);
@@ -283,6 +295,9 @@ int secure_write(parley_conn *conn, const struct iovec *vectors, size_t count)
 bool secure_say_end(parley_conn *conn)
 {
     struct tls_session *session = session_of(conn);
+    struct cover *cover = conn_cover(conn);
+    if (cover->end_at == 0)
+        cover->end_at = conn->sent + queue_size(&conn->queue);
     if (tls_held(session) > 0)
         return conn->eof; /* nothing will come that lets it go */
     tls_say_end(session);

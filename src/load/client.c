@@ -152,12 +152,13 @@ static void give_up(struct client *client)
 static void not_reached(struct client *client, const parley_conn *conn)
 {
     char peer[ADDRESS_TEXT], sentence[256];
+    bool refused = conn->reason == PARLEY_REFUSED;
     snprintf(peer, sizeof peer, "%s", parley_peer((parley_conn *)conn));
-    if (conn->reason == PARLEY_REFUSED)
+    if (refused)
         snprintf(sentence, sizeof sentence, "%s: %s", peer, parley_failure(conn));
     else
         snprintf(sentence, sizeof sentence, "connect %s: %s", peer, reason_of("connect", conn->error));
-    client_fault(client, is_ours(conn->error) ? FAULT_LOCAL : FAULT_CONNECT, 1, sentence);
+    client_fault(client, !refused && is_ours(conn->error) ? FAULT_LOCAL : FAULT_CONNECT, 1, sentence);
     settle(client, false);
 }
 

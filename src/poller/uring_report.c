@@ -102,7 +102,7 @@ static void received(struct loop *loop, parley_conn *conn, int result, unsigned 
     if (flags & IORING_CQE_F_BUFFER)
         take_bytes(loop->poller_state, conn, flags >> IORING_CQE_BUFFER_SHIFT,
                    result > 0 ? (unsigned)result : 0);
-    if (result == 0 && !conn->eof)
+    if (result == 0 && !conn_wire_has_ended(conn))
         conn_ended(conn);
     else if (result == -ENOBUFS)
         receive_some(loop, conn);

@@ -136,6 +136,13 @@ static int say_plain(const struct tls_session *session)
                 session->dialled ? "server" : "client", text);
 }
 
+static void forget_held(struct tls_session *session)
+{
+    sys.free(session->held);
+    session->held = NULL;
+    session->held_size = 0;
+}
+
 static enum tls_outcome broken(struct tls_session *session)
 {
     if (!session->established && !speaks_tls(session))
@@ -149,6 +156,7 @@ static enum tls_outcome broken(struct tls_session *session)
         fail(PARLEY_NETWORK, "TLS: %s", trouble_text());
     trouble_clear();
     session->broken = true;
+    forget_held(session);
     return TLS_BROKEN;
 }
 
@@ -211,11 +219,8 @@ static void release_held(struct tls_session *session)
     size_t written;
     if (session->held_size == 0 || SSL_in_init(session->ssl))
         return;
-    if (write_now(session, session->held, session->held_size, &written) == 0 && written > 0) {
-        sys.free(session->held);
-        session->held = NULL;
-        session->held_size = 0;
-    }
+    if (write_now(session, session->held, session->held_size, &written) == 0 && written > 0)
+        forget_held(session);
 }
 
 /* A record at a time, so often that little is called for nothing: until what was lent is used up, or `room`.
@@ -236,10 +241,7 @@ enum tls_outcome tls_read(struct tls_session *session, void *bytes, size_t room,
     /* Asked before anything is written: OpenSSL remembers its last operation alone. */
     enum tls_outcome outcome = returned == 1 ? TLS_DONE : outcome_of(session, returned);
     release_held(session);
-    if (session->broken)
-        return TLS_BROKEN;
-    /* An end is told again by the next call. */
-    return *size > 0 && outcome != TLS_BROKEN ? TLS_DONE : outcome;
+    return session->broken ? TLS_BROKEN : outcome;
 }
 
 int tls_write(struct tls_session *session, const void *bytes, size_t size)

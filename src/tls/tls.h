@@ -51,7 +51,8 @@ enum tls_outcome {
 void tls_lend(struct tls_session *session, const void *bytes, size_t size);
 /* Goes on with the handshake, with what was lent. */
 enum tls_outcome tls_shake(struct tls_session *session);
-/* Reads clear bytes, up to `room`, until what was lent is used up: TLS_DONE with *size > 0. */
+/* Reads clear bytes, up to `room`: *size of them, which are good whatever the outcome is. TLS_DONE: there may
+ * be more; TLS_MORE: what was lent is used up. */
 enum tls_outcome tls_read(struct tls_session *session, void *bytes, size_t room, size_t *size);
 /* Sends clear bytes, all of them: 0, or -1 with parley_error(). */
 int tls_write(struct tls_session *session, const void *bytes, size_t size);

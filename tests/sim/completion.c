@@ -275,7 +275,7 @@ static void report_received(parley_conn *conn, struct link *link, const struct c
     if (completion->result > 0) {
         witness_received(link);
         conn_received(conn, completion->bytes, (size_t)completion->result);
-    } else if (completion->result == 0 && !conn->eof) {
+    } else if (completion->result == 0 && !conn_wire_has_ended(conn)) {
         witness_received(link);
         conn_ended(conn);
     } else if (completion->result < 0 && completion->result != -ECANCELED) {

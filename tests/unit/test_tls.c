@@ -134,7 +134,7 @@ static void hear(struct end *end, const unsigned char *bytes, size_t size)
     while (outcome == TLS_DONE) {
         outcome =
             tls_read(end->session, end->heard + end->heard_size, sizeof end->heard - end->heard_size, &got);
-        end->heard_size += outcome == TLS_DONE ? got : 0;
+        end->heard_size += got;
     }
     judge(end, outcome);
     tls_lend(end->session, NULL, 0);
@@ -315,6 +315,29 @@ static void what_was_spoiled_is_not_heard(void **state)
     part();
 }
 
+/* However the wire is cut: what stands before the bad record is heard, and nothing behind it. */
+static void good_bytes_ahead_of_a_bad_record_are_heard(void **state)
+{
+    static const size_t pieces[] = {ROOM, 1, 7, 24, 48, 60};
+    (void)state;
+    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
+        meet(ROOM);
+        tls_write(client.session, "one", 3);
+        tls_write(client.session, "two", 3);
+        size_t good = client.outbox_size;
+        tls_write(client.session, "bad", 3);
+        client.outbox[good + 8] ^= 1;
+        tls_write(client.session, "behind", 6);
+        deliver(&client, &server, pieces[i]);
+        assert_true(server.is_broken);
+        assert_int_equal(server.heard_size, 6);
+        assert_memory_equal(server.heard, "onetwo", 6);
+        deliver(&server, &client, ROOM);
+        assert_true(client.is_broken); /* the alert */
+        part();
+    }
+}
+
 /* A handshake in which the Nth allocation fails is broken or not; the one after it is not. */
 static void starve(long nth)
 {
@@ -358,6 +381,7 @@ int main(void)
         cmocka_unit_test(bytes_pass_in_pieces_of_any_size),
         cmocka_unit_test(what_is_said_in_the_middle_of_a_ticket_is_kept),
         cmocka_unit_test(what_was_spoiled_is_not_heard),
+        cmocka_unit_test(good_bytes_ahead_of_a_bad_record_are_heard),
         cmocka_unit_test(memory_may_run_out_anywhere),
     };
     return cmocka_run_group_tests(tests, open_pair, close_pair);
