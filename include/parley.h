@@ -200,7 +200,8 @@ PARLEY_API void parley_server_free(parley_server *server);
  *               line and # comments, read again on SIGHUP. May be set several times: the first that holds the
  *               client's address decides; who is in none is treated opposite to the last     (anybody)
  *   tls         listeners speak TLS 1.2 and 1.3: on (needs cert), self-signed (a throw-away certificate,
- *               whose fingerprint is logged), off                                              (off)
+ *               whose fingerprint is logged), off. A client may resume its session for an hour; the keys of
+ *               session tickets change each hour                                               (off)
  *   cert, key   PEM files: a certificate with those between it and its authority, and its key; without a key
  *               it is in the same file. Again: one more, chosen by the name the client asks for (SNI)
  *   client-ca   PEM file: a client must show a certificate that these authorities issued; lists of revoked

@@ -74,8 +74,7 @@ static void digest_certificates(EVP_MD_CTX *digest, const struct tls_serving_con
 
 /* A session says that its client was once let in, so it is good only where the same would be asked of the
  * client and shown to it: same certificates, same authorities, same versions and protocols. */
-static int bind_sessions(const struct tls_serving_contexts *serving, const struct tls_policy *policy,
-                         struct tls_keep *keep)
+static int bind_sessions(const struct tls_serving_contexts *serving, const struct tls_policy *policy)
 {
     unsigned char id[SSL_MAX_SID_CTX_LENGTH];
     unsigned size = 0;
@@ -93,8 +92,7 @@ static int bind_sessions(const struct tls_serving_contexts *serving, const struc
     good &= EVP_DigestFinal_ex(digest, id, &size);
     EVP_MD_CTX_free(digest);
     for (size_t i = 0; i < serving->count; i++)
-        good &= SSL_CTX_set_session_id_context(serving->items[i], id, size) &&
-                SSL_CTX_set_tlsext_ticket_keys(serving->items[i], keep->ticket_secrets, TICKET_SECRETS);
+        good &= SSL_CTX_set_session_id_context(serving->items[i], id, size);
     return good ? 0 : -1;
 }
 
@@ -158,6 +156,7 @@ static int serving_fill(SSL_CTX *context, const struct tls_policy *policy, struc
         status = want_client_certificates(context, policy->client_ca);
     SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE);
     SSL_CTX_set_tlsext_servername_callback(context, choose_certificate);
+    tickets_use(context);
     if (policy->alpn)
         SSL_CTX_set_alpn_select_cb(context, choose_protocol, NULL);
     return status;
@@ -179,7 +178,7 @@ static int serving_open(struct tls_serving_contexts *serving, const struct tls_p
     int status = policy->alpn ? alpn_parse(&serving->alpn, "alpn", policy->alpn) : 0;
     while (status == 0 && serving->count < count)
         status = serving_add(serving, policy, keep);
-    if (status == 0 && bind_sessions(serving, policy, keep) < 0)
+    if (status == 0 && bind_sessions(serving, policy) < 0)
         status = fail(PARLEY_RESOURCE, "TLS: %s", trouble_text());
     return status;
 }

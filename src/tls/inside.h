@@ -5,12 +5,13 @@
 #include "tls/alpn.h"
 #include "tls/bio.h"
 #include "tls/pin.h"
+#include "tls/ticket.h"
 #include "tls/tls.h"
 #include <openssl/ssl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
-enum { TICKET_SECRETS = 80, VERDICT = 512, FIRST_BYTES = 16 };
+enum { VERDICT = 512, FIRST_BYTES = 16 };
 
 /* The contexts of listeners, one for each certificate, the first for whoever asks for no name we have. A
  * session holds those it began with. */
@@ -25,7 +26,7 @@ struct tls_keep {
     X509 *certificate; /* the throw-away one; NULL: not made yet */
     EVP_PKEY *key;
     /* That a session stays within its policy is the matter of its id context, not of these. */
-    unsigned char ticket_secrets[TICKET_SECRETS];
+    struct tickets *tickets;
     pthread_mutex_t lock; /* these three: */
     SSL_SESSION *session; /* the last of a dial, */
     char *host;           /* and with whom; */
@@ -75,8 +76,9 @@ int verify_peer(X509_STORE_CTX *store, void *unused);
 /* resume.c */
 void resume_forget(struct tls_keep *keep);
 int resume_remember(SSL *ssl, SSL_SESSION *given);
-/* Before the handshake of a dial. */
+/* Before the handshake of a dial, and after it. */
 void resume_recall(struct tls_session *session);
+void resume_renew(struct tls_session *session);
 
 /* policy.c: NULL without memory. */
 char *text_copy(const char *text);

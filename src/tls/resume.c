@@ -45,6 +45,16 @@ int resume_remember(SSL *ssl, SSL_SESSION *given)
     return kept;
 }
 
+/* Under TLS 1.2 OpenSSL does not tell of a ticket that takes the place of the one it resumed with. */
+void resume_renew(struct tls_session *session)
+{
+    SSL_SESSION *renewed = SSL_get1_session(session->ssl);
+    bool kept = SSL_session_reused(session->ssl) && SSL_SESSION_is_resumable(renewed) &&
+                resume_remember(session->ssl, renewed);
+    if (!kept)
+        SSL_SESSION_free(renewed);
+}
+
 void resume_recall(struct tls_session *session)
 {
     struct tls_keep *keep = session->keep;

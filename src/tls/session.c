@@ -189,6 +189,8 @@ enum tls_outcome tls_shake(struct tls_session *session)
         return broken(session);
     int returned = SSL_do_handshake(session->ssl);
     session->established = returned == 1;
+    if (session->established && session->dialled && session->policy->resumes)
+        resume_renew(session);
     return returned == 1 ? TLS_DONE : outcome_of(session, returned);
 }
 

@@ -6,7 +6,6 @@
 #include "tls/names.h"
 #include "tls/trouble.h"
 #include <openssl/crypto.h>
-#include <openssl/rand.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,9 +21,10 @@ struct tls_keep *tls_keep_new(void)
     trouble_clear();
     if (keep)
         pthread_mutex_init(&keep->lock, NULL);
-    if (keep && RAND_bytes(keep->ticket_secrets, TICKET_SECRETS) == 1)
+    else
+        fail(PARLEY_RESOURCE, "no memory for TLS");
+    if (keep && (keep->tickets = tickets_new()))
         return keep;
-    fail(PARLEY_RESOURCE, "TLS: %s", keep ? trouble_text() : "no memory");
     sys.free(keep);
     return NULL;
 }
@@ -37,7 +37,7 @@ void tls_keep_free(struct tls_keep *keep)
     pthread_mutex_destroy(&keep->lock);
     X509_free(keep->certificate);
     EVP_PKEY_free(keep->key);
-    OPENSSL_cleanse(keep->ticket_secrets, TICKET_SECRETS);
+    tickets_free(keep->tickets);
     sys.free(keep);
 }
 
