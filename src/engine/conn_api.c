@@ -41,8 +41,11 @@ static __attribute__((noinline)) int send_unusual(parley_conn *conn, const void 
 
 int parley_send(parley_conn *conn, const void *bytes, size_t size)
 {
-    if (!conn->unusual && conn->loop->straight && size > 0 && conn_gather(conn, bytes, size))
+    struct answers *answers = &conn->loop->answers;
+    if (answers->of == conn && !conn->unusual && !conn->queue.head && answers_lend(answers, bytes, size)) {
+        conn->drained_owed = true;
         return 0;
+    }
     return send_unusual(conn, bytes, size);
 }
 

@@ -44,11 +44,15 @@ struct watch {
     struct watch *next, **place; /* loop->watches */
 };
 
-/* What a handler's `received` sends on its own connection is gathered here and leaves in one call when it
- * returns: only what the kernel does not take is queued. */
+/* What a handler's `received` sends on its own connection leaves in one call when it returns: only what the
+ * kernel does not take is queued. Small answers are gathered. What was received and goes back as it is, as in
+ * an echo, is not even copied. */
 struct answers {
     parley_conn *of; /* whose `received` runs, or NULL: there are none */
     size_t size;
+    const unsigned char *at; /* where they stand: gathered in `bytes`, or as they were received */
+    const unsigned char *received;
+    size_t received_size; /* 0: what the handler is given does not stay where it is */
     unsigned char bytes[4096];
 };
 
@@ -173,18 +177,15 @@ static inline size_t conn_gathered(const parley_conn *conn)
     return conn->loop->answers.of == conn ? conn->loop->answers.size : 0;
 }
 
-enum { LARGE_MESSAGE = 1024 }; /* bytes: from this size on, a copy costs more than a system call of its own */
-
-/* Gathers a small answer to what is being received, with nothing queued before it; false: it is not one. */
-static inline bool conn_gather(parley_conn *conn, const void *bytes, size_t size)
+/* What is received now is sent back as it is. */
+static inline bool answers_lend(struct answers *answers, const unsigned char *bytes, size_t size)
 {
-    struct answers *answers = &conn->loop->answers;
-    if (answers->of != conn || size >= LARGE_MESSAGE || size > sizeof answers->bytes - answers->size ||
-        conn->queue.head)
+    size_t from = (size_t)((uintptr_t)bytes - (uintptr_t)answers->received);
+    if (answers->size > 0 || size == 0 || from >= answers->received_size ||
+        size > answers->received_size - from)
         return false;
-    memcpy(answers->bytes + answers->size, bytes, size);
-    answers->size += size;
-    conn->drained_owed = true;
+    answers->at = bytes;
+    answers->size = size;
     return true;
 }
 

@@ -42,6 +42,7 @@ static inline void take(parley_conn *conn, const void *bytes, size_t size)
         return;
     }
     conn->loop->answers.of = conn;
+    conn->loop->answers.received_size = 0;
     if (conn_framing(conn)->kind == FRAMING_RAW && !conn->frame && takes_messages(conn))
         deliver(conn, bytes, size);
     else
@@ -84,6 +85,8 @@ void conn_received(parley_conn *conn, const void *bytes, size_t size)
     }
     conn->active_at = loop->now;
     loop->answers.of = conn;
+    loop->answers.received = bytes;
+    loop->answers.received_size = size;
     loop->straight(conn, bytes, size);
     conn_answer(conn);
 }

@@ -7,7 +7,11 @@
 #include <errno.h>
 #include <string.h>
 
-enum { MOST_VECTORS = 64, AT_ONCE = MSG_DONTWAIT | MSG_NOSIGNAL };
+enum {
+    LARGE = 1024, /* from this size on, a copy costs more than a system call of its own */
+    MOST_VECTORS = 64,
+    AT_ONCE = MSG_DONTWAIT | MSG_NOSIGNAL
+};
 
 static size_t total_of(const struct iovec *vectors, size_t count)
 {
@@ -92,7 +96,7 @@ static int append(parley_conn *conn, const struct iovec *vectors, size_t count, 
 static int queue_answers(parley_conn *conn, size_t taken)
 {
     struct answers *answers = &conn->loop->answers;
-    struct iovec gathered = {answers->bytes, answers->size};
+    struct iovec gathered = {(void *)answers->at, answers->size};
     answers->size = 0;
     if (taken == gathered.iov_len || conn->dead)
         return 0;
@@ -101,16 +105,27 @@ static int queue_answers(parley_conn *conn, size_t taken)
 
 /* ---- answers ---- */
 
-/* The runs of one message, which are gathered together or not at all. */
-static bool gather(parley_conn *conn, const struct iovec *vectors, size_t count, size_t total)
+/* Whether this is a small answer to what is being received, with nothing queued before it. */
+static bool is_answer(const parley_conn *conn, size_t size)
 {
-    size_t room = sizeof conn->loop->answers.bytes - conn_gathered(conn);
-    if (total >= LARGE_MESSAGE || total > room)
-        return false;
-    for (size_t i = 0; i < count; i++)
-        if (vectors[i].iov_len > 0 && !conn_gather(conn, vectors[i].iov_base, vectors[i].iov_len))
-            return false; /* the first: this is no answer */
-    return true;
+    const struct answers *answers = &conn->loop->answers;
+    size_t room = answers->size < sizeof answers->bytes ? sizeof answers->bytes - answers->size : 0;
+    return answers->of == conn && size < LARGE && size <= room && queue_size(&conn->queue) == 0;
+}
+
+static int gather(parley_conn *conn, const struct iovec *vectors, size_t count)
+{
+    struct answers *answers = &conn->loop->answers;
+    if (answers->size > 0 && answers->at != answers->bytes)
+        memcpy(answers->bytes, answers->at, answers->size);
+    answers->at = answers->bytes;
+    for (size_t i = 0; i < count; i++) {
+        if (vectors[i].iov_len > 0) /* what a framing does not have is no bytes at NULL */
+            memcpy(answers->bytes + answers->size, vectors[i].iov_base, vectors[i].iov_len);
+        answers->size += vectors[i].iov_len;
+    }
+    conn->drained_owed = true;
+    return 0;
 }
 
 /* Something is left, reading has to pause, or the handler is to hear that all has gone out. */
@@ -128,7 +143,7 @@ void conn_answer(parley_conn *conn)
     size_t size = loop->answers.size, taken = 0;
     loop->answers.of = NULL;
     if (size > 0 && !conn->dead && !conn->blocked && !conn->secured)
-        taken = taken_of(conn, sys.send(conn->fd, loop->answers.bytes, size, AT_ONCE));
+        taken = taken_of(conn, sys.send(conn->fd, loop->answers.at, size, AT_ONCE));
     if (taken < size)
         queue_answers(conn, taken);
     loop->answers.size = 0;
@@ -181,7 +196,7 @@ static int hand_on(parley_conn *conn, const struct iovec *vectors, size_t count,
     size_t taken = 0;
     if (conn->secured)
         return secure_write(conn, vectors, count);
-    if (total >= LARGE_MESSAGE && queue_size(&conn->queue) == 0 && !conn->blocked)
+    if (total >= LARGE && queue_size(&conn->queue) == 0 && !conn->blocked)
         taken = taken_of(conn, offer(conn, vectors, count, AT_ONCE));
     return taken < total && !conn->dead ? append(conn, vectors, count, taken) : 0;
 }
@@ -203,8 +218,8 @@ static int send_or_queue(parley_conn *conn, const struct iovec *vectors, size_t 
 int conn_queue(parley_conn *conn, const struct iovec *vectors, size_t count)
 {
     size_t total = total_of(vectors, count);
-    if (gather(conn, vectors, count, total))
-        return 0;
+    if (is_answer(conn, total))
+        return gather(conn, vectors, count);
     if (conn_gathered(conn) > 0 && queue_answers(conn, 0) < 0)
         return PARLEY_RESOURCE;
     return send_or_queue(conn, vectors, count, total);

@@ -17,6 +17,74 @@ struct flow {
     int stage;
 };
 
+/* ---- answers -------------------------------------------------------------------------------- */
+
+/* The first answer is lent from what was received, the others have to wait for it. */
+static void answer_twice(parley_conn *conn, const void *bytes, size_t size)
+{
+    saw_received(conn, size);
+    parley_send(conn, bytes, size);
+    parley_send(conn, "#", 1);
+    parley_send(conn, bytes, size);
+}
+
+/* However the kernel has cut what was sent: "run#run", run by run. */
+static void check_answers(const char *heard, size_t heard_size, const char *said, size_t size)
+{
+    while (size > 0) {
+        const char *mark = memchr(heard, '#', heard_size);
+        assert_non_null(mark);
+        size_t run = (size_t)(mark - heard);
+        assert_in_range(run, 1, size);
+        assert_true(heard_size >= 2 * run + 1);
+        assert_memory_equal(heard, said, run);
+        assert_memory_equal(mark + 1, said, run);
+        heard += 2 * run + 1;
+        heard_size -= 2 * run + 1;
+        said += run;
+        size -= run;
+    }
+    assert_int_equal(heard_size, 0);
+}
+
+static void answer_of(size_t size)
+{
+    char *said = malloc(size), *heard = malloc(3 * size + 1);
+    size_t heard_size = 0;
+    int fd = client_open();
+    assert_non_null(said);
+    assert_non_null(heard);
+    for (size_t i = 0; i < size; i++)
+        said[i] = (char)('A' + i % 53 % 26);
+    client_say(fd, said, size);
+    client_finish(fd);
+    for (ssize_t got; (got = recv(fd, heard + heard_size, 3 * size + 1 - heard_size, 0)) > 0;)
+        heard_size += (size_t)got;
+    check_answers(heard, heard_size, said, size);
+    client_leave(fd);
+    free(said);
+    free(heard);
+}
+
+static void answers_in(const char *model)
+{
+    static const parley_handler twice = WITNESS(.received = answer_twice);
+    server_start(&twice, model, NULL);
+    answer_of(1);
+    answer_of(900);
+    answer_of(3000);
+    answer_of(5000);
+    answer_of(100000);
+    UNTIL(witness->closed == 5);
+    assert_int_equal(server_stop(), 0);
+}
+
+static void answers_keep_their_order(void **state)
+{
+    (void)state;
+    in_models(NULL, answers_in);
+}
+
 /* ---- pausing -------------------------------------------------------------------------------- */
 
 /* Pauses at each message, and takes the next one when the timer says so. */
@@ -330,13 +398,10 @@ static void timers_of_handlers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SERVER_TEST(kept_messages_come_one_by_one),
-        SERVER_TEST(paused_receives_nothing),
-        SERVER_TEST(paused_in_mid_stream_receives_nothing),
-        SERVER_TEST(drained_asks_for_more),
-        SERVER_TEST(high_water_pauses_reading),
-        SERVER_TEST(beyond_queue_max_is_cut),
-        SERVER_TEST(timers_of_handlers),
+        SERVER_TEST(answers_keep_their_order), SERVER_TEST(kept_messages_come_one_by_one),
+        SERVER_TEST(paused_receives_nothing),  SERVER_TEST(paused_in_mid_stream_receives_nothing),
+        SERVER_TEST(drained_asks_for_more),    SERVER_TEST(high_water_pauses_reading),
+        SERVER_TEST(beyond_queue_max_is_cut),  SERVER_TEST(timers_of_handlers),
     };
 
     return cmocka_run_group_tests(tests, serving_prepare, serving_check);
