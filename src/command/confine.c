@@ -23,6 +23,7 @@ static struct confinement {
     struct identity identity;
     unsigned needs;
     bool is_sandboxed; /* no --no-sandbox, and no programs to be started */
+    bool locks_rings;  /* their memory counts for who lacks CAP_IPC_LOCK */
     char said[512];    /* what holds now, in one line; "" is nothing */
 } confinement;
 
@@ -34,16 +35,19 @@ static uint64_t kept(const struct identity *identity)
 
     if (identity->changes)
         return 0;
-    return CAPABILITY(CAP_DAC_OVERRIDE) | (arguments_given(confinement.arguments, "as") ? others : 0);
+    return CAPABILITY(CAP_DAC_OVERRIDE) | (arguments_given(confinement.arguments, "as") ? others : 0) |
+           (confinement.locks_rings ? CAPABILITY(CAP_IPC_LOCK) : 0);
 }
 
-/* Without CAP_IPC_LOCK the memory of rings is counted: what root may have is granted to who it becomes. */
-static void keep_ring_memory(void)
+/* Without CAP_IPC_LOCK the memory of rings is counted: what root may have is granted to who it becomes. In a
+ * container it may not grant it; the capability is kept then. Who becomes somebody else cannot keep it: a
+ * ring says so that cannot be had. */
+static void keep_ring_memory(const parley_server *server)
 {
     const struct rlimit any = {RLIM_INFINITY, RLIM_INFINITY};
 
-    if (geteuid() == 0)
-        setrlimit(RLIMIT_MEMLOCK, &any); /* if it may not, a ring says so that cannot be had */
+    if (geteuid() == 0 && server->options.model.poller == &poller_uring)
+        confinement.locks_rings = setrlimit(RLIMIT_MEMLOCK, &any) < 0;
 }
 
 /* One more thing that holds: ", user 65534". */
@@ -77,9 +81,9 @@ static void say_identity(const struct identity *identity)
     if (!kept(identity) || geteuid() != 0)
         say("no capabilities");
     else
-        say("no capability but CAP_DAC_OVERRIDE%s", arguments_given(confinement.arguments, "as")
-                                                        ? " and those to run programs as somebody else"
-                                                        : "");
+        say("no capability but CAP_DAC_OVERRIDE%s%s", confinement.locks_rings ? " and CAP_IPC_LOCK" : "",
+            arguments_given(confinement.arguments, "as") ? " and those to run programs as somebody else"
+                                                         : "");
 }
 
 /* Bounded first, which takes a capability, and checked last, when none is left to help. */
@@ -231,7 +235,7 @@ static int confine(parley_server *server)
 
     if (!confinement.is_sandboxed && !identity->changes && !identity->root)
         return 0;
-    keep_ring_memory();
+    keep_ring_memory(server);
     status = give_up(identity);
     identity_free(&confinement.identity);
     if (status)

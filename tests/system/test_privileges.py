@@ -128,6 +128,20 @@ def test_by_default_nothing_can_be_gained(held):
     server.wait_said("confined: .*no new privileges")
 
 
+@needs_root
+@pytest.mark.parametrize("may_grant", [True, False])
+def test_rings_have_memory_for_every_client(serve, may_grant):
+    """Memory of rings counts against RLIMIT_MEMLOCK for who lacks CAP_IPC_LOCK: giving up privileges costs no
+    client its ring, also in a container, where root may not raise the limit."""
+    wrapper = [] if may_grant else ["setpriv", "--bounding-set", "-sys_resource"]
+    server = serve("echo", model="thread+uring", wrapper=[*wrapper, "prlimit", "--memlock=1048576:1048576"])
+    clients = [server.dial() for _ in range(150)]
+    for client in clients:
+        exchange(client, b"hello")
+    for client in clients:
+        client.close()
+
+
 def test_without_the_sandbox_nothing_is_given_up(held):
     server = held("prethread", "--no-sandbox")
     mine, status = status_of("self"), status_of(server.pid)
