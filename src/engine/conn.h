@@ -73,7 +73,7 @@ struct parley_conn {
             bool covered : 1;      /* something stands between wire and handler: cover.h */
             bool guest : 1;        /* beside another, with a handler of its own: beside.h */
             bool bridged : 1;      /* its bytes go to another connection: beside.h */
-            bool hung_up : 1;      /* epoll's, poll's: RDHUP or HUP seen: read to the end */
+            bool hung_up : 1;      /* pollers': RDHUP or HUP seen: read to the end */
             bool urgent : 1;       /* epoll's: the peer sends urgent bytes, at which recv stops short */
             bool blocked : 1;      /* send said EAGAIN: wait for room */
         };

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <sys/time.h>
 
-enum outcome { NOTHING, ACCEPTED, ACCEPT_FAILED, RECEIVED, ENDED, RECEIVE_FAILED };
+enum outcome { NOTHING, ACCEPTED, ACCEPT_FAILED, RECEIVED, ENDED, RECEIVE_FAILED, BROKEN };
 
 struct blocking_state {
     enum outcome outcome;
@@ -115,10 +115,12 @@ static int sleep_accepting(struct blocking_state *state, struct listener *listen
     return state->outcome != NOTHING;
 }
 
-/* What poll() found: a listener with a client, or a lingering connection with its peer's last bytes. */
+/* What poll() found: a listener with a client, a lingering connection with its peer's last bytes, or that the
+ * client that is served has gone. */
 struct found {
     struct listener *listener;
     parley_conn *conn;
+    short events;
 };
 
 enum { MOST_POLLED = 64 };
@@ -138,29 +140,47 @@ static nfds_t ask_listeners(struct loop *loop, struct pollfd *fds, struct found 
     return count;
 }
 
-static nfds_t ask_lingering(struct loop *loop, struct pollfd *fds, struct found *found, nfds_t count)
+/* Of one whose reading has paused nothing is asked, and its end is told all the same. */
+static nfds_t ask_connections(struct loop *loop, struct pollfd *fds, struct found *found, nfds_t count)
 {
     uint32_t place = 0;
-    for (parley_conn *conn; count < MOST_POLLED && (conn = slots_next(&loop->slots, &place));)
-        if (conn->lingering && conn_wants_input(conn)) {
-            fds[count] = (struct pollfd){.fd = conn->fd, .events = POLLIN};
-            found[count++] = (struct found){.conn = conn};
-        }
+    for (parley_conn *conn; count < MOST_POLLED && (conn = slots_next(&loop->slots, &place));) {
+        const bool wants_input = conn_wants_input(conn);
+        if (!wants_input && (conn->lingering || conn->hung_up))
+            continue;
+        fds[count] = (struct pollfd){.fd = conn->fd, .events = wants_input ? POLLIN : 0};
+        found[count++] = (struct found){.conn = conn};
+    }
     return count;
 }
 
 /* Several may have something: listeners, and clients that have had their answer and take their time to leave.
- * The listeners' descriptors do not block where there are several, since another worker may be faster. */
-static struct found wait_for_one(struct loop *loop, int64_t timeout)
+ * The listeners' descriptors do not block where there are several, since another worker may be faster. What
+ * poll() returns. */
+static int wait_for_one(struct loop *loop, int64_t timeout, struct found *one)
 {
     struct pollfd fds[MOST_POLLED];
     struct found found[MOST_POLLED];
-    nfds_t count = ask_lingering(loop, fds, found, ask_listeners(loop, fds, found));
-    if (sys.poll(fds, count, timeout > INT32_MAX ? INT32_MAX : (int)timeout) > 0)
-        for (nfds_t i = 0; i < count; i++)
-            if (fds[i].revents)
-                return found[i];
-    return (struct found){NULL, NULL};
+    nfds_t count = ask_connections(loop, fds, found, ask_listeners(loop, fds, found));
+    int ready = sys.poll(fds, count, timeout > INT32_MAX ? INT32_MAX : (int)timeout);
+    for (nfds_t i = 0; i < count && ready > 0; i++)
+        if (fds[i].revents) {
+            *one = found[i];
+            one->events = fds[i].revents;
+            break;
+        }
+    return ready;
+}
+
+/* It is paused, so nobody would learn it by reading. A hang-up alone may have bytes before it. */
+static int sleep_over(struct blocking_state *state, parley_conn *conn, short events)
+{
+    conn->hung_up = true;
+    if (!(events & POLLERR))
+        return 0;
+    state->conn = conn;
+    state->outcome = BROKEN;
+    return 1;
 }
 
 /* The client that is being served. */
@@ -183,10 +203,15 @@ static int sleep_blocking(struct loop *loop, int64_t time)
         return sleep_receiving(loop, state, conn, timeout);
     if (loop->total == 0 && loop->listener_count == 1 && loop->listeners[0].wanted)
         return sleep_accepting(state, &loop->listeners[0]);
-    struct found found = wait_for_one(loop, timeout); /* over none, poll() sleeps */
+    struct found found = {.listener = NULL};
+    int ready = wait_for_one(loop, timeout, &found); /* over none, poll() sleeps */
+    if (ready <= 0)
+        return ready;
     if (found.listener)
         return sleep_accepting(state, found.listener);
-    return found.conn ? sleep_receiving(loop, state, found.conn, 0) : 0;
+    if (conn_wants_input(found.conn))
+        return sleep_receiving(loop, state, found.conn, 0);
+    return sleep_over(state, found.conn, found.events);
 }
 
 static void report_blocking(struct loop *loop, int count)
@@ -199,6 +224,7 @@ static void report_blocking(struct loop *loop, int count)
     case RECEIVED: conn_received(state->conn, loop->buffer, (size_t)state->size); break;
     case ENDED: conn_ended(state->conn); break;
     case RECEIVE_FAILED: conn_failed(state->conn, "recv", state->error); break;
+    case BROKEN: ready_error(state->conn); break;
     case NOTHING: break;
     }
 }

@@ -52,12 +52,25 @@ bool ready_received_nothing(parley_conn *conn, ssize_t size)
     return error == EINTR;
 }
 
-void ready_error(parley_conn *conn)
+/* What the kernel has noted for it, and forgets by being asked; 0: nothing. */
+static int noted_error(const parley_conn *conn)
 {
     int error = 0;
     socklen_t size = sizeof error;
-    bool told = sys.getsockopt(conn->fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error;
-    conn_failed(conn, "recv", told ? error : ECONNRESET);
+    return sys.getsockopt(conn->fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0 ? errno : error;
+}
+
+void ready_error(parley_conn *conn)
+{
+    int error = noted_error(conn);
+    conn_failed(conn, "recv", error ? error : ECONNRESET);
+}
+
+void ready_look(parley_conn *conn)
+{
+    int error = conn->dead ? 0 : noted_error(conn);
+    if (error)
+        conn_failed(conn, "recv", error);
 }
 
 /* The kernel is short of memory. The socket may be writable all the while, so no edge would tell. */
@@ -70,10 +83,7 @@ static void starve(parley_conn *conn)
 /* There is room: of one that was connecting, the outcome is known. */
 static void establish(parley_conn *conn)
 {
-    int error = 0;
-    socklen_t size = sizeof error;
-    if (sys.getsockopt(conn->fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
-        error = errno;
+    int error = noted_error(conn);
     if (error)
         conn_failed(conn, "connect", error);
     else

@@ -41,8 +41,9 @@ static inline bool ready_is_whole_ms(int64_t timeout)
     return timeout < 0 || timeout % 1000000 == 0;
 }
 
-/* The kernel reports an error on a connection that does not read, so no call of its own would learn of it.
- * select cannot tell: there, deadlines alone find such a peer. */
+/* The kernel reports an error on a connection that does not read, so no call of its own would learn of it. */
 void ready_error(parley_conn *conn);
+/* The same where the kernel does not report: asks whether there is one. */
+void ready_look(parley_conn *conn);
 
 #endif

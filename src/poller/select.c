@@ -4,6 +4,8 @@
 #include "poller/ready.h"
 #include <errno.h>
 
+enum { LOOK_EVERY = 1000 /* ms */, MILLISECOND = 1000000 /* ns */ };
+
 /* Whom a descriptor is about: at most one of the three. */
 struct owner {
     struct listener *listener;
@@ -13,8 +15,12 @@ struct owner {
 
 struct select_state {
     fd_set wanted_in, wanted_out;
-    fd_set in, out; /* what select answered */
-    int top;        /* highest descriptor in use, or -1 */
+    fd_set in, out; /* what select answered, */
+    int ready;      /* and of how many */
+    fd_set silent;  /* connections of which nothing is asked */
+    unsigned silent_count;
+    int64_t looked_at; /* ms: when those were looked at */
+    int top;           /* highest descriptor in use, or -1 */
     struct owner owners[FD_SETSIZE];
 };
 
@@ -50,10 +56,26 @@ static bool enter(struct select_state *state, int fd, struct owner owner)
     return true;
 }
 
+static void put(fd_set *set, int fd, bool is_in)
+{
+    if (is_in)
+        FD_SET(fd, set);
+    else
+        FD_CLR(fd, set);
+}
+
+static void silence(struct select_state *state, int fd, bool is_silent)
+{
+    state->silent_count += is_silent;
+    state->silent_count -= FD_ISSET(fd, &state->silent) != 0;
+    put(&state->silent, fd, is_silent);
+}
+
 static void leave(struct select_state *state, int fd)
 {
     FD_CLR(fd, &state->wanted_in);
     FD_CLR(fd, &state->wanted_out);
+    silence(state, fd, false);
     state->owners[fd] = (struct owner){0};
     while (state->top >= 0 && !has_owner(&state->owners[state->top]))
         state->top--;
@@ -101,24 +123,24 @@ static void update_select(struct loop *loop, parley_conn *conn)
     conn->polled = 1;
     if (conn_has_output(conn) && !conn->blocked)
         ready_send(conn);
-    if (conn_wants_input(conn))
-        FD_SET(conn->fd, &state->wanted_in);
-    else
-        FD_CLR(conn->fd, &state->wanted_in);
-    if (conn_awaits_room(conn))
-        FD_SET(conn->fd, &state->wanted_out);
-    else
-        FD_CLR(conn->fd, &state->wanted_out);
+    bool in = conn_wants_input(conn), out = conn_awaits_room(conn);
+    put(&state->wanted_in, conn->fd, in);
+    put(&state->wanted_out, conn->fd, out);
+    silence(state, conn->fd, !in && !out);
 }
 
 static int sleep_select(struct loop *loop, int64_t timeout)
 {
     struct select_state *state = loop->poller_state;
+    const int64_t patience = (int64_t)LOOK_EVERY * MILLISECOND;
+    if (state->silent_count > 0 && (timeout < 0 || timeout > patience))
+        timeout = patience;
     int64_t us = timeout / 1000 + (timeout % 1000 > 0);
     struct timeval time = {.tv_sec = us / 1000000, .tv_usec = us % 1000000};
     state->in = state->wanted_in;
     state->out = state->wanted_out;
-    return sys.select(state->top + 1, &state->in, &state->out, NULL, timeout < 0 ? NULL : &time);
+    state->ready = sys.select(state->top + 1, &state->in, &state->out, NULL, timeout < 0 ? NULL : &time);
+    return state->ready < 0 || state->silent_count == 0 ? state->ready : state->ready + 1;
 }
 
 static void conn_event(struct loop *loop, parley_conn *conn, bool in, bool out)
@@ -144,9 +166,24 @@ static void report_descriptor(struct loop *loop, int fd, bool in, bool out)
         ready_accept(loop, owner.listener);
 }
 
+/* poll and epoll tell an error without being asked. select tells it only as something to read or room to
+ * send, and who wants neither cannot ask for them, since they may be there all the time. */
+static void look_at_silent(struct loop *loop)
+{
+    struct select_state *state = loop->poller_state;
+    if (state->silent_count == 0 || loop->now - state->looked_at < LOOK_EVERY)
+        return;
+    state->looked_at = loop->now;
+    for (int fd = 0; fd <= state->top; fd++)
+        if (FD_ISSET(fd, &state->silent))
+            ready_look(state->owners[fd].conn);
+}
+
 static void report_select(struct loop *loop, int count)
 {
     struct select_state *state = loop->poller_state;
+    look_at_silent(loop);
+    count = state->ready;
     for (int fd = 0; fd <= state->top && count > 0; fd++) {
         bool in = FD_ISSET(fd, &state->in), out = FD_ISSET(fd, &state->out);
         if (!in && !out)

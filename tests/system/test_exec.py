@@ -14,12 +14,12 @@ import procfs
 from client import (Stream, Writer, dial, fill, has_bytes, receive_all, receive_exactly, receive_stream,
                     receive_what_comes, reset,
                     wait_until)
-from harness import PARLEY, only_line, poller_of, run
+from harness import PARLEY, only_line, run
 
 MODELS = ["iterative+epoll", "fork+blocking", "fork+epoll", "thread+blocking", "prefork+epoll", "prethread+blocking",
           "prethread+select", "prethread+poll", "prethread+epoll", "prethread+uring"]
 FEW = ["fork+blocking", "prethread+epoll", "prethread+uring"]
-EVENTS = ["prefork+epoll", "prethread+poll", "prethread+epoll", "prethread+uring"]
+EVENTS = ["prefork+epoll", "prethread+select", "prethread+poll", "prethread+epoll", "prethread+uring"]
 
 
 def is_root():
@@ -256,7 +256,6 @@ def wait_gone(pids):
     wait_until(lambda: all(map(procfs.is_gone, pids)), lambda: f"{pids} end: {list(map(procfs.stat_of, pids))}")
 
 
-@pytest.mark.parametrize("model", [m for m in MODELS if poller_of(m) != "select"])
 def test_a_reset_ends_the_group(serve, model):
     server = serve("exec", model=model, options=["--shell", "sleep 1000 & echo $$ $!; wait"])
     with server.dial() as sock:
@@ -298,7 +297,7 @@ def test_a_leader_that_left_others_behind(serve, some_model):
     wait_gone(pids)
 
 
-@pytest.mark.parametrize("model", [m for m in EVENTS if m != "prethread+select"])
+@pytest.mark.parametrize("model", EVENTS)
 def test_a_program_that_never_reads(serve, model):
     server = serve("exec", model=model, options=["--shell", "echo $$ $$; exec sleep 1000"])
     with server.dial() as sock:

@@ -216,6 +216,59 @@ static void paused_in_mid_stream_receives_nothing(void **state)
     in_models(NULL, pause_raw_in);
 }
 
+static void stay_paused(parley_conn *conn)
+{
+    saw_opened(conn);
+    parley_pause(conn);
+}
+
+static const parley_handler deaf_ears = PARLEY_HANDLER(.name = "deaf ears", .state_size = sizeof(struct seen),
+                                                       .opened = stay_paused, .closed = saw_closed);
+
+/* No call is under way that would tell it, and bytes that nobody reads are there before it. */
+static void reset_in(const char *model)
+{
+    server_start(&deaf_ears, model, NULL);
+    int fd = client_open();
+    client_say(fd, "unheard", 7);
+    UNTIL(witness->opened == 1);
+    usleep(20000); /* it sleeps by then, most of the time: either way it must be told */
+    client_reset(fd);
+    UNTIL(witness->closed == 1);
+    assert_int_equal(server_stop(), 0);
+    assert_int_equal(witness->reasons[PARLEY_RESET], 1);
+}
+
+/* select is told of it a second later: its models are few. */
+static void a_paused_connection_hears_of_a_reset(void **state)
+{
+    (void)state;
+    in_models("blocking poll epoll uring prethread+select", reset_in);
+}
+
+/* An end is no reset: what the peer sent before it may still be wanted. */
+static void end_unheard_in(const char *model)
+{
+    server_start(&pausing_raw, model, NULL);
+    int fd = client_open();
+    client_say(fd, "x", 1);
+    client_hear(fd, "x", 1);
+    client_say(fd, "before the end", 14);
+    client_finish(fd);
+    client_hear(fd, "before the end", 14);
+    assert_int_equal(client_hear_end(fd, NULL), 0);
+    client_leave(fd);
+    UNTIL(witness->closed == 1);
+    assert_int_equal(server_stop(), 0);
+    assert_int_equal(witness->reasons[PARLEY_FINISHED], 1);
+}
+
+static void a_paused_connection_keeps_what_precedes_an_end(void **state)
+{
+    (void)state;
+    in_models(NULL, end_unheard_in);
+}
+
 /* ---- drained -------------------------------------------------------------------------------- */
 
 enum { PIECE = 50000, PIECES = 40 };
@@ -398,10 +451,16 @@ static void timers_of_handlers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SERVER_TEST(answers_keep_their_order), SERVER_TEST(kept_messages_come_one_by_one),
-        SERVER_TEST(paused_receives_nothing),  SERVER_TEST(paused_in_mid_stream_receives_nothing),
-        SERVER_TEST(drained_asks_for_more),    SERVER_TEST(high_water_pauses_reading),
-        SERVER_TEST(beyond_queue_max_is_cut),  SERVER_TEST(timers_of_handlers),
+        SERVER_TEST(answers_keep_their_order),
+        SERVER_TEST(kept_messages_come_one_by_one),
+        SERVER_TEST(paused_receives_nothing),
+        SERVER_TEST(paused_in_mid_stream_receives_nothing),
+        SERVER_TEST(a_paused_connection_hears_of_a_reset),
+        SERVER_TEST(a_paused_connection_keeps_what_precedes_an_end),
+        SERVER_TEST(drained_asks_for_more),
+        SERVER_TEST(high_water_pauses_reading),
+        SERVER_TEST(beyond_queue_max_is_cut),
+        SERVER_TEST(timers_of_handlers),
     };
 
     return cmocka_run_group_tests(tests, serving_prepare, serving_check);

@@ -332,34 +332,6 @@ static void the_peer_hears_the_end(void **state)
     in_models("uring", end_in);
 }
 
-static void pausing_opened(parley_conn *conn)
-{
-    saw_opened(conn);
-    parley_pause(conn);
-}
-
-static const parley_handler paused = PARLEY_HANDLER(.name = "paused", .state_size = sizeof(struct seen),
-                                                    .opened = pausing_opened, .closed = saw_closed);
-
-/* No call is under way that would tell it. */
-static void reset_in(const char *model)
-{
-    server_start(&paused, model, NULL);
-    int fd = client_open();
-    UNTIL(witness->opened == 1);
-    usleep(20000);
-    client_reset(fd);
-    UNTIL(witness->closed == 1);
-    assert_int_equal(server_stop(), 0);
-    assert_int_equal(witness->reasons[PARLEY_RESET], 1);
-}
-
-static void a_paused_connection_hears_of_a_reset(void **state)
-{
-    (void)state;
-    in_models("uring", reset_in);
-}
-
 /* ---- descriptors -------------------------------------------------------------------------------- */
 
 /* With no descriptor to give, an accept fails before any client has come. Nothing may spin on that. */
@@ -451,8 +423,7 @@ int main(void)
         RING_TEST(a_starved_ring_loses_nothing),           RING_TEST(a_starved_ring_passes_bulk),
         RING_TEST(the_ring_sends_what_cannot_go_directly), RING_TEST(a_stop_takes_operations_back),
         RING_TEST(a_reset_takes_operations_back),          RING_TEST(the_peer_hears_the_end),
-        RING_TEST(a_paused_connection_hears_of_a_reset),   RING_TEST(without_descriptors_it_waits),
-        RING_TEST(nothing_but_the_pollers_operations),
+        RING_TEST(without_descriptors_it_waits),           RING_TEST(nothing_but_the_pollers_operations),
     };
 
     return cmocka_run_group_tests(tests, serving_prepare, serving_check);
