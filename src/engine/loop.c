@@ -6,6 +6,7 @@
 #include "engine/notify.h"
 #include "engine/server.h"
 #include "engine/sys.h"
+#include <errno.h>
 #include <stddef.h>
 #include <string.h>
 #include <time.h>
@@ -15,7 +16,8 @@ enum {
     SECOND = 1000 * MILLISECOND,
     PAGE = 4096,
     RECEIVE_BUFFER = 256 << 10, /* large messages cost a call per buffer: the best all-rounder measured */
-    SETTLE_ROUNDS = 3           /* so that a producer cannot keep the loop from its other connections */
+    SETTLE_ROUNDS = 3,          /* so that a producer cannot keep the loop from its other connections */
+    WAIT_AGAIN = 50             /* ms */
 };
 
 /* ---- the turn ---- */
@@ -118,6 +120,18 @@ static int64_t time_to_sleep(const struct loop *loop, int64_t paced)
     return timers < 0 || (paced >= 0 && paced < timers) ? paced : timers;
 }
 
+/* The kernel has no memory to wait with, or a watched descriptor was closed by its owner. Asked again at once
+ * it would say the same, as fast as it can. A stop ends the pause. */
+static void could_not_wait(struct loop *loop)
+{
+    const struct timespec pause = {.tv_nsec = WAIT_AGAIN * MILLISECOND};
+    if (errno == EINTR)
+        return;
+    log_line(&loop->log, LOG_FAULT, NULL, "cannot wait for clients: %s: %s", loop->poller->name,
+             reason_of(loop->poller->name, errno));
+    clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
+}
+
 /* False: it was the last one. */
 static bool turn(struct loop *loop)
 {
@@ -138,6 +152,8 @@ static bool turn(struct loop *loop)
     if (loop->pulse)
         atomic_store_explicit(loop->pulse, 0, memory_order_relaxed);
     int count = loop->poller->sleep(loop, time_to_sleep(loop, paced));
+    if (count < 0)
+        could_not_wait(loop);
     loop->now = sys.now();
     if (loop->pulse)
         atomic_store_explicit(loop->pulse, loop->now, memory_order_relaxed);

@@ -243,7 +243,8 @@ static int sleep_epoll(struct loop *loop, int64_t timeout)
     int count = more || ready_is_whole_ms(timeout)
                     ? sys.epoll_wait(state->fd, state->events, MOST_EVENTS, more ? 0 : ready_ms(timeout))
                     : wait_finely(state, timeout);
-    count = count < 0 ? 0 : count;
+    if (count < 0)
+        return more ? more : -1;
     return count + more;
 }
 

@@ -46,7 +46,7 @@ struct poller {
      * operation it holds comes back soon. May report conn_sent and conn_failed from inside. */
     void (*update)(struct loop *loop, parley_conn *conn);
     /* Waits at most `timeout` ns (-1 for ever, 0 not at all) for something to report, and returns a number
-     * for report(); 0 or less: nothing, EINTR included. */
+     * for report(); 0: nothing; -1 and errno: it could not wait. EINTR is no failure of that kind. */
     int (*sleep)(struct loop *loop, int64_t timeout);
     /* Reports what sleep() found. */
     void (*report)(struct loop *loop, int count);

@@ -267,16 +267,15 @@ static void update_uring(struct loop *loop, parley_conn *conn)
 }
 
 /* Even a turn that does not wait enters the kernel: with DEFER_TASKRUN nothing completes outside. */
-static void enter(struct io_uring *ring, int64_t timeout)
+static int enter(struct io_uring *ring, int64_t timeout)
 {
     struct __kernel_timespec limit = {.tv_sec = timeout / SECOND, .tv_nsec = timeout % SECOND};
     struct io_uring_cqe *first;
     if (timeout < 0)
-        io_uring_submit_and_wait(ring, 1);
-    else if (timeout == 0)
-        io_uring_submit_and_get_events(ring);
-    else
-        io_uring_submit_and_wait_timeout(ring, &first, 1, &limit, NULL);
+        return io_uring_submit_and_wait(ring, 1);
+    if (timeout == 0)
+        return io_uring_submit_and_get_events(ring);
+    return io_uring_submit_and_wait_timeout(ring, &first, 1, &limit, NULL);
 }
 
 static void note_sleep(struct io_uring *ring, int64_t timeout)
@@ -289,8 +288,8 @@ static void note_sleep(struct io_uring *ring, int64_t timeout)
         sys.note(meaning, "io_uring_enter(%u queued, %g ms) …", queued, (double)timeout / 1e6);
 }
 
-/* What enter() returns does not matter: EINTR and ETIME are nothing to report, EBUSY and EAGAIN keep the
- * entries for the next turn, and completions are counted where they stand. */
+/* Completions are counted where they stand, whatever enter() returns. EBUSY and EAGAIN keep the entries for
+ * the next turn, which is not to come at once if nothing else is there to do. */
 static int sleep_uring(struct loop *loop, int64_t timeout)
 {
     struct uring *uring = loop->poller_state;
@@ -301,8 +300,11 @@ static int sleep_uring(struct loop *loop, int64_t timeout)
     uring->hurried = false;
     if (sys.note && timeout != 0)
         note_sleep(&uring->ring, timeout);
-    enter(&uring->ring, timeout);
-    return (int)io_uring_cq_ready(&uring->ring);
+    int result = enter(&uring->ring, timeout), done = (int)io_uring_cq_ready(&uring->ring);
+    if (done > 0 || result >= 0 || result == -ETIME)
+        return done;
+    errno = -result;
+    return -1;
 }
 
 const struct poller poller_uring = {.name = "uring",
