@@ -20,6 +20,7 @@ _parley() {
         --unix | -U) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         --listen) return ;;
         --backlog) return ;;
+        --unix-mode) return ;;
         --ready-fd) return ;;
         --model) mapfile -t COMPREPLY < <(compgen -W 'iterative fork thread prefork prethread blocking select poll epoll uring iterative+blocking iterative+select iterative+poll iterative+epoll iterative+uring fork+blocking fork+select fork+poll fork+epoll fork+uring thread+blocking thread+select thread+poll thread+epoll thread+uring prefork+blocking prefork+select prefork+poll prefork+epoll prefork+uring prethread+blocking prethread+select prethread+poll prethread+epoll prethread+uring' -- "$current"); return ;;
         --workers) return ;;
@@ -76,7 +77,7 @@ _parley() {
         --proxy-send) mapfile -t COMPREPLY < <(compgen -W 'v1 v2' -- "$current"); return ;;
         --log) mapfile -t COMPREPLY < <(compgen -W 'text json off none' -- "$current"); return ;;
         esac
-        options=' --port -p --ipaddr -i --domain -d --unix -U --ipv4 -4 --ipv6 -6 --listen --passive -l --keep -k --backlog --print-port --ready-fd --model --workers --reuseport --explain --proxy-from --tls --cert --key --client-ca --alpn --tls-min --tls-max --allow --deny --connections --per-address --per-network --accept-rate --when-full --first-byte --min-rate --bytes-max --message-max --high-water --queue-max --framing --idle --life --handshake-timeout --write-timeout --linger --drain --no-nodelay --keepalive --receive-buffer --send-buffer --user --group --chroot --no-sandbox --once --message --shell --env --as --rlimit --max-children --grace --stderr-to-client --pty --to --to-tls --to-ca --to-server-name --to-pin --to-insecure --to-cert --to-key --to-alpn --connect-timeout --retry --proxy-send --log --verbose -v --quiet -q --help -h'
+        options=' --port -p --ipaddr -i --domain -d --unix -U --ipv4 -4 --ipv6 -6 --listen --passive -l --keep -k --backlog --unix-mode --print-port --ready-fd --model --workers --reuseport --explain --proxy-from --tls --cert --key --client-ca --alpn --tls-min --tls-max --allow --deny --connections --per-address --per-network --accept-rate --when-full --first-byte --min-rate --bytes-max --message-max --high-water --queue-max --framing --idle --life --handshake-timeout --write-timeout --linger --drain --no-nodelay --keepalive --receive-buffer --send-buffer --user --group --chroot --no-sandbox --once --message --shell --env --as --rlimit --max-children --grace --stderr-to-client --pty --to --to-tls --to-ca --to-server-name --to-pin --to-insecure --to-cert --to-key --to-alpn --connect-timeout --retry --proxy-send --log --verbose -v --quiet -q --help -h'
         words='hangup echo upper greet discard exec relay chargen'
         ;;
     listen)
@@ -86,6 +87,7 @@ _parley() {
         --domain | -d) mapfile -t COMPREPLY < <(compgen -A hostname -- "$current"); return ;;
         --unix | -U) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         --backlog) return ;;
+        --unix-mode) return ;;
         --ready-fd) return ;;
         --prompt) return ;;
         --until) return ;;
@@ -123,7 +125,7 @@ _parley() {
         --chroot) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         --log) mapfile -t COMPREPLY < <(compgen -W 'text json off none' -- "$current"); return ;;
         esac
-        options=' --port -p --ipaddr -i --domain -d --unix -U --ipv4 -4 --ipv6 -6 --keep -k --listen -l --backlog --print-port --ready-fd --prompt --until --framing --crlf -C --half-close -N --quit-after -q --dump --save --raw --model --explain --proxy-from --tls --cert --key --client-ca --alpn --tls-min --tls-max --allow --deny --first-byte --min-rate --bytes-max --message-max --high-water --queue-max --idle --life --handshake-timeout --write-timeout --linger --drain --no-nodelay --keepalive --receive-buffer --send-buffer --user --group --chroot --no-sandbox --log --verbose -v --help -h'
+        options=' --port -p --ipaddr -i --domain -d --unix -U --ipv4 -4 --ipv6 -6 --keep -k --listen -l --backlog --unix-mode --print-port --ready-fd --prompt --until --framing --crlf -C --half-close -N --quit-after -q --dump --save --raw --model --explain --proxy-from --tls --cert --key --client-ca --alpn --tls-min --tls-max --allow --deny --first-byte --min-rate --bytes-max --message-max --high-water --queue-max --idle --life --handshake-timeout --write-timeout --linger --drain --no-nodelay --keepalive --receive-buffer --send-buffer --user --group --chroot --no-sandbox --log --verbose -v --help -h'
         words=''
         ;;
     connect)

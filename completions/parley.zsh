@@ -16,6 +16,7 @@ _parley() {
             '(-l --passive)'{-l,--passive}'[listens; always so]' \
             '(-k --keep)'{-k,--keep}'[serves client after client; always so]' \
             '--backlog=[length of the queue of clients not yet accepted; 0, the default\: the system'\''s maximum]:N: ' \
+            '--unix-mode=[permissions of the unix sockets'\'' files, in octal, as 0660\: who may write to it may connect; by default what the umask leaves]:MODE: ' \
             '--print-port[prints the port of each listening socket on stdout, a line each]' \
             '--ready-fd=[writes each listening address to descriptor N, a line each, and closes it]:N: ' \
             '--model=[the server design, PLACEMENT+POLLER or either half\: iterative, fork, thread, prefork or prethread with blocking, select, poll, epoll or uring; by default prethread+epoll]:MODEL:(iterative fork thread prefork prethread blocking select poll epoll uring iterative+blocking iterative+select iterative+poll iterative+epoll iterative+uring fork+blocking fork+select fork+poll fork+epoll fork+uring thread+blocking thread+select thread+poll thread+epoll thread+uring prefork+blocking prefork+select prefork+poll prefork+epoll prefork+uring prethread+blocking prethread+select prethread+poll prethread+epoll prethread+uring)' \
@@ -98,6 +99,7 @@ _parley() {
             '(-k --keep)'{-k,--keep}'[waits for the next client when one has left]' \
             '(-l --listen)'{-l,--listen}'[listens; always so]' \
             '--backlog=[length of the queue of clients not yet accepted; 0, the default\: the system'\''s maximum]:N: ' \
+            '--unix-mode=[permissions of the unix sockets'\'' files, in octal, as 0660\: who may write to it may connect; by default what the umask leaves]:MODE: ' \
             '--print-port[prints the port of each listening socket on stdout, a line each]' \
             '--ready-fd=[writes each listening address to descriptor N, a line each, and closes it]:N: ' \
             '--prompt=[shows TEXT before each line that is typed at a terminal]:TEXT: ' \

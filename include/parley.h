@@ -149,7 +149,7 @@ PARLEY_API parley_server *parley_server_new(const parley_handler *handler);
 PARLEY_API void parley_server_free(parley_server *server);
 
 /* Sets an option by its name, before parley_run(); what concerns listeners (backlog, nodelay, keepalive,
- * buffers, reuseport, family) before parley_listen(). Times take a unit
+ * buffers, reuseport, unix-mode, family) before parley_listen(). Times take a unit
  * ("30s", "500ms"; a bare number is seconds, 0 is none), sizes take KiB, MiB, GiB, switches take on
  * and off. An unknown name or a bad value is PARLEY_USAGE, with the sentence that says what is right.
  *
@@ -161,6 +161,8 @@ PARLEY_API void parley_server_free(parley_server *server);
  *   nodelay     TCP_NODELAY                                                                    (on)
  *   keepalive   time before the first TCP keepalive probe, tcp(7)                               (0)
  *   receive-buffer, send-buffer   SO_RCVBUF, SO_SNDBUF                        (0: the kernel tunes)
+ *   unix-mode   permissions of the socket files made, in octal: "0660"; nobody can connect before they hold.
+ *               Who may write may connect, unix(7)                               (what the umask leaves)
  *   family      any, 4 or 6: which IP versions names and wildcards resolve to                 (any)
  *   bind        local address and port of dialled connections                      (any free port)
  *   framing     overrides the handler's: "raw", "line max=512" (ends in LF, CR LF accepted),

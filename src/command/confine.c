@@ -100,53 +100,72 @@ static int give_up(const struct identity *identity)
 
 /* ---- the sandbox ---- */
 
-struct paths {
-    struct left_paths left;
-    char reads[LEFT_PATHS][PATH_MAX], removes[LEFT_PATHS][PATH_MAX];
-};
+static void free_list(struct path_list *list)
+{
+    while (list->count > 0)
+        free(list->paths[--list->count]);
+    free(list->paths);
+}
+
+static bool is_listed(const struct path_list *list, const char *directory)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (strcmp(list->paths[i], directory) == 0)
+            return true;
+    return false;
+}
+
+static int list_directory(struct path_list *list, const char *directory)
+{
+    if (is_listed(list, directory))
+        return 0;
+    char **paths = realloc(list->paths, (list->count + 1) * sizeof *paths);
+    if (paths)
+        list->paths = paths;
+    char *copy = paths ? strdup(directory) : NULL;
+    if (!copy)
+        return fail(PARLEY_RESOURCE, "no memory for the files that are left");
+    list->paths[list->count++] = copy;
+    return 0;
+}
 
 /* The directory that a file's name leads to: it may have been replaced by then, by another one in there. */
-static void leave_file(struct paths *paths, const char *file)
+static int leave_file(struct path_list *reads, const char *file)
 {
-    struct left_paths *left = &paths->left;
-    char *real = paths->reads[left->read_count];
-    const char *directory = realpath(file, real) ? dirname(real) : NULL;
+    char real[PATH_MAX];
 
-    for (size_t i = 0; i < left->read_count && directory; i++)
-        if (strcmp(left->reads[i], directory) == 0)
-            directory = NULL;
-    if (directory)
-        left->reads[left->read_count++] = directory;
-    if (left->read_count == LEFT_PATHS)
-        left->reads[--left->read_count - 1] = "/"; /* so many: all that this user may read */
+    return realpath(file, real) ? list_directory(reads, dirname(real)) : 0;
 }
 
 /* Files that can be read again are values of options: of those that name a file, and of lists that begin with
  * an @. */
-static void find_files(struct paths *paths)
+static int find_files(struct path_list *reads)
 {
-    for (size_t i = 0; i < confinement.arguments->given_count; i++) {
+    int status = 0;
+
+    for (size_t i = 0; i < confinement.arguments->given_count && status == 0; i++) {
         const struct given *given = &confinement.arguments->given[i];
         const bool is_path = given->option->kind == OPTION_PATH && given->option->setting;
 
         if (is_path || *given->value == '@')
-            leave_file(paths, given->value + !is_path);
+            status = leave_file(reads, given->value + !is_path);
     }
+    return status;
 }
 
-static void find_sockets(struct paths *paths, const parley_server *server)
+static int find_sockets(struct path_list *removes, const parley_server *server)
 {
-    struct left_paths *left = &paths->left;
+    int status = 0;
 
-    for (size_t i = 0; i < parley_listeners(server) && left->remove_count < LEFT_PATHS; i++) {
-        const char *address = parley_listener_address(server, i);
-        char *path = paths->removes[left->remove_count];
+    for (size_t i = 0; i < parley_listeners(server) && status == 0; i++) {
+        char path[PATH_MAX];
 
-        if (strncmp(address, "unix:", strlen("unix:")) != 0)
+        if (!server_socket_file(server, i))
             continue;
-        snprintf(path, PATH_MAX, "%s", address + strlen("unix:"));
-        left->removes[left->remove_count++] = dirname(path);
+        snprintf(path, sizeof path, "%s", server_socket_file(server, i));
+        status = list_directory(removes, dirname(path));
     }
+    return status;
 }
 
 static int confine_files(const struct left_paths *left)
@@ -155,10 +174,10 @@ static int confine_files(const struct left_paths *left)
 
     if (abi == 0)
         say_missing("landlock");
-    else if (abi > 0 && left->read_count == 0)
+    else if (abi > 0 && left->reads.count == 0)
         say("no files");
     else if (abi > 0)
-        say("no files but below %s%s", left->reads[0], left->read_count > 1 ? ", …" : "");
+        say("no files but below %s%s", left->reads.paths[0], left->reads.count > 1 ? ", …" : "");
     return abi < 0 ? abi : 0;
 }
 
@@ -168,8 +187,8 @@ static unsigned filter_of(const parley_server *server, const struct left_paths *
     const struct model *model = &server->options.model;
 
     return (model->placement->processes ? FILTER_FORKS : 0) |
-           (model->poller == &poller_uring ? FILTER_RINGS : 0) | (left->read_count ? FILTER_READS : 0) |
-           (left->remove_count ? FILTER_REMOVES : 0) | (server->options.explain ? FILTER_EXPLAINS : 0) |
+           (model->poller == &poller_uring ? FILTER_RINGS : 0) | (left->reads.count ? FILTER_READS : 0) |
+           (left->removes.count ? FILTER_REMOVES : 0) | (server->options.explain ? FILTER_EXPLAINS : 0) |
            (confinement.needs & CONFINE_TALKS ? FILTER_TALKS : 0) |
            (confinement.needs & CONFINE_DIALS ? FILTER_DIALS : 0);
 }
@@ -199,32 +218,36 @@ static int confine_calls(parley_server *server, unsigned needs)
  * nobody knows of yet. */
 static int enter_sandbox(parley_server *server)
 {
-    static struct paths paths;
+    struct left_paths left = {.reads = {.count = 0}};
     int status = capabilities_never_gain();
 
     if (status)
         return status;
     say("no new privileges");
-    find_files(&paths);
-    find_sockets(&paths, server);
-    if (!(confinement.needs & (CONFINE_TALKS | CONFINE_DIALS)))
-        status = confine_files(&paths.left);
-    return status ? status : confine_calls(server, filter_of(server, &paths.left));
+    status = find_files(&left.reads);
+    if (status == 0)
+        status = find_sockets(&left.removes, server);
+    if (status == 0 && !(confinement.needs & (CONFINE_TALKS | CONFINE_DIALS)))
+        status = confine_files(&left);
+    if (status == 0)
+        status = confine_calls(server, filter_of(server, &left));
+    free_list(&left.reads);
+    free_list(&left.removes);
+    return status;
 }
 
 /* Better told now than found when the next start is refused; and asked now, while it can be. */
 static void warn_of_remains(parley_server *server)
 {
     for (size_t i = 0; i < parley_listeners(server); i++) {
-        const char *address = parley_listener_address(server, i), *path = address + strlen("unix:");
-        char directory[256];
+        char directory[PATH_MAX];
 
-        if (strncmp(address, "unix:", strlen("unix:")) != 0)
+        if (!server_socket_file(server, i))
             continue;
-        snprintf(directory, sizeof directory, "%s", path);
+        snprintf(directory, sizeof directory, "%s", server_socket_file(server, i));
         if (access(dirname(directory), W_OK) < 0)
-            parley_server_log(server, "%s will stay behind at the end: %s: %s", address, directory,
-                              reason_of("access", errno));
+            parley_server_log(server, "%s will stay behind at the end: %s: %s",
+                              parley_listener_address(server, i), directory, reason_of("access", errno));
     }
 }
 

@@ -25,6 +25,11 @@ static const struct option announce_options[] = {
      .argument = "N",
      .setting = "backlog",
      .help = "length of the queue of clients not yet accepted; 0, the default: the system's maximum"},
+    {.name = "unix-mode",
+     .argument = "MODE",
+     .setting = "unix-mode",
+     .help = "permissions of the unix sockets' files, in octal, as 0660: who may write to it may connect; by "
+             "default what the umask leaves"},
     {.name = "print-port", .help = "prints the port of each listening socket on stdout, a line each"},
     {.name = "ready-fd",
      .argument = "N",

@@ -150,6 +150,11 @@ const char *parley_listener_address(const parley_server *server, size_t index)
     return index < server->bound_count ? server->bounds[index].text : "";
 }
 
+const char *server_socket_file(const parley_server *server, size_t index)
+{
+    return path_of(&server->bounds[index]);
+}
+
 int parley_listener_port(const parley_server *server, size_t index)
 {
     return index < server->bound_count

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <time.h>
 
+enum { STATUS_SIZE = ADDRESS_TEXT + 128 };
+
 /* ---- the socket ---- */
 
 /* "/run/systemd/notify", or "@name" in the abstract name space. */
@@ -58,7 +60,7 @@ void notify_close(parley_server *server)
 static void tell(const parley_server *server, const char *format, ...) PARLEY_PRINTF(2, 3);
 static void tell(const parley_server *server, const char *format, ...)
 {
-    char text[512];
+    char text[STATUS_SIZE + 64];
     va_list arguments;
     if (server->manager < 0)
         return;
@@ -86,7 +88,7 @@ static const char *status_of(const parley_server *server, char *text, size_t siz
 
 void notify_ready(parley_server *server)
 {
-    char status[256];
+    char status[STATUS_SIZE];
     tell(server, "READY=1\nSTATUS=%s", status_of(server, status, sizeof status));
 }
 
@@ -148,7 +150,7 @@ void notify_alive(struct supervision *supervision)
 {
     parley_server *server = supervision->server;
     int64_t now = sys.now();
-    char status[256];
+    char status[STATUS_SIZE];
     if (server->options.watchdog == 0 || now < supervision->watchdog_at)
         return;
     supervision->watchdog_at = now + server->options.watchdog / 2;

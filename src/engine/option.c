@@ -4,6 +4,7 @@
 #include "engine/units.h"
 #include "net/resolve.h"
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum kind {
@@ -24,7 +25,8 @@ enum kind {
     WHEN_FULL,
     MIN_RATE,
     VERSION,
-    ADDRESS
+    ADDRESS,
+    PERMISSIONS
 };
 
 struct setting {
@@ -45,6 +47,7 @@ static const struct setting settings[] = {
     {"keepalive", SECONDS, PLACE(socket.keepalive), 32767},
     {"receive-buffer", BUFFER, PLACE(socket.receive_buffer), INT32_MAX / 2},
     {"send-buffer", BUFFER, PLACE(socket.send_buffer), INT32_MAX / 2},
+    {"unix-mode", PERMISSIONS, PLACE(socket.unix_mode), 0777},
     {"family", FAMILY, PLACE(family), 0},
     {"bind", TEXT, PLACE(bind), ADDRESS_TEXT},
     {"framing", FRAMING, PLACE(framing), 0},
@@ -208,6 +211,17 @@ static int set_text(const struct setting *setting, const char *value, char *plac
     return 0;
 }
 
+static int set_permissions(const struct setting *setting, const char *value, mode_t *place)
+{
+    bool is_octal = value[strspn(value, "01234567")] == '\0';
+    unsigned long mode = is_octal ? strtoul(value, NULL, 8) : 0;
+    if (mode == 0 || mode > setting->most)
+        return fail(PARLEY_USAGE, "%s '%s' is none from 1 to 0%llo, as in 0660", setting->name, value,
+                    (unsigned long long)setting->most);
+    *place = (mode_t)mode;
+    return 0;
+}
+
 static int apply(const struct setting *setting, const char *value, struct options *options)
 {
     void *place = (char *)options + setting->place;
@@ -225,6 +239,7 @@ static int apply(const struct setting *setting, const char *value, struct option
     case NETWORKS: return network_list_add(place, value);
     case VERSION: return set_version(value, place);
     case ADDRESS: return resolve_literal(value, place);
+    case PERMISSIONS: return set_permissions(setting, value, place);
     case TIME:
     case SECONDS: return set_time(setting, value, place);
     default: return set_number(setting, value, place);

@@ -129,6 +129,8 @@ void server_wake(const parley_server *server);
 void server_close_listeners(parley_server *server);
 /* Frees what was bound, and removes the socket files that are still ours. */
 void server_free_listeners(parley_server *server);
+/* The path of the index-th listener, as the kernel has it; NULL where it has none. */
+const char *server_socket_file(const parley_server *server, size_t index);
 /* A listening socket per worker beyond the first, for reuseport: 0 or a parley_status. */
 int server_open_copies(parley_server *server);
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -69,6 +70,7 @@ static uint32_t real_random(void)
 struct sys sys = {
     .socket = socket,
     .bind = real_bind,
+    .fchmodat = fchmodat,
     .listen = listen,
     .accept4 = real_accept4,
     .connect = real_connect,

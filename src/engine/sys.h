@@ -19,6 +19,7 @@
 struct sys {
     int (*socket)(int family, int type, int protocol);
     int (*bind)(int fd, const struct sockaddr *address, socklen_t length);
+    int (*fchmodat)(int directory, const char *path, mode_t mode, int flags);
     int (*listen)(int fd, int backlog);
     int (*accept4)(int fd, struct sockaddr *address, socklen_t *length, int flags);
     int (*connect)(int fd, const struct sockaddr *address, socklen_t length);

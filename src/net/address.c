@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/escape.h"
+
 static void print_ipv4(const struct in_addr *address, in_port_t port, char text[ADDRESS_TEXT])
 {
     char number[INET_ADDRSTRLEN];
@@ -33,7 +35,7 @@ static void print_ipv6(const struct sockaddr_in6 *address, char text[ADDRESS_TEX
     snprintf(text, ADDRESS_TEXT, "[%s%s]:%u", number, zone, ntohs(address->sin6_port));
 }
 
-/* A peer chose its own name, so bytes that could steer a terminal or break a log line become '?'. */
+/* A peer chose its own name, so what could steer a terminal or break a log line becomes "\xNN". */
 static void print_unix(const struct sockaddr_un *address, socklen_t length, char text[ADDRESS_TEXT])
 {
     const char *path = address->sun_path;
@@ -44,11 +46,7 @@ static void print_unix(const struct sockaddr_un *address, socklen_t length, char
     if (size > sizeof address->sun_path)
         size = sizeof address->sun_path;
     size = abstract ? size : strnlen(path, size);
-    for (size_t i = abstract; i < size && used < ADDRESS_TEXT - 1; i++) {
-        unsigned char byte = (unsigned char)path[i];
-        text[used++] = byte < 0x20 || byte >= 0x7f ? '?' : path[i];
-    }
-    text[used] = '\0';
+    escape_bytes(text + used, ADDRESS_TEXT - used, path + abstract, size - abstract, "", NULL);
 }
 
 const char *address_text(const struct sockaddr *address, socklen_t length, char text[ADDRESS_TEXT])

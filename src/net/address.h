@@ -13,8 +13,9 @@ struct address {
     struct sockaddr_storage storage;
 };
 
-/* Long enough for "[" IPv6 "%" zone "]:65535" and for "unix:" with the longest path. */
-enum { ADDRESS_TEXT = 128 };
+/* Long enough for "[" IPv6 "%" zone "]:65535" and for "unix:" with the longest path, each byte of it escaped.
+ */
+enum { ADDRESS_TEXT = 448 };
 
 /* What the user wrote, taken apart. */
 struct endpoint {
@@ -32,7 +33,8 @@ struct endpoint {
 int endpoint_parse(struct endpoint *endpoint, const char *text);
 
 /* "127.0.0.1:80", "[::1]:80", "unix:/path", "@name", "unix" when unnamed. An IPv4-mapped IPv6 address
- * is printed as IPv4. Returns `text`. */
+ * is printed as IPv4. In names UTF-8 stays as it is; control characters and bytes that are no text are
+ * "\xNN", so that it is for people: who wants to reach a path takes the address. Returns `text`. */
 const char *address_text(const struct sockaddr *address, socklen_t length, char text[ADDRESS_TEXT]);
 
 /* The length of an address as its family has it, where the kernel's is not at hand: a unix one counts as

@@ -156,13 +156,33 @@ static int fail_bind(const struct address *address, const char *text, int error)
     return fail_call("bind", text, error);
 }
 
-static int fail_listen(const struct address *address, const char *text, int error)
+/* NULL where it is none of the file system's. */
+static const char *path_of(const struct address *address)
 {
     const struct sockaddr_un *local = (const struct sockaddr_un *)&address->storage;
 
-    if (local->sun_family == AF_UNIX && local->sun_path[0] != '\0')
-        unlink(local->sun_path); /* bind(2) has just made it */
-    return fail_call("listen", text, error);
+    return local->sun_family == AF_UNIX && local->sun_path[0] != '\0' ? local->sun_path : NULL;
+}
+
+/* Nobody can connect before listen(2), so there is no time in which it is open to more than it should be. The
+ * umask that could do the same is the whole process's, and fchmod(2) of the socket before bind(2) gives no
+ * more than the umask leaves. */
+static int set_mode(const struct address *address, const struct socket_options *options)
+{
+    const char *path = path_of(address);
+
+    if (!path || !options->unix_mode)
+        return 0;
+    return sys.fchmodat(AT_FDCWD, path, options->unix_mode, AT_SYMLINK_NOFOLLOW);
+}
+
+static int fail_bound(const char *call, const struct address *address, const char *text, int error)
+{
+    const char *path = path_of(address);
+
+    if (path)
+        unlink(path); /* bind(2) has just made it */
+    return fail_call(call, text, error);
 }
 
 /* The descriptor stays the caller's to close when this fails. */
@@ -176,8 +196,10 @@ static int open_listener(int fd, const struct address *address, const struct soc
         return fail_call("setsockopt", text, errno);
     if (sys.bind(fd, name, address->length) != 0)
         return fail_bind(address, text, errno);
+    if (set_mode(address, options) != 0)
+        return fail_bound("chmod", address, text, errno);
     if (sys.listen(fd, options->backlog > 0 ? options->backlog : system_backlog()) != 0)
-        return fail_listen(address, text, errno);
+        return fail_bound("listen", address, text, errno);
     return 0;
 }
 

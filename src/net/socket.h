@@ -12,6 +12,7 @@ struct socket_options {
                            max(1, keepalive/3) s, 3 probes; unacknowledged data is given the same
                            time (TCP_USER_TIMEOUT) */
     bool only_ipv6;     /* listeners: [::] takes no IPv4 ("family" is 6) */
+    mode_t unix_mode;   /* permissions of socket files; 0: what the umask leaves */
     int receive_buffer; /* SO_RCVBUF, 0: left to the kernel */
     int send_buffer;    /* SO_SNDBUF, 0: left to the kernel */
 };

@@ -55,14 +55,19 @@ static int leave(int ruleset, const char *directory, uint64_t rights)
                : 0;
 }
 
-static int leave_all(int ruleset, const struct left_paths *left)
+static int leave_list(int ruleset, const struct path_list *list, uint64_t rights)
 {
     int status = 0;
-    for (size_t i = 0; i < left->read_count && status == 0; i++)
-        status = leave(ruleset, left->reads[i], LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR);
-    for (size_t i = 0; i < left->remove_count && status == 0; i++)
-        status = leave(ruleset, left->removes[i], LANDLOCK_ACCESS_FS_REMOVE_FILE);
+    for (size_t i = 0; i < list->count && status == 0; i++)
+        status = leave(ruleset, list->paths[i], rights);
     return status;
+}
+
+static int leave_all(int ruleset, const struct left_paths *left)
+{
+    int status =
+        leave_list(ruleset, &left->reads, LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR);
+    return status < 0 ? status : leave_list(ruleset, &left->removes, LANDLOCK_ACCESS_FS_REMOVE_FILE);
 }
 
 int landlock_confine(const struct left_paths *left)

@@ -4,11 +4,14 @@
 
 #include <stddef.h>
 
+struct path_list {
+    char **paths;
+    size_t count;
+};
+
 /* Directories in which something is left: files to read, and below them; sockets to remove. */
-enum { LEFT_PATHS = 16 };
 struct left_paths {
-    const char *reads[LEFT_PATHS], *removes[LEFT_PATHS];
-    size_t read_count, remove_count;
+    struct path_list reads, removes;
 };
 
 /* Of the file system nothing is left but `left`, and of TCP, from Linux 6.7 on, neither bind nor connect. How

@@ -246,10 +246,15 @@ static void prints_unix_addresses(void **state)
     assert_string_equal(unix_text("/run/x", 7), "unix:/run/x");
     assert_string_equal(unix_text("/run/x", 6), "unix:/run/x");
     assert_string_equal(unix_text("\0name", 5), "@name");
-    assert_string_equal(unix_text("\0a\0\033\n", 5), "@a???");
+    assert_string_equal(unix_text("\0a\0\033\n", 5), "@a\\x00\\x1b\\n");
+    assert_string_equal(unix_text("/run/gr\xc3\xbc\xc3\x9f", 11), "unix:/run/gr\xc3\xbc\xc3\x9f");
+    assert_string_equal(unix_text("/gr\xfc\xdf", 5), "unix:/gr\\xfc\\xdf");
+    assert_string_equal(unix_text("/\xe2\x80\xae", 4), "unix:/\\xe2\\x80\\xae");
     /* The kernel may return all 108 bytes without a NUL. */
     memset(longest, 'x', sizeof longest);
     assert_int_equal(strlen(unix_text(longest, sizeof longest)), 5 + 108);
+    memset(longest, '\xff', sizeof longest);
+    assert_int_equal(strlen(unix_text(longest, sizeof longest)), 5 + 4 * 108);
     assert_int_equal(address_port((struct sockaddr *)&address), 0);
 }
 

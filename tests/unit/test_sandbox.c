@@ -277,8 +277,8 @@ static const char *in(const char *directory)
 
 static int landlocked(void)
 {
-    const struct left_paths left = {
-        .reads = {readable}, .read_count = 1, .removes = {removable, "/nowhere"}, .remove_count = 2};
+    char *reads[] = {readable}, *removes[] = {removable, (char[]){"/nowhere"}};
+    const struct left_paths left = {{reads, 1}, {removes, 2}};
     struct sockaddr_in any = {.sin_family = AF_INET};
     int stream = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     HOLDS(stream >= 0 && capabilities_never_gain() == 0);

@@ -89,12 +89,64 @@ static void abstract_name_in_use_is_refused(void **state)
     close(fd);
 }
 
+/* ---- permissions ---------------------------------------------------------------------------- */
+
+static struct sys before;
+static struct sockaddr_un under_way;
+
+/* What anybody may do between bind(2) and listen(2). */
+static int looking_listen(int fd, int backlog)
+{
+    struct stat status;
+    int client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_int_equal(stat(under_way.sun_path, &status), 0);
+    assert_int_equal(status.st_mode, S_IFSOCK | 0666);
+    assert_int_equal(connect(client, (struct sockaddr *)&under_way, sizeof under_way), -1);
+    assert_int_equal(errno, ECONNREFUSED);
+    close(client);
+    return before.listen(fd, backlog);
+}
+
+static void permissions_hold_before_anybody_can_connect(void **state)
+{
+    const struct socket_options options = {.unix_mode = 0666};
+    const mode_t mask = umask(0777);
+    char text[128];
+    int fd;
+
+    (void)state;
+    snprintf(text, sizeof text, "unix:%s/mode", directory);
+    under_way = (struct sockaddr_un){.sun_family = AF_UNIX};
+    snprintf(under_way.sun_path, sizeof under_way.sun_path, "%s/mode", directory);
+    before = sys;
+    sys.listen = looking_listen;
+    fd = listen_on(text, AF_UNSPEC, &options);
+    sys = before;
+    umask(mask);
+    assert_true(fd >= 0);
+    close(fd);
+    assert_int_equal(unlink(under_way.sun_path), 0);
+    /* Where there is no file, there is nothing to permit. */
+    snprintf(text, sizeof text, "@parley-test-%d-mode", (int)getpid());
+    fd = listen_on(text, AF_UNSPEC, &options);
+    assert_true(fd >= 0);
+    close(fd);
+}
+
 /* ---- failures of each call ------------------------------------------------------------------ */
 
 static int no_listen(int fd, int backlog)
 {
     (void)fd, (void)backlog;
     errno = ENOMEM;
+    return -1;
+}
+
+static int no_mode(int at, const char *path, mode_t mode, int flags)
+{
+    (void)at, (void)path, (void)mode, (void)flags;
+    errno = EPERM;
     return -1;
 }
 
@@ -114,12 +166,16 @@ static int no_socket(int family, int type, int protocol)
 
 static void each_call_may_fail(void **state)
 {
-    struct sys before = sys;
+    const struct socket_options options = {.unix_mode = 0600};
     struct endpoint endpoint = endpoint_of("unix:%s/failed", directory);
     struct address_list list;
 
     (void)state;
     assert_int_equal(resolve(&endpoint, AF_UNSPEC, true, &list), 0);
+    before = sys;
+    sys.fchmodat = no_mode;
+    check_failure(socket_listen(&list.items[0], &options), PARLEY_RESOURCE, "chmod unix:");
+    assert_int_equal(access(endpoint.path, F_OK), -1);
     sys.listen = no_listen;
     check_failure(socket_listen(&list.items[0], &plain), PARLEY_RESOURCE, "listen unix:");
     /* The file that bind(2) made went with it. */
@@ -146,8 +202,11 @@ static int clean_up(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(path_in_use_is_refused),   cmocka_unit_test(full_path_is_in_use),
-        cmocka_unit_test(other_file_is_left_alone), cmocka_unit_test(abstract_name_in_use_is_refused),
+        cmocka_unit_test(path_in_use_is_refused),
+        cmocka_unit_test(full_path_is_in_use),
+        cmocka_unit_test(other_file_is_left_alone),
+        cmocka_unit_test(abstract_name_in_use_is_refused),
+        cmocka_unit_test(permissions_hold_before_anybody_can_connect),
         cmocka_unit_test(each_call_may_fail),
     };
 
