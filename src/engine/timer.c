@@ -81,17 +81,18 @@ void timer_cancel(struct timers *timers, struct timer *timer)
 void timer_arm(struct timers *timers, struct timer *timer, int64_t due)
 {
     timer_cancel(timers, timer);
+    if (due < timers->earliest)
+        due = timers->earliest;
     sift_up(timers, ++timers->count, (struct timer_entry){due, timer});
 }
 
 void timers_fire(struct timers *timers, int64_t now, void (*fire)(struct timer *timer))
 {
+    timers->earliest = now + 1;
     while (timers->count > 0 && timers->heap[1].due <= now) {
         struct timer *timer = timers->heap[1].timer;
         timer_cancel(timers, timer);
         fire(timer);
-        /* One that was armed again with no delay would come round for ever: it waits for a later clock. */
-        if (timer_due(timers, timer) <= now)
-            timer_arm(timers, timer, now + 1);
     }
+    timers->earliest = 0;
 }

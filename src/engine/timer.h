@@ -25,6 +25,7 @@ struct timer_entry {
 struct timers {
     struct timer_entry *heap;
     uint32_t count, room, reserved;
+    int64_t earliest; /* ms, sys.now(): what is armed is due no sooner; 0 but while they fire */
 };
 
 /* Makes room for `count` further timers: 0 or -1 without memory. Give it back with timers_release(). */
@@ -49,8 +50,8 @@ static inline int64_t timers_wait(const struct timers *timers, int64_t now)
     int64_t due = timers->heap[1].due;
     return due > now ? due - now : 0;
 }
-/* Fires those due at `now`, each once: a timer armed again while firing waits for the next turn, so no
- * handler can hold the loop here. */
+/* Fires those due at `now`, each once: a timer armed while firing waits for a later clock, so no handler can
+ * hold the loop here. `fire` may free the timer. */
 void timers_fire(struct timers *timers, int64_t now, void (*fire)(struct timer *timer));
 
 #endif

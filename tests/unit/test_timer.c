@@ -166,6 +166,42 @@ static void armed_in_its_own_callback(void **state)
     }
 }
 
+/* Two that arm each other are no worse. */
+static void arm_the_other(size_t index)
+{
+    arm_itself(1 - index);
+}
+
+static void armed_in_each_others_callback(void **state)
+{
+    (void)state;
+    on_fire = arm_the_other;
+    arm(0, now);
+    for (int turn = 1; turn <= 6; turn++) {
+        fire();
+        assert_int_equal(fired_count[0] + fired_count[1], turn);
+        now++;
+    }
+}
+
+/* Its memory is somebody else's from then on. */
+static void reuse(size_t index)
+{
+    items[index].place = 1;
+}
+
+static void freed_in_its_own_callback(void **state)
+{
+    (void)state;
+    on_fire = reuse;
+    arm(0, now);
+    arm(1, now);
+    fire();
+    assert_int_equal(fired_count[0], 1);
+    assert_int_equal(fired_count[1], 1);
+    assert_int_equal(timers_wait(&timers, now + 1), -1);
+}
+
 static void cancel_others(size_t index)
 {
     for (size_t i = 0; i < TIMERS; i++)
@@ -239,6 +275,8 @@ int main(void)
         TIMER_TEST(no_delay_is_now),
         TIMER_TEST(far_times_stay_far),
         TIMER_TEST(armed_in_its_own_callback),
+        TIMER_TEST(armed_in_each_others_callback),
+        TIMER_TEST(freed_in_its_own_callback),
         TIMER_TEST(cancelled_in_a_callback),
         TIMER_TEST(no_storm_after_a_freeze),
         TIMER_TEST(reserving_may_fail),
