@@ -78,7 +78,7 @@ static const struct setting settings[] = {
     {"signals", SWITCH, PLACE(signals), 0},
     {"log", LOG, PLACE(log), 0},
     {"verbosity", COUNT, PLACE(verbosity), 2},
-    {"notify", TEXT, PLACE(notify), ADDRESS_TEXT},
+    {"notify", TEXT, PLACE(notify), sizeof((struct sockaddr_un *)0)->sun_path},
     {"watchdog", TIME, PLACE(watchdog), 0},
     {"explain", SWITCH, PLACE(explain), 0},
 };

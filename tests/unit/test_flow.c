@@ -1,4 +1,5 @@
 /* Back-pressure, pauses and timers in all models. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -58,8 +59,10 @@ static void answer_of(size_t size)
         said[i] = (char)('A' + i % 53 % 26);
     client_say(fd, said, size);
     client_finish(fd);
-    for (ssize_t got; (got = recv(fd, heard + heard_size, 3 * size + 1 - heard_size, 0)) > 0;)
-        heard_size += (size_t)got;
+    ssize_t got;
+    while ((got = recv(fd, heard + heard_size, 3 * size + 1 - heard_size, 0)) > 0 ||
+           (got < 0 && errno == EINTR)) /* a process of the server's has ended */
+        heard_size += got > 0 ? (size_t)got : 0;
     check_answers(heard, heard_size, said, size);
     client_leave(fd);
     free(said);
