@@ -119,7 +119,7 @@ bool cell_generator_bound(const struct cell *cell);
 struct memory {
     double idle;                 /* bytes of the server while it serves nobody; NaN: not known */
     double per_connection;       /* bytes more for each that is held */
-    unsigned held;               /* connections held for that */
+    unsigned held;               /* connections held for that: the most of -c, or many more */
     unsigned processes, threads; /* of the server meanwhile */
 };
 

@@ -16,7 +16,8 @@ enum {
     PATIENCE = 5, /* s for a reply */
     PIECE = 65536,
     LOOKS = 100, /* that its processes have come to rest */
-    PAUSE = 10   /* ms between two */
+    PAUSE = 10,  /* ms between two */
+    MANY = 5000  /* beside them what a process had allocated and freed before counts little */
 };
 
 struct holding {
@@ -103,24 +104,35 @@ static double bytes(const struct witness_reading *reading)
     return reading->memory < 0 ? NAN : (double)reading->memory;
 }
 
-static void look_at_held(struct memory *memory, struct holding *holding, const struct witness *witness,
+/* False: that many could not be had, or not be looked at. */
+static bool look_at_held(struct memory *memory, struct holding *holding, const struct witness *witness,
                          unsigned connections)
 {
     struct witness_reading reading;
     while (holding->count < connections && hold_one(holding))
         ;
     if (holding->count < connections || !look_at_rest(witness, &reading))
-        return;
+        return false;
     memory->held = connections;
     memory->per_connection = (bytes(&reading) - memory->idle) / connections;
     memory->processes = reading.processes;
     memory->threads = reading.threads;
+    return true;
+}
+
+/* A server of few processes and threads keeps so little for each connection that it takes many to tell. */
+static void look_at_many(struct memory *memory, struct holding *holding, const struct witness *witness,
+                         unsigned connections, const struct witness_reading *idle)
+{
+    bool is_shared = memory->processes == idle->processes && memory->threads == idle->threads;
+    if (is_shared && connections > 1 && connections < MANY)
+        look_at_held(memory, holding, witness, MANY);
 }
 
 static bool open_holding(struct holding *holding, unsigned connections)
 {
     holding->message = malloc(holding->plan->size + 1);
-    holding->sockets = calloc(connections + 1, sizeof *holding->sockets);
+    holding->sockets = calloc((connections < MANY ? MANY : connections) + 1, sizeof *holding->sockets);
     if (!holding->message || !holding->sockets)
         return false;
     memset(holding->message, 'm', holding->plan->size);
@@ -143,8 +155,8 @@ static void look(struct memory *memory, struct holding *holding, const struct wi
     memory->idle = bytes(&reading);
     memory->processes = reading.processes;
     memory->threads = reading.threads;
-    if (answers)
-        look_at_held(memory, holding, witness, connections);
+    if (answers && look_at_held(memory, holding, witness, connections))
+        look_at_many(memory, holding, witness, connections, &reading);
 }
 
 void hold_and_look(struct memory *memory, const struct instance *instance, const struct compare_plan *plan,
