@@ -217,8 +217,8 @@ PARLEY_API void parley_server_free(parley_server *server);
  *   dial-alpn   as alpn
  *   server-name whom the certificate must be for, and the name asked for       (the host dialled)
  *   pin         sha256:HEX: trust exactly the certificate (its DER) of this SHA-256; with dial-ca both count
- *   dial-resume resume the last session with the same host: fewer computations, but whoever watches the wire
- *               sees that the same client came again                                           (off)
+ *   dial-resume resume a session with the same host where there is one: fewer computations, but whoever
+ *               watches the wire sees that the same client came again                          (off)
  *   insecure    verify nothing: whoever answers is taken for the server                        (off)
  *   signals     handle SIGTERM and SIGINT: the first drains, the second aborts; and SIGHUP, where there
  *               are files to be read again: one that is broken leaves what was read before    (off)

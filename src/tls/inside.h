@@ -11,7 +11,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-enum { VERDICT = 512, FIRST_BYTES = 16 };
+enum { VERDICT = 512, FIRST_BYTES = 16, MOST_SESSIONS = 1024 };
 
 /* The contexts of listeners, one for each certificate, the first for whoever asks for no name we have. A
  * session holds those it began with. */
@@ -27,10 +27,11 @@ struct tls_keep {
     EVP_PKEY *key;
     /* That a session stays within its policy is the matter of its id context, not of these. */
     struct tickets *tickets;
-    pthread_mutex_t lock; /* these three: */
-    SSL_SESSION *session; /* the last of a dial, */
-    char *host;           /* and with whom; */
-    unsigned generation;  /* counts the readings: sessions of one before are forgotten */
+    pthread_mutex_t lock;                 /* these four: */
+    SSL_SESSION *sessions[MOST_SESSIONS]; /* of dials, the last one last, */
+    unsigned session_count;
+    char *host;          /* and with whom; */
+    unsigned generation; /* counts the readings: sessions of one before are forgotten */
 };
 
 struct tls {
@@ -78,7 +79,7 @@ void resume_forget(struct tls_keep *keep);
 int resume_remember(SSL *ssl, SSL_SESSION *given);
 /* Before the handshake of a dial, and after it. */
 void resume_recall(struct tls_session *session);
-void resume_renew(struct tls_session *session);
+void resume_put_back(struct tls_session *session);
 
 /* policy.c: NULL without memory. */
 char *text_copy(const char *text);

@@ -190,7 +190,7 @@ enum tls_outcome tls_shake(struct tls_session *session)
     int returned = SSL_do_handshake(session->ssl);
     session->established = returned == 1;
     if (session->established && session->dialled && session->policy->resumes)
-        resume_renew(session);
+        resume_put_back(session);
     return returned == 1 ? TLS_DONE : outcome_of(session, returned);
 }
 

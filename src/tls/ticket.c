@@ -115,16 +115,18 @@ static int seal(struct ticket_key *key, unsigned char *name, unsigned char *iv, 
                : FAILED;
 }
 
-/* OpenSSL asks for the key to a ticket's name, or for one to seal a new ticket with. */
+/* OpenSSL asks for the key to a ticket's name, or for one to seal a new ticket with. Under TLS 1.3 a client
+ * uses none twice, lest those who watch know it again (RFC 8446 C.4): it is always given another. */
 static int find_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
                     EVP_MAC_CTX *mac, int seals)
 {
     struct ticket_key now, before;
+    int known = SSL_version(ssl) < TLS1_3_VERSION ? KNOWN : TO_BE_RENEWED;
     int found = look_up(session_of(ssl)->keep->tickets, &now, &before);
     if (found == 0 && seals)
         found = seal(&now, name, iv, cipher, mac);
     else if (found == 0 && has_name(&now, name))
-        found = use(&now, iv, cipher, mac, 0) ? KNOWN : FAILED;
+        found = use(&now, iv, cipher, mac, 0) ? known : FAILED;
     else if (found == 0 && has_name(&before, name))
         found = use(&before, iv, cipher, mac, 0) ? TO_BE_RENEWED : FAILED;
     OPENSSL_cleanse(&now, sizeof now);
