@@ -225,7 +225,7 @@ complete -c parley -n '__parley_in load' -l key -r -F -d 'its key; without one i
 complete -c parley -n '__parley_in load' -l alpn -x -d 'the protocols offered, the preferred first: h2,http/1.1'
 complete -c parley -n '__parley_in load' -l tls-min -x -a '1.2 1.3' -d 'the oldest version that is spoken; 1.2'
 complete -c parley -n '__parley_in load' -l tls-max -x -a '1.2 1.3' -d 'the newest; 1.3'
-complete -c parley -n '__parley_in load' -l resume -d 'resumes a session of the server'\''s where there is one, instead of a whole handshake'
+complete -c parley -n '__parley_in load' -l resume -d 'resumes a session of the server'\''s where there is one, instead of a whole handshake; the report tells how many were'
 complete -c parley -n '__parley_in load' -l connections -s c -x -d 'connections, over all threads; 1'
 complete -c parley -n '__parley_in load' -l threads -s t -x -d 'threads that generate the load; 1'
 complete -c parley -n '__parley_in load' -l duration -s d -x -d 'measures for so long; 10s'

@@ -223,7 +223,7 @@ _parley() {
             '--alpn=[the protocols offered, the preferred first\: h2,http/1.1]:LIST: ' \
             '--tls-min=[the oldest version that is spoken; 1.2]:VERSION:(1.2 1.3)' \
             '--tls-max=[the newest; 1.3]:VERSION:(1.2 1.3)' \
-            '--resume[resumes a session of the server'\''s where there is one, instead of a whole handshake]' \
+            '--resume[resumes a session of the server'\''s where there is one, instead of a whole handshake; the report tells how many were]' \
             '(-c --connections)'{-c+,--connections=}'[connections, over all threads; 1]:N: ' \
             '(-t --threads)'{-t+,--threads=}'[threads that generate the load; 1]:N: ' \
             '(-d --duration)'{-d+,--duration=}'[measures for so long; 10s]:TIME: ' \

@@ -91,7 +91,8 @@ const struct option_group tls_version_group = {.title = "TLS", .options = versio
 static const struct option loading_options[] = {
     {.name = "resume",
      .setting = "dial-resume",
-     .help = "resumes a session of the server's where there is one, instead of a whole handshake"},
+     .help = "resumes a session of the server's where there is one, instead of a whole handshake; the report "
+             "tells how many were"},
     {0},
 };
 const struct option_group tls_loading_group = {.title = "TLS", .options = loading_options};

@@ -123,6 +123,7 @@ static void opened(parley_conn *conn)
     settle(client, true);
     if (generator->counting) {
         generator->tally.connects++;
+        generator->tally.resumed += conn->secured && *parley_tls(conn, "resumed");
         histogram_record(&generator->tally.connect, (uint64_t)(clock_ns() - client->connect_at));
     }
     if (generator->dismissed || !client_has_work(client))

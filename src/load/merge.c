@@ -54,6 +54,8 @@ static void merge_counts(struct load_result *into, const struct load_result *fro
     into->bytes_in += from->bytes_in;
     into->bytes_out += from->bytes_out;
     into->connects += from->connects;
+    if (from->resumed >= 0)
+        into->resumed = from->resumed + (into->resumed > 0 ? into->resumed : 0);
     into->open_least += from->open_least;
     into->open_most += from->open_most;
     into->idle_held += from->idle_held;

@@ -72,6 +72,7 @@ struct load_result {
     uint64_t intended;     /* open loop: requests the schedule had in the window */
     uint64_t bytes_in, bytes_out;
     uint64_t connects;              /* established, in the window */
+    int64_t resumed;                /* of these, by resuming a TLS session; -1: that was not asked for */
     unsigned open_least, open_most; /* connections held at once, in the window */
     unsigned idle_held;             /* silent connections established */
     struct load_faults faults[FAULTS];

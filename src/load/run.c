@@ -259,6 +259,8 @@ static double since(const struct run *run)
 static void fill_result(struct run *run)
 {
     struct load_result *result = run->result;
+    const struct tls_policy *tls = &run->server->options.tls;
+    result->resumed = tls->dials && tls->resumes ? 0 : -1;
     result->elapsed = measured(run);
     result->since = since(run);
     result->interrupted = atomic_load(&run->server->last_signal);

@@ -131,6 +131,8 @@ void ledger_settle(struct ledger *ledger, struct tally *tally)
     struct load_result *result = ledger->result;
     result->replies_late += tally->late;
     result->connects += tally->connects;
+    if (result->resumed >= 0)
+        result->resumed += (int64_t)tally->resumed;
     result->intended += tally->intended;
     take_faults(result, tally);
     histogram_add(&result->response, &tally->response);

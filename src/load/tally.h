@@ -11,7 +11,7 @@ struct tally {
     struct histogram recent;           /* response times */
     struct load_faults faults[FAULTS]; /* the sentences are of the whole run */
     /* Of the whole run. */
-    uint64_t late, connects, intended;
+    uint64_t late, connects, resumed, intended;
     struct histogram response, service, connect, first_byte, lag;
 };
 

@@ -28,6 +28,7 @@ const struct json_field result_fields[] = {
     RESULT("replies_late", JSON_COUNT, replies_late),
     RESULT("intended", JSON_SOME_COUNT, intended),
     RESULT("connects", JSON_COUNT, connects),
+    RESULT("resumed", JSON_LATER_COUNT, resumed),
     RESULT("open.least", JSON_NUMBER, open_least),
     RESULT("open.most", JSON_NUMBER, open_most),
     RESULT("idle_held", JSON_NUMBER, idle_held),
@@ -119,6 +120,7 @@ static json_t *amount(double value, bool is_known)
 static json_t *value_of(enum json_kind kind, const void *at)
 {
     const uint64_t *counted = at;
+    const int64_t *later = at;
     const unsigned *number = at;
     const double *measured = at;
     const char *sentence = at;
@@ -126,6 +128,7 @@ static json_t *value_of(enum json_kind kind, const void *at)
     case JSON_FLAG: return json_boolean(*(const bool *)at);
     case JSON_COUNT: return count(*counted, true);
     case JSON_SOME_COUNT: return count(*counted, *counted > 0);
+    case JSON_LATER_COUNT: return count((uint64_t)*later, *later >= 0);
     case JSON_NUMBER: return count(*number, true);
     case JSON_SOME_NUMBER: return count(*number, *number > 0);
     case JSON_AMOUNT:

@@ -10,6 +10,7 @@ enum json_kind {
     JSON_FLAG,        /* bool */
     JSON_COUNT,       /* uint64_t */
     JSON_SOME_COUNT,  /* the same; 0 is none or not known: null */
+    JSON_LATER_COUNT, /* int64_t; negative: null. Files of before it was counted do not have it */
     JSON_NUMBER,      /* unsigned */
     JSON_SOME_NUMBER, /* the same; 0: null */
     JSON_AMOUNT,      /* double, from 0 */

@@ -35,6 +35,7 @@ static const char *take_null(enum json_kind kind, void *to)
 {
     switch (kind) {
     case JSON_KNOWN: *(double *)to = -1; return NULL;
+    case JSON_LATER_COUNT: *(int64_t *)to = -1; return NULL;
     case JSON_SOME_COUNT:
     case JSON_SOME_NUMBER:
     case JSON_SOME_AMOUNT:
@@ -101,6 +102,7 @@ static const char *take(const struct json_field *field, const json_t *value, voi
     switch (field->kind) {
     case JSON_FLAG: return take_flag(value, to);
     case JSON_COUNT:
+    case JSON_LATER_COUNT:
     case JSON_SOME_COUNT: return take_count(value, (uint64_t)MOST_AMOUNT, to);
     case JSON_NUMBER:
     case JSON_SOME_NUMBER: return take_number(value, to);
@@ -118,6 +120,8 @@ int json_read_fields(const struct json_field *fields, const json_t *object, cons
 {
     for (; fields->path; fields++) {
         const json_t *value = json_member(object, place, fields->path);
+        if (!value && fields->kind == JSON_LATER_COUNT)
+            value = json_null();
         if (!value)
             return PARLEY_USAGE;
         const char *fault = take(fields, value, (char *)into + fields->offset);

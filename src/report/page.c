@@ -66,6 +66,19 @@ static void print_errors(const struct load_result *result, FILE *out)
         html_number(out, "Errors", text, "none at all");
 }
 
+static void print_resumed(const struct load_result *result, FILE *out)
+{
+    char share[UNIT_ROOM], note[2 * UNIT_ROOM];
+    if (result->resumed < 0 || result->connects == 0)
+        return;
+    snprintf(note, sizeof note, "%" PRId64 " of %" PRIu64 " handshakes", result->resumed, result->connects);
+    if (result->resumed == 0)
+        html_number_bad(out, "Sessions resumed", "NONE", note);
+    else
+        html_number(out, "Sessions resumed",
+                    unit_text(share, UNIT_SHARE, (double)result->resumed / (double)result->connects), note);
+}
+
 static void print_verdict(const struct load_result *result, FILE *out)
 {
     if (result->valid)
@@ -82,6 +95,7 @@ static void print_headline(const struct load_result *result, FILE *out)
     print_time(result, "p99", 99, "one of 100 took longer", out);
     print_time(result, "Max", 100, "the slowest", out);
     print_errors(result, out);
+    print_resumed(result, out);
     print_verdict(result, out);
     html_numbers_end(out);
 }

@@ -152,6 +152,8 @@ static void print_counts(const struct load_result *result, FILE *out)
     count_row(out, "bytes received", result->bytes_in);
     count_row(out, "bytes sent", result->bytes_out);
     count_row(out, "connections established", result->connects);
+    if (result->resumed >= 0)
+        count_row(out, "of these, TLS sessions resumed", (uint64_t)result->resumed);
     count_row(out, "connections open, least", result->open_least);
     count_row(out, "connections open, most", result->open_most);
     count_row(out, "idle connections held", result->idle_held);

@@ -109,6 +109,22 @@ static void print_connections(const struct load_result *result, FILE *out)
     fputc('\n', out);
 }
 
+/* A load that was to resume sessions and did not has measured something else. */
+static void print_resumed(const struct load_result *result, FILE *out)
+{
+    double connects = result->connects > 0 ? (double)result->connects : 1;
+    if (result->resumed < 0)
+        return;
+    label(out, "resumed");
+    if (result->connects == 0)
+        fputs("no TLS handshake was made in the measured time (--churn makes one for each request)\n", out);
+    else if (result->resumed == 0)
+        fprintf(out, "NONE of %" PRIu64 " TLS handshakes: all were whole ones\n", result->connects);
+    else
+        fprintf(out, "%" PRId64 " of %" PRIu64 " TLS handshakes, %s\n", result->resumed, result->connects,
+                amount_percent(100 * (double)result->resumed / connects).text);
+}
+
 static void print_errors(const struct load_result *result, FILE *out)
 {
     uint64_t errors = load_errors(result);
@@ -184,6 +200,7 @@ static void print_run(const struct load_result *result, FILE *out)
     print_requests(result, out);
     print_bytes(result, out);
     print_connections(result, out);
+    print_resumed(result, out);
     print_errors(result, out);
     if (has_latencies(result))
         print_latencies(result, out);

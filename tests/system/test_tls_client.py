@@ -1,5 +1,7 @@
 """`connect --tls`: whom it believes, what it says of whom it does not, and how it ends. The servers are Python's."""
 
+import errno
+import json
 import re
 import socket
 import ssl
@@ -239,10 +241,44 @@ def test_a_load_speaks_tls(serve, authority, good, poller):
     assert "churn of resumed TLS handshakes" in done.stdout and re.search(r"errors\s+0", done.stdout), done
 
 
-def test_a_load_resumes_when_told(serve, authority, good):
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+def test_a_load_resumes_when_told_and_tells_how_often(serve, authority, good, tmp_path, version):
     server = serve("echo", options=["--tls", "--cert", good[0], "--key", good[1], "-v"], probe=None)
-    run("load", "-c", "1", "--churn", "--resume", "-d", "300ms", "--tls", "--ca", authority.path, f"localhost:{server.port}")
-    server.wait_said("TLS: TLSv1.3.*resumed: yes")
+    files = [str(tmp_path / "result.json"), str(tmp_path / "result.html")]
+
+    def load(*options):
+        done = run("load", "-c", "8", "--churn", "-d", "300ms", "--tls", "--tls-max", version, "--ca", authority.path,
+                   "--json", files[0], "--report", files[1], *options, f"localhost:{server.port}")
+        assert done.returncode == 0, done
+        with open(files[0], encoding="utf-8") as file:
+            return done.stdout, json.load(file)
+    table, result = load("--resume")
+    server.wait_said(f"TLS: TLSv{version}.*resumed: yes")
+    assert result["resumed"] == result["connects"] > 0
+    assert f"resumed     {result['resumed']} of {result['connects']} TLS handshakes, 100 %" in table, table
+    with open(files[1], encoding="utf-8") as file:
+        assert "Sessions resumed</dt><dd>100 %</dd>" in file.read()
+    table, result = load()
+    assert result["resumed"] is None and "resumed" not in table
+
+
+def test_a_load_that_resumes_nothing_says_so(good):
+    """The server gives no tickets."""
+    context = context_of(good)
+    context.num_tickets = 0
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        def accept():
+            while True:
+                try:
+                    with listener.accept()[0] as sock:
+                        echo(Secured(sock, context, server_side=True).handshake())
+                except OSError as error:
+                    if error.errno == errno.EBADF:
+                        return
+        threading.Thread(target=accept, daemon=True).start()
+        done = run("load", "-c", "1", "--churn", "--resume", "-d", "300ms", "--tls", "--insecure",
+                   f"127.0.0.1:{listener.getsockname()[1]}")
+    assert re.search(r"resumed     NONE of \d+ TLS handshakes: all were whole ones", done.stdout), done
 
 
 def test_a_load_of_strangers_is_refused(serve, good):

@@ -127,6 +127,7 @@ static void what_is_not_known_is_null(void **state)
     loaded.limits = (struct load_limits){-1, -1, -1, -1, 0, NAN, ""};
     loaded.conditions.rate = 0;
     loaded.intended = 0;
+    loaded.resumed = -1;
     loaded.elapsed = 0;
     free(loaded.conditions.kernel);
     loaded.conditions.kernel = NULL;
@@ -141,6 +142,7 @@ static void what_is_not_known_is_null(void **state)
     assert_true(json_is_null(json_object_get(json_object_get(root, "conditions"), "rate")));
     assert_true(json_is_null(json_object_get(json_object_get(root, "conditions"), "kernel")));
     assert_true(json_is_null(json_object_get(root, "intended")));
+    assert_true(json_is_null(json_object_get(root, "resumed")));
     assert_true(number_at(root, "", "rate") == 0);
     json_decref(root);
 }
@@ -274,14 +276,19 @@ static void is_missed(json_t *root, json_t *object, const char *prefix, const ch
     json_object_set_new(object, name, value);
 }
 
-/* What is computed from the others is not read. */
+/* What is computed from the others is not read, and what was added later may be missing. */
+static bool is_needed(const char *name)
+{
+    return strcmp(name, "errors") != 0 && strcmp(name, "rate") != 0 && strcmp(name, "resumed") != 0;
+}
+
 static void each_member_is_missed(json_t *root, json_t *object, const char *prefix)
 {
     json_t *copy = json_copy(object), *value;
     const char *name;
     json_object_foreach(copy, name, value)
     {
-        if (*prefix || (strcmp(name, "errors") != 0 && strcmp(name, "rate") != 0))
+        if (*prefix || is_needed(name))
             is_missed(root, object, prefix, name);
     }
     json_decref(copy);
@@ -299,6 +306,31 @@ static void what_is_missing_is_named(void **state)
         each_member_is_missed(root, json_object_get(root, objects[i]), prefix);
     }
     json_decref(root);
+}
+
+/* What a file says of it, and what is read; without a member where a file is older than it. */
+static void resumed_is_read_as(const char *value, int64_t wanted)
+{
+    struct load_result read;
+    json_t *root = written();
+    json_object_del(root, "resumed");
+    if (value)
+        json_object_set_new(root, "resumed", json_loads(value, JSON_DECODE_ANY, NULL));
+    save_json(root);
+    assert_int_equal(load_result_open(&read), 0);
+    assert_int_equal(load_json_read(&read, path), 0);
+    assert_int_equal(read.resumed, wanted);
+    load_result_close(&read);
+    json_decref(root);
+}
+
+static void what_came_later_may_be_missing(void **state)
+{
+    (void)state;
+    resumed_is_read_as(NULL, -1);
+    resumed_is_read_as("null", -1);
+    resumed_is_read_as("0", 0);
+    resumed_is_read_as("7", 7);
 }
 
 /* Replaces one member, given as JSON. */
@@ -321,6 +353,7 @@ static void what_is_wrong_is_named(void **state)
     replaced_is_refused("", "schema", "1", ": no schema: not written by parley load?");
     replaced_is_refused("", "valid", "1", ": valid is neither true nor false");
     replaced_is_refused("", "requests", "-1", ": requests is no count");
+    replaced_is_refused("", "resumed", "-1", ": resumed is no count");
     replaced_is_refused("", "requests", "1.5", ": requests is no count");
     replaced_is_refused("", "requests", "null", ": requests is null");
     replaced_is_refused("", "requests", "9000000000000000000", ": requests is too large");
@@ -409,13 +442,21 @@ static void extremes_are_those_of_the_histogram(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH_RESULT(the_top_is_what_scripts_read), WITH_RESULT(errors_are_told_by_kind),
-        WITH_RESULT(seconds_are_told_one_by_one),  WITH_RESULT(what_is_not_known_is_null),
-        WITH_RESULT(any_bytes_make_a_document),    WITH_RESULT(an_interval_is_a_line),
-        WITH_RESULT(a_full_disk_is_told),          WITH_RESULT(a_document_comes_back),
-        WITH_RESULT(an_empty_document_comes_back), WITH_RESULT(what_is_missing_is_named),
-        WITH_RESULT(what_is_wrong_is_named),       WITH_RESULT(a_long_sentence_is_refused),
-        WITH_RESULT(what_is_no_json_is_refused),   WITH_RESULT(extremes_are_those_of_the_histogram),
+        WITH_RESULT(the_top_is_what_scripts_read),
+        WITH_RESULT(errors_are_told_by_kind),
+        WITH_RESULT(seconds_are_told_one_by_one),
+        WITH_RESULT(what_is_not_known_is_null),
+        WITH_RESULT(any_bytes_make_a_document),
+        WITH_RESULT(an_interval_is_a_line),
+        WITH_RESULT(a_full_disk_is_told),
+        WITH_RESULT(a_document_comes_back),
+        WITH_RESULT(an_empty_document_comes_back),
+        WITH_RESULT(what_is_missing_is_named),
+        WITH_RESULT(what_came_later_may_be_missing),
+        WITH_RESULT(what_is_wrong_is_named),
+        WITH_RESULT(a_long_sentence_is_refused),
+        WITH_RESULT(what_is_no_json_is_refused),
+        WITH_RESULT(extremes_are_those_of_the_histogram),
     };
 
     return cmocka_run_group_tests(tests, make_file, remove_file);

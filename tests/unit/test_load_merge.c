@@ -59,12 +59,14 @@ static void counts_and_histograms_add(void **state)
 {
     (void)state;
     other.connects = 7;
+    other.resumed = 5;
     other.bytes_in = 8;
     merged();
     assert_int_equal(one.requests, 6000);
     assert_int_equal(one.intended, 6000);
     assert_int_equal(one.bytes_in, 192008);
     assert_int_equal(one.connects, 7);
+    assert_int_equal(one.resumed, 5);
     assert_int_equal(one.open_least, 96);
     assert_int_equal(one.open_most, 100);
     assert_int_equal(load_errors(&one), 30);
@@ -72,6 +74,11 @@ static void counts_and_histograms_add(void **state)
     assert_int_equal(one.response.total, 6000);
     assert_int_equal(one.lag.total, 6000);
     assert_true(one.valid);
+    merged();
+    assert_int_equal(one.resumed, 10);
+    other.resumed = -1;
+    merged();
+    assert_int_equal(one.resumed, 10);
 }
 
 /* Both ran for 3 s, so 1000/s and 1000/s make 2000/s; of one that ran shorter, its requests in that time. */

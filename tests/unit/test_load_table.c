@@ -86,6 +86,34 @@ static void what_there_was_is_told(void **state)
     free(text);
 }
 
+/* -1: nobody asked for it. */
+static void resumed_handshakes_are_told_where_they_were_asked_for(void **state)
+{
+    static const struct {
+        uint64_t connects;
+        int64_t resumed;
+        const char *line;
+    } cases[] = {
+        {70, 63, "\nresumed     63 of 70 TLS handshakes, 90 %\n"},
+        {70, 0, "\nresumed     NONE of 70 TLS handshakes: all were whole ones\n"},
+        {0, 0,
+         "\nresumed     no TLS handshake was made in the measured time (--churn makes one for each "
+         "request)\n"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        loaded.connects = cases[i].connects;
+        loaded.resumed = cases[i].resumed;
+        char *text = printed_of(load_table_print, &loaded);
+        assert_says(text, cases[i].line);
+        free(text);
+    }
+    loaded.resumed = -1;
+    char *text = printed_of(load_table_print, &loaded);
+    assert_null(strstr(text, "resumed"));
+    free(text);
+}
+
 static void what_was_found_is_said_first(void **state)
 {
     (void)state;
@@ -231,6 +259,7 @@ int main(void)
         WITH_RESULT(a_closed_loop_has_one_latency),
         WITH_RESULT(what_is_invalid_is_said_first),
         WITH_RESULT(what_there_was_is_told),
+        WITH_RESULT(resumed_handshakes_are_told_where_they_were_asked_for),
         WITH_RESULT(what_was_found_is_said_first),
         WITH_RESULT(nothing_found_is_no_table),
         WITH_RESULT(nothing_measured_is_a_table_too),

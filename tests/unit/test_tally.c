@@ -104,6 +104,8 @@ static void what_the_run_counted_goes_into_the_result(void **state)
         count(tally, 10, NS_PER_MS);
         tally->late = 2;
         tally->connects = 3;
+        tally->resumed = 2;
+        result.resumed = result.resumed < 0 ? 0 : result.resumed;
         tally->intended = 4;
         histogram_record(&tally->service, 1);
         histogram_record(&tally->connect, 2);
@@ -116,6 +118,7 @@ static void what_the_run_counted_goes_into_the_result(void **state)
     assert_int_equal(result.requests, 20);
     assert_int_equal(result.replies_late, 4);
     assert_int_equal(result.connects, 6);
+    assert_int_equal(result.resumed, 4);
     assert_int_equal(result.intended, 8);
     assert_int_equal(result.response.total, 20);
     assert_int_equal(result.service.total, 2);
