@@ -103,7 +103,7 @@ def check_result(result):
     assert len(result["rounds"]) == 1
 
 
-def check_measured(entry, connections):
+def check_measured(entry, connections, held):
     assert entry["status"] == "measured" and entry["reason"] is None, entry
     assert [run["connections"] for run in entry["runs"]] == [1, 8]
     for run in entry["runs"]:
@@ -112,7 +112,7 @@ def check_measured(entry, connections):
         else:
             assert run["result"] is None and "one client at a time" in run["reason"]
     check_result(entry["setup"])
-    assert entry["memory"]["idle_bytes"] > 0 and entry["memory"]["connections"] == connections
+    assert entry["memory"]["idle_bytes"] > 0 and entry["memory"]["connections"] in held
 
 
 def test_models_and_a_peer_in_every_form(peer, tmp_path):
@@ -145,7 +145,9 @@ def check_json(document, names):
     assert document["service"] == "echo" and document["conditions"]["message_size"] == 64
     assert [entry["name"] for entry in document["candidates"]] == names
     for entry in document["candidates"]:
-        check_measured(entry, 1 if entry["name"] == "iterative+blocking" else 8)
+        alone, per_client = entry["name"] == "iterative+blocking", entry["name"] in ("fork+blocking", "thread+blocking")
+        # Of a loop 5,000 are held, where that many descriptors can be had.
+        check_measured(entry, 1 if alone else 8, [1] if alone else [8] if per_client else [8, 5000])
     fork = candidate(document, "fork+blocking")
     assert fork["memory"]["processes"] == 9 and candidate(document, "python")["command"][0] == PYTHON
     claim = document["fork_and_thread"]
