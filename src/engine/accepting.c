@@ -50,6 +50,8 @@ int accepting_open(struct loop *loop)
             return fail_call("fcntl", server->bounds[i].text, errno);
     }
     loop->listener_count = server->bound_count;
+    if (loop->listeners[0].shared && sharing_open(loop) < 0)
+        return fail(PARLEY_RESOURCE, "no memory for what the workers share");
     loop->reserve = open_reserve(loop);
     return 0;
 }
@@ -65,6 +67,7 @@ static bool is_released(const struct loop *loop)
 static void let_go(struct loop *loop)
 {
     loop->listener_count = 0;
+    sharing_close(loop);
     sys.free(loop->listeners);
     loop->listeners = NULL;
     loop->holds_listeners = false;
@@ -90,8 +93,8 @@ void accepting_update(struct loop *loop)
     loop->accepts_on = !loop->bounded && loop->limit == 0 && !loop->draining && !loop->failed;
     for (size_t i = 0; i < loop->listener_count; i++) {
         struct listener *listener = &loop->listeners[i];
-        bool wanted = room && !loop->draining && !loop->failed && listener->again.place == 0 &&
-                      !(listener->gives_way && sharing_gives_way(loop, listener));
+        bool waits = listener->way ? sharing_gives_way(loop, listener) : listener->again.place != 0;
+        bool wanted = room && !loop->draining && !loop->failed && !waits;
         loop->accepts_on = loop->accepts_on && wanted;
         if (wanted == listener->wanted)
             continue;
@@ -107,7 +110,7 @@ void accepting_update(struct loop *loop)
 void accepting_hurry(struct loop *loop)
 {
     for (size_t i = 0; i < loop->listener_count; i++)
-        if (!loop->listeners[i].gives_way) /* that one waits for other workers, not for a descriptor */
+        if (!loop->listeners[i].way) /* that one waits for another worker, not for a descriptor */
             timer_cancel(&loop->timers, &loop->listeners[i].again);
 }
 

@@ -19,6 +19,12 @@
 
 struct worker;
 struct dialling;
+struct passed_over;
+
+/* Whether a worker gives way to another, and what it is ahead in: the clients that it has now, or all it
+ * took.
+ */
+enum way { WAY_NONE, WAY_HELD, WAY_TAKEN };
 
 /* A loop's view of a listening socket. The descriptor belongs to the server. */
 struct listener {
@@ -29,8 +35,8 @@ struct listener {
     unsigned burst, full_bursts; /* how many came at once of late: the readiness pollers' */
     unsigned refusals;           /* accept failures in a row, for the back-off */
     struct timer again;          /* when to accept again after a failure */
-    bool gives_way;              /* sharing.c: lets other workers go first, */
-    unsigned others;             /* while what they have taken is more than this */
+    enum way way;                /* sharing.c: lets another worker go first, */
+    unsigned to, its;            /* this one, which had taken so many */
     char address[ADDRESS_TEXT];
 };
 
@@ -83,6 +89,8 @@ struct loop {
 
     struct listener *listeners;
     size_t listener_count;
+    struct passed_over *passed_over; /* sharing.c: each worker; NULL: no listener is shared */
+    unsigned told;                   /* of `count`, to the other workers */
     struct watch *watches;
     struct watch wake;       /* the mailbox's eventfd */
     struct watch supervisor; /* what wakes it, if it runs from this loop */
@@ -237,7 +245,12 @@ void accepting_update(struct loop *loop);
 /* A descriptor or a process has become free: no need to wait for the end of a back-off. */
 void accepting_hurry(struct loop *loop);
 
-/* sharing.c: this worker took a client; whether it, which gave way to the others, still does. */
+/* sharing.c: the loop takes part in sharing its listeners, or no longer; -1 without memory. */
+int sharing_open(struct loop *loop);
+void sharing_close(struct loop *loop);
+/* What it holds has changed. */
+void sharing_tell(struct loop *loop);
+/* This worker took a client; whether it, which gave way to another, still does. */
 void sharing_took(struct loop *loop, struct listener *listener);
 bool sharing_gives_way(struct loop *loop, struct listener *listener);
 

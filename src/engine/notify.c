@@ -112,9 +112,10 @@ void notify_stopping(parley_server *server)
 _Atomic int64_t *notify_pulse(const struct loop *loop)
 {
     const struct worker *worker = loop->worker;
-    if (loop->server->options.watchdog == 0 || worker->fd >= 0 || loop->poller->deaf)
+    bool is_asked = loop->server->options.watchdog > 0 || loop->server->worker_total > 1;
+    if (!is_asked || worker->fd >= 0 || loop->poller->deaf)
         return NULL;
-    _Atomic int64_t *pulse = &loop->server->shared->busy_since[worker->index];
+    _Atomic int64_t *pulse = &loop->server->shared->shares[worker->index].busy_since;
     atomic_store(pulse, 0);
     return pulse;
 }
@@ -125,7 +126,7 @@ static const struct worker *stuck_worker(parley_server *server, int64_t now)
 {
     const struct worker *worker = server->workers;
     for (; worker; worker = worker->next) {
-        int64_t since = worker->fd < 0 ? atomic_load(&server->shared->busy_since[worker->index]) : 0;
+        int64_t since = worker->fd < 0 ? atomic_load(&server->shared->shares[worker->index].busy_since) : 0;
         if (since > 0 && now - since >= server->options.watchdog)
             break;
     }

@@ -69,8 +69,10 @@ static pid_t next_ended(parley_server *server)
 /* What it had in what is counted together: one that was killed could not say that its clients have left. */
 static void give_back(parley_server *server, const struct worker *worker)
 {
-    if (serves_listeners(worker))
+    if (serves_listeners(worker)) {
         atomic_store(&server->shared->open[worker->index], 0);
+        atomic_store(&server->shared->shares[worker->index].holds, 0);
+    }
     if (server->census)
         census_bury(server->census, worker->index);
 }

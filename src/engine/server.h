@@ -13,6 +13,7 @@
 #include "net/proxy.h"
 #include "net/socket.h"
 #include "tls/policy.h"
+#include <stdalign.h>
 
 /* What parley_set() sets; times in ms. */
 struct options {
@@ -51,10 +52,17 @@ struct bound {
 
 enum { MOST_WORKERS = 256 };
 
+/* What the others know of a worker that serves the listeners: sharing.c. */
+struct share {
+    alignas(64) atomic_uint taken; /* clients ever; apart, since each writes its own in every turn */
+    atomic_uint holds;             /* 1 more than it has now; 0: it is not there */
+    _Atomic int64_t busy_since;    /* on the clock of sys.now(); 0: it sleeps */
+};
+
 /* What all workers see, processes too: one shared page. */
 struct shared {
-    atomic_bool stopping;            /* parley_stop(), from any process */
-    atomic_uint taken[MOST_WORKERS]; /* clients taken by each worker that serves the listeners */
+    atomic_bool stopping; /* parley_stop(), from any process */
+    struct share shares[MOST_WORKERS];
     atomic_uint
         open[MOST_WORKERS];     /* clients each has now, where those above "connections" are turned away */
     _Atomic int64_t accept_due; /* ns: when the next client is due at the accept-rate */
@@ -62,7 +70,6 @@ struct shared {
     atomic_int failed; /* a parley_status, with its sentence: */
     char failure[512];
     atomic_ullong accepted;
-    _Atomic int64_t busy_since[MOST_WORKERS]; /* each worker's, on the clock of sys.now(); 0: it sleeps */
 };
 
 struct user_watch {

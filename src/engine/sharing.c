@@ -1,53 +1,167 @@
-/* Sharing a listener evenly. The kernel wakes whom it likes among the workers that wait; one that has taken
- * far more clients than another gives way while the others take some, and no longer: they may be busy, or
- * blocked. */
+/* Sharing a listener evenly. The kernel wakes whom it likes among the workers that wait, and who is awake
+ * already takes a burst alone while the others are still on their way. So a worker that is ahead of another,
+ * in the clients that it has now or in all that it ever took, gives way for a moment. Who does not use the
+ * moment is busy, or blocked, and is not waited for again for a while, unless it takes a client. */
 #include "engine/loop.h"
 #include "engine/server.h"
+#include "engine/sys.h"
 
 enum {
-    LOOK_AFTER = 8, /* clients between two looks at what the other workers have taken */
-    GIVE_WAY = 1    /* ms until the next look at whether they go on */
+    FEW = 16,       /* clients up to which each one more is reason to look at the other workers, */
+    LOOK_AFTER = 8, /* and so many from then on */
+    /* ms: so long may a worker that was woken wait for its processor, and one that is busy not come back */
+    PATIENCE_ASLEEP = 50,
+    PATIENCE_BUSY = 10,
+    PASSED_OVER = 500 /* ms */
 };
 
-/* What all workers but this one have taken; `*least` is what the idlest of all has. */
-static unsigned taken_by_others(const struct loop *loop, unsigned *least)
+static struct share *share_of(const struct loop *loop, unsigned index)
 {
-    atomic_uint *taken = loop->server->shared->taken;
-    unsigned sum = 0;
-    *least = atomic_load(&taken[loop->worker->index]);
-    for (unsigned i = 0; i < loop->server->worker_total; i++) {
-        unsigned count = atomic_load(&taken[i]);
-        sum += i == loop->worker->index ? 0 : count;
-        *least = count < *least ? count : *least;
-    }
-    return sum;
+    return &loop->server->shared->shares[index];
 }
 
-static void wait_a_moment(struct loop *loop, struct listener *listener, unsigned others)
+static struct share *own_share(const struct loop *loop)
 {
-    listener->gives_way = true;
-    listener->others = others;
-    timer_arm(&loop->timers, &listener->again, loop->now + GIVE_WAY);
+    return share_of(loop, loop->worker->index);
+}
+
+static unsigned taken_by(const struct loop *loop, unsigned index)
+{
+    return atomic_load_explicit(&share_of(loop, index)->taken, memory_order_relaxed);
+}
+
+/* A worker that was waited for in vain. */
+struct passed_over {
+    int64_t until;  /* ms */
+    unsigned taken; /* what it had taken */
+};
+
+static bool is_passed_over(const struct loop *loop, unsigned index)
+{
+    const struct passed_over *passed = &loop->passed_over[index];
+    return loop->now < passed->until && passed->taken == taken_by(loop, index);
+}
+
+/* ---- telling ---- */
+
+int sharing_open(struct loop *loop)
+{
+    loop->passed_over = sys.calloc(loop->server->worker_total, sizeof *loop->passed_over);
+    if (!loop->passed_over)
+        return -1;
+    sharing_tell(loop);
+    return 0;
+}
+
+/* Who holds none is told from who is not there. */
+void sharing_tell(struct loop *loop)
+{
+    loop->told = loop->count;
+    if (loop->passed_over)
+        atomic_store_explicit(&own_share(loop)->holds, loop->count + 1, memory_order_relaxed);
+}
+
+void sharing_close(struct loop *loop)
+{
+    if (loop->passed_over)
+        atomic_store(&own_share(loop)->holds, 0);
+    sys.free(loop->passed_over);
+    loop->passed_over = NULL;
+}
+
+/* ---- who is ahead ---- */
+
+/* How it compares with the worker that has least. */
+struct lead {
+    unsigned mine, least;
+    unsigned whose; /* the other's index */
+};
+
+/* Its share as far as this way of comparing goes. */
+static unsigned amount(const struct loop *loop, enum way way, unsigned index)
+{
+    if (way == WAY_TAKEN)
+        return taken_by(loop, index);
+    return atomic_load_explicit(&share_of(loop, index)->holds, memory_order_relaxed) - 1;
+}
+
+static bool counts(const struct loop *loop, unsigned index)
+{
+    return index != loop->worker->index &&
+           atomic_load_explicit(&share_of(loop, index)->holds, memory_order_relaxed) > 0 &&
+           !is_passed_over(loop, index);
+}
+
+static struct lead lead_of(const struct loop *loop, enum way way)
+{
+    unsigned mine = way == WAY_TAKEN ? taken_by(loop, loop->worker->index) : loop->count;
+    struct lead lead = {mine, mine, loop->worker->index};
+    for (unsigned i = 0; i < loop->server->worker_total; i++) {
+        unsigned its = counts(loop, i) ? amount(loop, way, i) : mine;
+        if (its < lead.least)
+            lead = (struct lead){mine, its, i};
+    }
+    return lead;
+}
+
+static bool is_far_ahead(const struct lead *lead, enum way way)
+{
+    return lead->mine > lead->least + lead->least / 4 + (way == WAY_TAKEN ? LOOK_AFTER : 1);
+}
+
+static bool is_still_ahead(const struct lead *lead, enum way way)
+{
+    return lead->mine > lead->least + lead->least / 8 + (way == WAY_HELD);
+}
+
+/* ---- giving way ---- */
+
+static int64_t patience(const struct loop *loop, unsigned with)
+{
+    const bool is_asleep = atomic_load_explicit(&share_of(loop, with)->busy_since, memory_order_relaxed) == 0;
+    return is_asleep && !loop->poller->deaf ? PATIENCE_ASLEEP : PATIENCE_BUSY;
+}
+
+static void give_way(struct loop *loop, struct listener *listener, enum way way, unsigned to)
+{
+    listener->way = way;
+    listener->to = to;
+    listener->its = taken_by(loop, to);
+    timer_arm(&loop->timers, &listener->again, loop->now + patience(loop, to));
+}
+
+static bool look(struct loop *loop, struct listener *listener, enum way way)
+{
+    struct lead lead = lead_of(loop, way);
+    if (is_far_ahead(&lead, way))
+        give_way(loop, listener, way, lead.whose);
+    return listener->way != WAY_NONE;
 }
 
 void sharing_took(struct loop *loop, struct listener *listener)
 {
     if (!listener->shared)
         return;
-    unsigned mine = atomic_fetch_add(&loop->server->shared->taken[loop->worker->index], 1) + 1, least;
-    if (mine % LOOK_AFTER != 0)
-        return;
-    unsigned others = taken_by_others(loop, &least);
-    if (mine > least + least / 4 + LOOK_AFTER)
-        wait_a_moment(loop, listener, others);
+    unsigned taken = atomic_fetch_add_explicit(&own_share(loop)->taken, 1, memory_order_relaxed) + 1;
+    sharing_tell(loop);
+    bool is_time = taken % LOOK_AFTER == 0;
+    if (listener->way == WAY_NONE && (is_time || loop->count <= FEW) && !look(loop, listener, WAY_HELD) &&
+        is_time)
+        look(loop, listener, WAY_TAKEN);
 }
 
 bool sharing_gives_way(struct loop *loop, struct listener *listener)
 {
-    unsigned least, mine = atomic_load(&loop->server->shared->taken[loop->worker->index]);
-    unsigned others = taken_by_others(loop, &least);
-    listener->gives_way = false;
-    if (others != listener->others && mine > least + least / 8)
-        wait_a_moment(loop, listener, others);
-    return listener->gives_way;
+    enum way way = listener->way;
+    bool is_over = listener->again.place == 0;
+    if (is_over && listener->its == taken_by(loop, listener->to))
+        loop->passed_over[listener->to] = (struct passed_over){loop->now + PASSED_OVER, listener->its};
+    struct lead lead = lead_of(loop, way);
+    if (!is_still_ahead(&lead, way)) {
+        listener->way = WAY_NONE;
+        timer_cancel(&loop->timers, &listener->again);
+    } else if (is_over) {
+        give_way(loop, listener, way, lead.whose);
+    }
+    return listener->way != WAY_NONE;
 }

@@ -62,6 +62,21 @@ def test_clients_that_come_and_go_are_shared_fairly(serve, placement, poller):
     assert_fair(list(Counter(openings(server)).values()))
 
 
+@pytest.mark.parametrize("placement", ["prefork", "prethread"])
+@pytest.mark.parametrize("poller", POLLERS[1:])
+def test_small_bursts_are_shared_fairly(serve, placement, poller):
+    """Clients that come at once, a few for each worker, and stay."""
+    server = serve("echo", model=f"{placement}+{poller}", workers=2, options=["--log", "json", "-v"])
+    bursts, size, before = 6, 10, len(openings(server))
+    with ExitStack() as stack:
+        for _ in range(bursts):
+            for sock in [stack.enter_context(server.dial()) for _ in range(size)]:
+                exchange(sock, b"x")
+        wait_until(lambda: len(openings(server)) == before + bursts * size, "all openings are logged")
+        shares = sorted(Counter(openings(server)[before:]).values())
+        assert len(shares) == 2 and shares[1] <= 2 * shares[0], shares
+
+
 def openings(server):
     """The worker of each client: the last number that its line names it by."""
     events = [json.loads(line) for line in server.stderr().splitlines() if '"event":"opened"' in line]

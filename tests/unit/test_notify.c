@@ -91,7 +91,7 @@ static void test_twice_in_its_time(void **state)
 static void test_not_for_a_worker_that_never_rests(void **state)
 {
     struct manager *manager = *state;
-    _Atomic int64_t *since = &manager->server->shared->busy_since[0];
+    _Atomic int64_t *since = &manager->server->shared->shares[0].busy_since;
     atomic_store(since, clock_now - WATCHDOG + 1);
     notify_alive(&manager->supervision);
     assert_non_null(strstr(told(manager), "WATCHDOG=1"));
@@ -117,7 +117,7 @@ static void test_a_loop_says_since_when_it_is_busy(void **state)
 {
     struct manager *manager = *state;
     struct loop loop = {.server = manager->server, .worker = &manager->worker, .poller = &poller_epoll};
-    assert_ptr_equal(notify_pulse(&loop), &manager->server->shared->busy_since[0]);
+    assert_ptr_equal(notify_pulse(&loop), &manager->server->shared->shares[0].busy_since);
     loop.poller = &poller_blocking;
     assert_null(notify_pulse(&loop));
     assert_int_equal(parley_set(manager->server, "watchdog", "0"), 0);
