@@ -73,7 +73,7 @@ _parley() {
             '--to-tls[speaks TLS to it, and verifies its certificate\: its chain, its name, its dates]' \
             '--to-ca=[trusts the authorities, or the certificate, in FILE instead of the system'\''s]:FILE:_files' \
             '--to-server-name=[whom its certificate must be for, and the name asked for (SNI); the host of --to]:NAME: ' \
-            '--to-pin=[trusts exactly the certificate of this fingerprint (SHA-256 of its DER)]:sha256:HEX: ' \
+            '--to-pin=[trusts exactly the certificate of this fingerprint (SHA-256 of its DER)]:sha256\:HEX: ' \
             '--to-insecure[verifies nothing\: whoever answers is believed]' \
             '--to-cert=[our own certificate in PEM, for a target that asks for one]:FILE:_files' \
             '--to-key=[its key; without one it is in the certificate'\''s file]:FILE:_files' \
@@ -165,7 +165,7 @@ _parley() {
             '--tls[speaks TLS 1.2 and 1.3, and verifies the server'\''s certificate\: its chain, its name, its dates]' \
             '--ca=[trusts the authorities, or the certificate, in FILE instead of the system'\''s; lists of revoked ones in it are heeded]:FILE:_files' \
             '--server-name=[whom the certificate must be for, and the name asked for (SNI); the host connected to]:NAME: ' \
-            '--pin=[trusts exactly the certificate of this fingerprint (SHA-256 of its DER), whatever its name and dates]:sha256:HEX: ' \
+            '--pin=[trusts exactly the certificate of this fingerprint (SHA-256 of its DER), whatever its name and dates]:sha256\:HEX: ' \
             '--insecure[verifies nothing\: whoever answers is believed]' \
             '--cert=[our own certificate in PEM, for a server that asks for one]:FILE:_files' \
             '--key=[its key; without one it is in the certificate'\''s file]:FILE:_files' \
@@ -216,7 +216,7 @@ _parley() {
             '--tls[speaks TLS 1.2 and 1.3, and verifies the server'\''s certificate\: its chain, its name, its dates]' \
             '--ca=[trusts the authorities, or the certificate, in FILE instead of the system'\''s; lists of revoked ones in it are heeded]:FILE:_files' \
             '--server-name=[whom the certificate must be for, and the name asked for (SNI); the host connected to]:NAME: ' \
-            '--pin=[trusts exactly the certificate of this fingerprint (SHA-256 of its DER), whatever its name and dates]:sha256:HEX: ' \
+            '--pin=[trusts exactly the certificate of this fingerprint (SHA-256 of its DER), whatever its name and dates]:sha256\:HEX: ' \
             '--insecure[verifies nothing\: whoever answers is believed]' \
             '--cert=[our own certificate in PEM, for a server that asks for one]:FILE:_files' \
             '--key=[its key; without one it is in the certificate'\''s file]:FILE:_files' \

@@ -16,6 +16,7 @@ declare -A packages=(
     [lint]="clang-format clang-tidy cppcheck shellcheck"
     [sanitize]="libclang-rt-14-dev llvm valgrind"
     [programs]="busybox micro-httpd ucspi-tcp"
+    [shells]="zsh fish"
     [faults]="iproute2 strace systemd haproxy"
     [bench]="g++ python3 libuv1-dev libevent-dev libev-dev libasio-dev cargo librust-tokio-dev golang-go
              libssl-dev openssl haproxy nginx-light libnginx-mod-stream socat"

@@ -109,7 +109,9 @@ static void put_bash(FILE *out)
 
 static void put_zsh_value(FILE *out, const struct option *option)
 {
-    fprintf(out, ":%s:", option->argument);
+    putc(':', out);
+    put_quoted(out, option->argument, ":\\"); /* a colon would end it: sha256:HEX */
+    putc(':', out);
     if (option->choices)
         fprintf(out, "(%s)", option->choices);
     else if (option->kind == OPTION_PATH)

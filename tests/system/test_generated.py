@@ -1,9 +1,12 @@
 """Help, completions and manual say the same as the parser, since all come from one table."""
 
 import os
+import pty
 import re
+import shlex
 import shutil
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -97,6 +100,78 @@ def test_bash_completes_subcommands_services_options_and_values():
     assert complete_in_bash("parley", "serve", "echo", "--write") == ["--write-timeout"]
     assert complete_in_bash("parley", "serve", "echo", "--model", "prefork+e") == ["prefork+epoll"]
     assert complete_in_bash("parley", "serve", "echo", "--log", "=", "js") == ["json"]
+
+
+# Completes words as a shell at a terminal would; what is offered comes on standard error, where nothing else does.
+IN_ZSH = """
+autoload -Uz compinit && compinit -D -u
+eval "$($1 completion zsh | sed '$d')"; compdef _parley parley
+compadd() {
+    local -a offered
+    [[ " $* " == *" -"[AOD]" "* ]] || { builtin compadd -O offered "$@"; print -rl -u2 -- $offered }
+    builtin compadd "$@"
+}
+zle -C offer complete-word _main_complete
+ask() { BUFFER=$line CURSOR=$#line; zle offer; exit }
+zle -N ask; bindkey '^X' ask
+zmodload zsh/zpty 2>/dev/null
+"""
+
+
+def complete_in_zsh(tmp_path, line):
+    """A completion widget runs in an editor alone, so zsh gets a terminal, and a key that asks."""
+    (tmp_path / ".zshrc").write_text(IN_ZSH.replace("$1", str(PARLEY)) + f"line={shlex.quote(line)}\n"
+                                     "print ready\n", encoding="utf-8")
+    master, slave = pty.openpty()
+    with open(tmp_path / "offered", "wb") as offered, subprocess.Popen(
+            ["zsh", "-i"], stdin=slave, stdout=slave, stderr=offered, start_new_session=True,
+            env={**os.environ, "ZDOTDIR": str(tmp_path), "TERM": "dumb"}) as shell:
+        os.close(slave)
+        said = b""
+        while b"ready" not in said:
+            said += os.read(master, 4096)
+        os.write(master, b"\x18")
+        drained = threading.Thread(target=drain, args=(master,))
+        drained.start()
+        shell.wait(30)
+    drained.join(30)
+    os.close(master)
+    return (tmp_path / "offered").read_text(encoding="utf-8").split("\n")
+
+
+def drain(terminal):
+    try:
+        while os.read(terminal, 4096):
+            continue
+    except OSError:  # its other end is closed
+        pass
+
+
+@pytest.mark.skipif(not shutil.which("zsh"), reason="no zsh")
+@pytest.mark.parametrize("line, offered", [
+    ("parley se", "serve"), ("parley serve up", "upper"), ("parley serve echo --write", "--write-timeout"),
+    ("parley serve echo --model prefork+e", "prefork+epoll"), ("parley serve echo --log=js", "json"),
+    ("parley connect --pin sha256:00 --tls-m", "--tls-min")])
+def test_zsh_completes(tmp_path, line, offered):
+    assert any(word.startswith(offered) for word in complete_in_zsh(tmp_path, line))
+
+
+@pytest.mark.skipif(not shutil.which("zsh"), reason="no zsh")
+@pytest.mark.parametrize("subcommand, option", [("connect", "--pin"), ("serve", "--to-pin")])
+def test_a_value_with_a_colon_is_no_command_of_zsh(tmp_path, subcommand, option):
+    assert "HEX" not in "".join(complete_in_zsh(tmp_path, f"parley {subcommand} {option}=x"))
+
+
+@pytest.mark.skipif(not shutil.which("fish"), reason="no fish")
+@pytest.mark.parametrize("line, offered", [
+    ("parley se", "serve"), ("parley serve up", "upper"), ("parley serve echo --write", "--write-timeout"),
+    ("parley serve echo --model prefork+e", "prefork+epoll"), ("parley serve echo --log js", "json"),
+    ("parley connect --pin sha256:00 --tls-m", "--tls-min")])
+def test_fish_completes(tmp_path, line, offered):
+    (tmp_path / "parley.fish").write_text(run(PARLEY, "completion", "fish").stdout, encoding="utf-8")
+    done = run("fish", "--no-config", "-c", f"source parley.fish; complete -C {shlex.quote(line)}", cwd=tmp_path,
+               env={**os.environ, "HOME": str(tmp_path)})
+    assert not done.stderr and offered in [word.split("\t")[0] for word in done.stdout.splitlines()], done
 
 
 def test_output_that_cannot_be_written_is_a_fault():
