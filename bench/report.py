@@ -1,6 +1,7 @@
 """Tables from results, in Markdown that reads well on a terminal too."""
 
 import datetime
+import math
 import os
 import platform
 import re
@@ -42,6 +43,8 @@ def table(head, rows):
 
 
 def number(value):
+    if math.isnan(value):
+        return "–"
     return f"{value:.3f}" if value < 1 else f"{value:.2f}" if value < 100 else f"{value:,.0f}"
 
 

@@ -3,6 +3,8 @@
  * pingpong   a message on each connection, then all the answers; again
  * handshake  connect, a full handshake, one exchange, close; again
  * resume     the same with the session of the one before
+ * new, reuse connect, a full or a resumed handshake of TLS 1.2, close without a word: what `openssl s_time`
+ * does
  *
  * It speaks to who started it as generator.c does with --marks: `ready`, then a run and its result for each
  * line. */
@@ -23,7 +25,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum mode { PINGPONG, HANDSHAKE, RESUME };
+enum mode { PINGPONG, HANDSHAKE, RESUME, NEW, REUSE };
+
+#define CIPHER "ECDHE-ECDSA-AES256-GCM-SHA384" /* of new and reuse */
 
 struct client {
     enum mode mode;
@@ -138,9 +142,11 @@ static void one_handshake(struct client *client)
     uint64_t started = now();
     bool resumes = client->session != NULL;
     SSL *ssl = tls_connect(client);
-    bool right = ssl && SSL_session_reused(ssl) == resumes && ask(client, ssl) && hear(client, ssl);
+    bool right = ssl && SSL_session_reused(ssl) == resumes;
+    if (right && client->mode < NEW)
+        right = ask(client, ssl) && hear(client, ssl);
     count(client, right, started);
-    if (right && client->mode == RESUME)
+    if (right && (client->mode == RESUME || client->mode == REUSE))
         keep_session(client, ssl);
     if (ssl)
         tls_close(ssl);
@@ -188,12 +194,27 @@ static bool open_all(struct client *client)
     client->connections = calloc(client->count, sizeof(SSL *));
     if (!client->context || !client->message || !client->answer || !client->connections)
         return false;
+    if (client->mode >= NEW) {
+        SSL_CTX_set_max_proto_version(client->context, TLS1_2_VERSION);
+        SSL_CTX_set_cipher_list(client->context, CIPHER);
+        SSL_CTX_set_quiet_shutdown(client->context, 1);
+    }
     memset(client->message, 'm', client->size);
     client->message[client->size - 1] = '\n'; /* for those who answer lines */
     for (unsigned i = 0; client->mode == PINGPONG && i < client->count; i++)
         if (!(client->connections[i] = tls_connect(client)))
             return false;
     return true;
+}
+
+static enum mode mode_of(const char *name)
+{
+    static const char *const names[] = {
+        [HANDSHAKE] = "handshake", [RESUME] = "resume", [NEW] = "new", [REUSE] = "reuse"};
+    for (int mode = HANDSHAKE; mode <= REUSE; mode++)
+        if (strcmp(name, names[mode]) == 0)
+            return (enum mode)mode;
+    return PINGPONG;
 }
 
 static struct client parse(int argc, char **argv)
@@ -206,7 +227,7 @@ static struct client parse(int argc, char **argv)
     for (int letter; (letter = getopt_long(argc, argv, "", options, NULL)) != -1;)
         switch (letter) {
         case 'p': client.port = atoi(optarg); break;
-        case 'm': client.mode = *optarg == 'h' ? HANDSHAKE : *optarg == 'r' ? RESUME : PINGPONG; break;
+        case 'm': client.mode = mode_of(optarg); break;
         case 's': client.size = (size_t)atol(optarg); break;
         case 'c': client.count = (unsigned)atoi(optarg); break;
         case 't': client.seconds = atof(optarg); break;
