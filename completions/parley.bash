@@ -43,6 +43,7 @@ _parley() {
         --min-rate) return ;;
         --bytes-max) return ;;
         --message-max) return ;;
+        --when-over) return ;;
         --high-water) return ;;
         --queue-max) return ;;
         --framing) return ;;
@@ -77,7 +78,7 @@ _parley() {
         --proxy-send) mapfile -t COMPREPLY < <(compgen -W 'v1 v2' -- "$current"); return ;;
         --log) mapfile -t COMPREPLY < <(compgen -W 'text json off none' -- "$current"); return ;;
         esac
-        options=' --port -p --ipaddr -i --domain -d --unix -U --ipv4 -4 --ipv6 -6 --listen --passive -l --keep -k --backlog --unix-mode --print-port --ready-fd --model --workers --reuseport --explain --proxy-from --tls --cert --key --client-ca --alpn --tls-min --tls-max --allow --deny --connections --per-address --per-network --accept-rate --when-full --first-byte --min-rate --bytes-max --message-max --high-water --queue-max --framing --idle --life --handshake-timeout --write-timeout --linger --drain --no-nodelay --keepalive --receive-buffer --send-buffer --user --group --chroot --no-sandbox --once --message --shell --env --as --rlimit --max-children --grace --stderr-to-client --pty --to --to-tls --to-ca --to-server-name --to-pin --to-insecure --to-cert --to-key --to-alpn --connect-timeout --retry --proxy-send --log --verbose -v --quiet -q --help -h'
+        options=' --port -p --ipaddr -i --domain -d --unix -U --ipv4 -4 --ipv6 -6 --listen --passive -l --keep -k --backlog --unix-mode --print-port --ready-fd --model --workers --reuseport --explain --proxy-from --tls --cert --key --client-ca --alpn --tls-min --tls-max --allow --deny --connections --per-address --per-network --accept-rate --when-full --first-byte --min-rate --bytes-max --message-max --when-over --high-water --queue-max --framing --idle --life --handshake-timeout --write-timeout --linger --drain --no-nodelay --keepalive --receive-buffer --send-buffer --user --group --chroot --no-sandbox --once --message --shell --env --as --rlimit --max-children --grace --stderr-to-client --pty --to --to-tls --to-ca --to-server-name --to-pin --to-insecure --to-cert --to-key --to-alpn --connect-timeout --retry --proxy-send --log --verbose -v --quiet -q --help -h'
         words='hangup echo upper greet discard exec relay chargen'
         ;;
     listen)
@@ -109,6 +110,7 @@ _parley() {
         --min-rate) return ;;
         --bytes-max) return ;;
         --message-max) return ;;
+        --when-over) return ;;
         --high-water) return ;;
         --queue-max) return ;;
         --idle) return ;;
@@ -125,7 +127,7 @@ _parley() {
         --chroot) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         --log) mapfile -t COMPREPLY < <(compgen -W 'text json off none' -- "$current"); return ;;
         esac
-        options=' --port -p --ipaddr -i --domain -d --unix -U --ipv4 -4 --ipv6 -6 --keep -k --listen -l --backlog --unix-mode --print-port --ready-fd --prompt --until --framing --crlf -C --half-close -N --quit-after -q --dump --save --raw --model --explain --proxy-from --tls --cert --key --client-ca --alpn --tls-min --tls-max --allow --deny --first-byte --min-rate --bytes-max --message-max --high-water --queue-max --idle --life --handshake-timeout --write-timeout --linger --drain --no-nodelay --keepalive --receive-buffer --send-buffer --user --group --chroot --no-sandbox --log --verbose -v --help -h'
+        options=' --port -p --ipaddr -i --domain -d --unix -U --ipv4 -4 --ipv6 -6 --keep -k --listen -l --backlog --unix-mode --print-port --ready-fd --prompt --until --framing --crlf -C --half-close -N --quit-after -q --dump --save --raw --model --explain --proxy-from --tls --cert --key --client-ca --alpn --tls-min --tls-max --allow --deny --first-byte --min-rate --bytes-max --message-max --when-over --high-water --queue-max --idle --life --handshake-timeout --write-timeout --linger --drain --no-nodelay --keepalive --receive-buffer --send-buffer --user --group --chroot --no-sandbox --log --verbose -v --help -h'
         words=''
         ;;
     connect)

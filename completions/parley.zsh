@@ -12,7 +12,7 @@ _parley() {
             '(-U --unix)'{-U+,--unix=}'[a unix socket instead of TCP; @NAME is an abstract one]:PATH:_files' \
             '(-4 --ipv4)'{-4,--ipv4}'[IPv4 only]' \
             '(-6 --ipv6)'{-6,--ipv6}'[IPv6 only]' \
-            '--listen=[one more address to listen on; may be repeated]:ADDRESS: ' \
+            '--listen=[one more address to listen on; may be repeated. Behind it, as behind each address, limits of its own may stand\: '\''127.0.0.1\:8080 connections=100 idle=30s'\'']:ADDRESS: ' \
             '(-l --passive)'{-l,--passive}'[listens; always so]' \
             '(-k --keep)'{-k,--keep}'[serves client after client; always so]' \
             '--backlog=[length of the queue of clients not yet accepted; 0, the default\: the system'\''s maximum]:N: ' \
@@ -42,6 +42,7 @@ _parley() {
             '--min-rate=[cuts a connection that moves, both ways together, fewer BYTES in each TIME; without TIME\: fewer a second, over 10s]:BYTES[/TIME]: ' \
             '--bytes-max=[cuts a connection that moves more, both ways together]:SIZE: ' \
             '--message-max=[longest message of the framing, instead of its own max]:SIZE: ' \
+            '--when-over=[what becomes of a connection that meets one of these limits, --idle, --life or --write-timeout\: close, the default, reset, or message=TEXT (one more message or, where bytes are raw, a line, behind what is queued, and then the close)]:POLICY: ' \
             '--high-water=[queued bytes above which a connection'\''s reading pauses; 256KiB]:SIZE: ' \
             '--queue-max=[queued bytes above which a connection is cut; 64MiB]:SIZE: ' \
             '--framing=[how messages are told apart\: "raw", "line max=512", "u16be", "u32be max=1MiB", "varint", "fixed=64", "delim=\\r\\n"]:FRAMING: ' \
@@ -127,6 +128,7 @@ _parley() {
             '--min-rate=[cuts a connection that moves, both ways together, fewer BYTES in each TIME; without TIME\: fewer a second, over 10s]:BYTES[/TIME]: ' \
             '--bytes-max=[cuts a connection that moves more, both ways together]:SIZE: ' \
             '--message-max=[longest message of the framing, instead of its own max]:SIZE: ' \
+            '--when-over=[what becomes of a connection that meets one of these limits, --idle, --life or --write-timeout\: close, the default, reset, or message=TEXT (one more message or, where bytes are raw, a line, behind what is queued, and then the close)]:POLICY: ' \
             '--high-water=[queued bytes above which a connection'\''s reading pauses; 256KiB]:SIZE: ' \
             '--queue-max=[queued bytes above which a connection is cut; 64MiB]:SIZE: ' \
             '--idle=[closes a connection without a byte either way for so long]:TIME: ' \

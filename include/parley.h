@@ -193,6 +193,11 @@ PARLEY_API void parley_server_free(parley_server *server);
  *   accept-rate most clients a second; a tenth of a second's may come at once              (0: any)
  *   when-full   what becomes of a client above these: "queue", it waits to be accepted (or is closed, if that
  *               shows only by its address); "close"; "reset"; "message=TEXT", a line and the close   (queue)
+ *   when-over   what becomes of a client that meets one of its limits: idle, life, write-timeout,
+ *               first-byte, min-rate, bytes-max, queue-max, message-max or the framing. "close"; "reset"; or
+ *               "message=TEXT": one more message of its framing (raw: a line) behind what is queued, if it is
+ *               taken within "linger", then the close; none to a peer that takes nothing, or was told the
+ *               end before. Who is not let in by handshake-timeout is told nothing                (close)
  *   first-byte  closes a connection whose peer has sent nothing so long after it was let in         (0)
  *   min-rate    "100", "1KiB/30s": cuts a connection that moves, both ways together, fewer bytes in each
  *               such time; without one, fewer a second, over 10s                                 (none)
@@ -252,6 +257,15 @@ PARLEY_API int parley_listen(parley_server *server, const char *address);
  * server's, which closes its copy at the end and removes no socket file, and close-on-exec. PARLEY_USAGE when
  * it is not open, of another kind than a stream socket that listens, or with "reuseport". */
 PARLEY_API int parley_listen_fd(parley_server *server, int descriptor);
+
+/* Sets an option for the clients of one listener, `index` as below, before parley_run(). What a listener sets
+ * counts there in place of the server's, and by itself: who holds one of its places takes none elsewhere. The
+ * sockets of one parley_listen() are one listener, of which at most 63 may have options of their own. These
+ * can be set: connections per-address per-network accept-rate when-full when-over first-byte idle life
+ * handshake-timeout write-timeout min-rate bytes-max message-max queue-max allow deny proxy-from, of which
+ * the last three, once set, replace the server's list. Values and errors are those of parley_set(). */
+PARLEY_API int parley_listener_set(parley_server *server, size_t index, const char *option,
+                                   const char *value);
 
 /* How many sockets listen, and the address ("127.0.0.1:3000") and port (0 for unix) of each, as bound. */
 PARLEY_API size_t parley_listeners(const parley_server *server);
@@ -345,7 +359,7 @@ PARLEY_API uint64_t parley_bytes_sent(const parley_conn *conn);
 /* "finished", "reset by the peer", …; a constant. */
 PARLEY_API const char *parley_reason_text(parley_reason reason);
 /* For PARLEY_RESET, PARLEY_FAILED and PARLEY_UNREACHED: the call and the reason; for PARLEY_REFUSED and
- * PARLEY_TLS_BROKEN: why; else "". */
+ * PARLEY_TLS_BROKEN: why; for a limit ("idle 30s"): which; else "". */
 PARLEY_API const char *parley_failure(const parley_conn *conn);
 
 /* What TLS knows of the connection; NULL where it speaks plain, or for another word. The text lives until the

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "command/own_words.h"
 #include "engine/units.h"
 
 enum { FIRST_PASSED = 3, MOST_PASSED = 1024 };
@@ -103,7 +104,8 @@ static bool has_name(const char *names, uint64_t index, const char *wanted)
     return names && strcspn(names, ":") == strlen(wanted) && strncmp(names, wanted, strlen(wanted)) == 0;
 }
 
-static int take_named(const struct arguments *arguments, parley_server *server, const char *name)
+static int take_named(const struct arguments *arguments, parley_server *server, const char *name,
+                      const char *words)
 {
     int status = check_passed(arguments), found = 0;
 
@@ -112,7 +114,8 @@ static int take_named(const struct arguments *arguments, parley_server *server, 
         if (*name == '\0' || has_name(passed.names, i, name)) {
             const int listened = parley_listen_fd(server, FIRST_PASSED + (int)i);
 
-            status = listened ? complain_failure(arguments->subcommand, listened) : 0;
+            status = listened ? complain_failure(arguments->subcommand, listened)
+                              : own_words_set(arguments, server, words);
             found++;
         }
     if (status == 0 && found == 0) {
@@ -152,13 +155,14 @@ int tell_manager(const struct arguments *arguments, parley_server *server)
 
 /* ---- where to listen ---- */
 
-static int listen_at(const struct arguments *arguments, parley_server *server, const char *address)
+static int listen_at(const struct arguments *arguments, parley_server *server, const char *address,
+                     const char *words)
 {
     uint64_t descriptor;
     int status;
 
     if (strncmp(address, "systemd:", strlen("systemd:")) == 0)
-        return take_named(arguments, server, address + strlen("systemd:"));
+        return take_named(arguments, server, address + strlen("systemd:"), words);
     if (strncmp(address, "fd:", strlen("fd:")) != 0)
         status = parley_listen(server, address);
     else if (parse_count(address + strlen("fd:"), &descriptor) == 0 && descriptor <= INT32_MAX)
@@ -166,7 +170,17 @@ static int listen_at(const struct arguments *arguments, parley_server *server, c
     else
         return complain(arguments->subcommand, "%s: the number of an open descriptor is wanted, as in fd:3",
                         address);
-    return status ? complain_failure(arguments->subcommand, status) : 0;
+    return status ? complain_failure(arguments->subcommand, status) : own_words_set(arguments, server, words);
+}
+
+/* Behind the address may be words for this listener alone. */
+static int listen_with_words(const struct arguments *arguments, parley_server *server, char *address)
+{
+    const size_t length = address_length_of(address);
+    const char *words = address + length + (address[length] != '\0');
+
+    address[length] = '\0';
+    return listen_at(arguments, server, address, words);
 }
 
 /* A socket nobody accepts from leaves its clients waiting for ever. */
@@ -186,11 +200,11 @@ int listen_where_asked(const struct arguments *arguments, size_t first, parley_s
     int status;
 
     if (passed.count && !arguments_name_address(arguments, first))
-        return take_named(arguments, server, "");
+        return take_named(arguments, server, "", "");
     addresses = arguments_addresses(arguments, first);
     status = addresses ? 0 : EXIT_USAGE;
     for (char **address = addresses; address && *address && status == 0; address++)
-        status = listen_at(arguments, server, *address);
+        status = listen_with_words(arguments, server, *address);
     addresses_free(addresses);
     return status ? status : check_unused(arguments);
 }

@@ -153,6 +153,17 @@ static int find_files(struct path_list *reads)
     return status;
 }
 
+/* A listener may have lists of its own. */
+static int find_lists(struct path_list *reads, const struct access_sources *sources)
+{
+    int status = 0;
+
+    for (size_t i = 0; i < sources->count && status == 0; i++)
+        if (*sources->items[i].text == '@')
+            status = leave_file(reads, sources->items[i].text + 1);
+    return status;
+}
+
 static int find_sockets(struct path_list *removes, const parley_server *server)
 {
     int status = 0;
@@ -225,6 +236,8 @@ static int enter_sandbox(parley_server *server)
         return status;
     say("no new privileges");
     status = find_files(&left.reads);
+    for (const struct door *door = server->front.next; door && status == 0; door = door->next)
+        status = find_lists(&left.reads, &door->options->access);
     if (status == 0)
         status = find_sockets(&left.removes, server);
     if (status == 0 && !(confinement.needs & (CONFINE_TALKS | CONFINE_DIALS)))

@@ -58,6 +58,13 @@ static const struct option limit_options[] = {
      .argument = "SIZE",
      .setting = "message-max",
      .help = "longest message of the framing, instead of its own max"},
+    {.name = "when-over",
+     .argument = "POLICY",
+     .setting = "when-over",
+     .help =
+         "what becomes of a connection that meets one of these limits, --idle, --life or --write-timeout: "
+         "close, the default, reset, or message=TEXT (one more message or, where bytes are raw, a line, "
+         "behind what is queued, and then the close)"},
     {.name = "high-water",
      .argument = "SIZE",
      .setting = "high-water",

@@ -5,7 +5,11 @@
 #include "service/service.h"
 
 static const struct option listen_options[] = {
-    {.name = "listen", .argument = "ADDRESS", .help = "one more address to listen on; may be repeated"},
+    {.name = "listen",
+     .argument = "ADDRESS",
+     .help =
+         "one more address to listen on; may be repeated. Behind it, as behind each address, limits of its "
+         "own may stand: '127.0.0.1:8080 connections=100 idle=30s'"},
     {.name = "passive", .letter = 'l', .kind = OPTION_ACCEPTED, .help = "listens; always so"},
     {.name = "keep", .letter = 'k', .kind = OPTION_ACCEPTED, .help = "serves client after client; always so"},
     {0},

@@ -26,6 +26,7 @@ static void listener_open(struct loop *loop, struct listener *listener, const st
     bool own = bound->copies != NULL;
     listener->fd = own && index > 0 ? bound->copies[index - 1] : bound->fd;
     listener->shared = !own && loop->server->worker_total > 1;
+    listener->door = bound->door;
     listener->again.kind = TIMER_LISTENER;
     memcpy(listener->address, bound->text, sizeof listener->address);
 }
@@ -89,12 +90,11 @@ void accepting_close(struct loop *loop)
 
 void accepting_update(struct loop *loop)
 {
-    bool room = crowd_has_room(loop);
     loop->accepts_on = !loop->bounded && loop->limit == 0 && !loop->draining && !loop->failed;
     for (size_t i = 0; i < loop->listener_count; i++) {
         struct listener *listener = &loop->listeners[i];
         bool waits = listener->way ? sharing_gives_way(loop, listener) : listener->again.place != 0;
-        bool wanted = room && !loop->draining && !loop->failed && !waits;
+        bool wanted = crowd_has_room(loop, listener) && !loop->draining && !loop->failed && !waits;
         loop->accepts_on = loop->accepts_on && wanted;
         if (wanted == listener->wanted)
             continue;
@@ -129,7 +129,8 @@ static void back_off(struct loop *loop, struct listener *listener);
 static void hand_over(struct loop *loop, struct listener *listener, int fd, const struct sockaddr *peer)
 {
     const struct placement *placement = loop->server->options.model.placement;
-    if (placement->hand_over(loop->server, fd, peer) == 0) {
+    const struct visitor visitor = {fd, peer, listener->door};
+    if (placement->hand_over(loop->server, &visitor) == 0) {
         listener->refusals = 0;
         return;
     }
@@ -161,13 +162,13 @@ void loop_accepted(struct loop *loop, struct listener *listener, int fd, const s
         return;
     } else if (most > 0 && fd >= most) {
         refuse(loop, peer, fd, "its descriptor is beyond what select can watch (FD_SETSIZE, 1024)");
-    } else if (admission_at_accept(loop, fd, peer) < 0) {
+    } else if (admission_at_accept(loop, listener->door, fd, peer) < 0) {
         refuse(loop, peer, fd, parley_error());
     } else if (loop->hands_over) {
         hand_over(loop, listener, fd, peer);
     } else {
         listener->refusals = 0;
-        loop_adopt(loop, fd, peer, CONN_ACCEPTED);
+        loop_admit(loop, fd, peer, listener->door);
         sharing_took(loop, listener);
     }
     accepting_update(loop); /* the last place may be taken: not one client more in this turn */

@@ -52,9 +52,10 @@ static void free_access(struct reading *reading)
     sys.free(access);
 }
 
-static int read_access(parley_server *server, struct reading **reading)
+static int read_access(parley_server *server, struct reloadable *reloadable, struct reading **reading)
 {
-    const struct access_sources *sources = &server->options.access;
+    (void)server;
+    const struct access_sources *sources = &((struct access_list *)reloadable)->sources;
     struct access *access = sys.calloc(1, sizeof *access + sources->count * sizeof *access->rules);
     int status = 0;
     if (!access)
@@ -77,15 +78,25 @@ static bool has_files(const struct access_sources *sources)
     return false;
 }
 
+static int open_list(parley_server *server, struct access_list *list)
+{
+    if (list->sources.count == 0)
+        return 0;
+    list->reloadable.what = "the access lists";
+    list->reloadable.read = read_access;
+    if (has_files(&list->sources))
+        reload_add(server, &list->reloadable);
+    return reload_read(server, &list->reloadable);
+}
+
 int access_open(parley_server *server)
 {
-    if (server->options.access.count == 0)
-        return 0;
-    server->access.what = "the access lists";
-    server->access.read = read_access;
-    if (has_files(&server->options.access))
-        reload_add(server, &server->access);
-    return reload_read(server, &server->access);
+    server->access.sources = server->options.access; /* which keeps them */
+    int status = open_list(server, &server->access);
+    for (struct door *door = server->front.next; door && status == 0; door = door->next)
+        if (door->access != &server->access)
+            status = open_list(server, door->access);
+    return status;
 }
 
 /* ---- asking ---- */

@@ -38,6 +38,12 @@ struct access {
     struct access_rule rules[];
 };
 
+/* The rules that count for a door, and what they are read from. */
+struct access_list {
+    struct reloadable reloadable; /* first; no reading: anybody */
+    struct access_sources sources;
+};
+
 /* Long enough for "denied by " and a network with the file and line that names it; longer is cut. */
 enum { ACCESS_TEXT = 256 };
 
@@ -46,7 +52,8 @@ enum { ACCESS_TEXT = 256 };
 int access_add(struct access_sources *sources, bool allows, const char *text);
 void access_forget(struct access_sources *sources);
 
-/* Reads all sources, and lets SIGHUP read them again: 0 or a parley_status. Before the workers start. */
+/* Reads the sources of all doors, and lets SIGHUP read them again: 0 or a parley_status. Before the workers
+ * start. */
 int access_open(parley_server *server);
 
 /* Whether the client may come. `text` says why: "denied by 10.0.0.0/8 (deny.txt:3)". NULL allows anybody. */

@@ -7,11 +7,20 @@
 #include "engine/proxied.h"
 #include "engine/server.h"
 
-int admission_by_address(struct loop *loop, const struct sockaddr *client)
+/* Where a door has the rules of the front door, so has the loop's view of it. */
+static const struct access *access_of(struct loop *loop, const struct door *door)
+{
+    struct access_list *list = door->access;
+    if (!list)
+        return NULL;
+    return (struct access *)reload_latest(loop->server, &list->reloadable,
+                                          &loop->doorways[door->number].access);
+}
+
+int admission_by_address(struct loop *loop, const struct door *door, const struct sockaddr *client)
 {
     char who[ADDRESS_TEXT], why[ACCESS_TEXT];
-    const struct access *access =
-        (struct access *)reload_latest(loop->server, &loop->server->access, &loop->access);
+    const struct access *access = access_of(loop, door);
     if (!access)
         return 0;
     if (!access_allows(access, client, why))
@@ -23,28 +32,27 @@ int admission_by_address(struct loop *loop, const struct sockaddr *client)
 }
 
 /* A client that gets a process or thread of its own is counted there; none is started for one too many. */
-static int ask_census(const struct loop *loop, const struct sockaddr *client)
+static int ask_census(const struct loop *loop, const struct door *door, const struct sockaddr *client)
 {
-    const struct limits *limits = &loop->server->options.limits;
-    const struct census_limits most = {limits->per_address, limits->per_network};
+    const struct census_limits most = census_limits_of(door);
     if (!loop->hands_over || !loop->server->census)
         return 0;
     const struct network network = network_of(client);
     return census_ask(loop->server->census, &most, &network);
 }
 
-int admission_at_accept(struct loop *loop, int fd, const struct sockaddr *peer)
+int admission_at_accept(struct loop *loop, const struct door *door, int fd, const struct sockaddr *peer)
 {
-    bool is_known = !proxied_expects(loop->server, peer);
-    int status = is_known ? admission_by_address(loop, peer) : 0;
+    bool is_known = !proxied_expects(door->options, peer);
+    int status = is_known ? admission_by_address(loop, door, peer) : 0;
     if (status < 0) {
-        limits_turn_away(loop->server, fd, FULL_CLOSE);
+        limits_close_on(fd);
         return status;
     }
-    status = is_known ? ask_census(loop, peer) : 0;
+    status = is_known ? ask_census(loop, door, peer) : 0;
     if (status == 0)
-        status = crowd_enter(loop);
+        status = crowd_enter(loop, door);
     if (status < 0)
-        limits_turn_away(loop->server, fd, loop->server->options.limits.when_full);
+        limits_turn_away(door, fd);
     return status;
 }

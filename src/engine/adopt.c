@@ -1,6 +1,7 @@
 /* A connection's beginning and end: made when its descriptor is adopted, freed in one place. */
 #include "engine/beside.h"
 #include "engine/cover.h"
+#include "engine/crowd.h"
 #include "engine/speaking.h"
 #include "engine/secure.h"
 #include "engine/sys.h"
@@ -66,6 +67,8 @@ static parley_conn *conn_new(struct loop *loop, int fd, const struct sockaddr *p
     conn->active_at = loop->now;
     conn->deadline.kind = TIMER_DEADLINE;
     conn->covered = server_covers(loop->server);
+    if (conn->covered)
+        conn_cover(conn)->door = &loop->server->front;
     if (loop->server->handler->timed)
         conn_extra(conn)->alarm.kind = TIMER_ALARM;
     return conn;
@@ -112,17 +115,33 @@ parley_conn *conn_make(struct loop *loop, int fd, const struct sockaddr *peer, e
     return conn;
 }
 
+static void begin(parley_conn *conn)
+{
+    atomic_fetch_add_explicit(&conn->loop->server->shared->accepted, 1, memory_order_relaxed);
+    conn_established(conn);
+}
+
 parley_conn *loop_adopt(struct loop *loop, int fd, const struct sockaddr *peer, enum conn_origin origin)
 {
     parley_conn *conn = conn_make(loop, fd, peer, origin);
     if (!conn)
         return NULL;
-    loop->count++;
-    conn->dialled = origin != CONN_ACCEPTED;
-    if (fd < 0 || origin == CONN_CONNECTING)
-        return conn;
-    atomic_fetch_add_explicit(&loop->server->shared->accepted, 1, memory_order_relaxed);
-    conn_established(conn);
+    crowd_joined(conn);
+    conn->dialled = true;
+    if (fd >= 0 && origin != CONN_CONNECTING)
+        begin(conn);
+    return conn;
+}
+
+parley_conn *loop_admit(struct loop *loop, int fd, const struct sockaddr *peer, struct door *door)
+{
+    parley_conn *conn = conn_make(loop, fd, peer, CONN_ACCEPTED);
+    if (!conn)
+        return NULL;
+    if (conn->covered)
+        conn_cover(conn)->door = door;
+    crowd_joined(conn);
+    begin(conn);
     return conn;
 }
 
@@ -166,13 +185,12 @@ void conn_free(parley_conn *conn)
         say_closed(conn);
     else if (conn->reason == PARLEY_REFUSED && !conn->guest) /* a guest's handler is told */
         say_refused(conn);
-    if (conn->reason == PARLEY_ABORTED && conn->fd >= 0) {
-        struct linger reset = {.l_onoff = 1, .l_linger = 0};
-        sys.setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-    }
+    if (conn->reason == PARLEY_ABORTED && conn->fd >= 0)
+        limits_reset_on_close(conn->fd);
     if (conn->fd >= 0)
         sys.close(conn->fd);
-    loop->count -= !conn->lingering && !conn->guest;
+    if (!conn->lingering && !conn->guest)
+        crowd_left(conn);
     loop->total--;
     if (conn->guest || conn->bridged)
         side_free(conn);

@@ -1,5 +1,6 @@
 /* Guests: connections that a handler adopts or connects beside its own. */
 #include "engine/beside.h"
+#include "engine/crowd.h"
 #include "engine/error.h"
 #include "engine/speaking.h"
 #include "engine/sys.h"
@@ -113,7 +114,7 @@ static parley_conn *welcome(struct loop *loop, int fd, const struct sockaddr *pe
         return conn;
     }
     if (conn) {
-        loop->count++; /* settle frees it as one that had a place */
+        crowd_joined(conn); /* settle frees it as one that had a place */
         conn_die(conn, PARLEY_FAILED);
     }
     fail(PARLEY_RESOURCE, "no memory for another connection");

@@ -6,9 +6,8 @@
 #ifndef ENGINE_BESIDE_H
 #define ENGINE_BESIDE_H
 
+#include "engine/cover.h"
 #include "engine/frame.h"
-#include "engine/loop.h"
-#include "engine/server.h"
 
 struct side {
     parley_conn *conn;
@@ -48,7 +47,7 @@ static inline const parley_handler *conn_handler(const parley_conn *conn)
 
 static inline const struct framing *conn_framing(const parley_conn *conn)
 {
-    return conn->guest ? &conn_guest(conn)->framing : &conn->loop->server->options.framing;
+    return conn->guest ? &conn_guest(conn)->framing : &conn_options(conn)->framing;
 }
 
 /* The side of a connection, made if it has none: NULL without memory. */

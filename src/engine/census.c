@@ -1,5 +1,6 @@
 #include "engine/census.h"
 #include "engine/error.h"
+#include "engine/server.h"
 #include "engine/sys.h"
 #include <errno.h>
 #include <pthread.h>
@@ -7,18 +8,25 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { SETS = 8192, WAYS = 8, TICKETS = 1 << 20, NO_PLACE = 0, FIRST_PLACE = 3 };
+enum { SETS = 8192, WAYS = 8, TICKETS = 1 << 20, NO_PLACE = 0, OTHERS = 1 };
+
+/* Behind the places of those that found no room: two for each scope. */
+enum { FIRST_PLACE = OTHERS + 2 * MOST_DOORS };
 
 /* What a count is for. Where an address has no room it is counted by its network, apart from the networks'
  * own limit. */
 enum level { BY_ADDRESS, BY_NETWORK_INSTEAD, BY_NETWORK };
 
-/* Places 1 and 2 are for those that found no room: one for each limit. */
-enum { OTHER_ADDRESSES = 1, OTHER_NETWORKS = 2 };
+/* What is counted of a client, and with whom. */
+struct question {
+    struct network client;
+    enum level level;
+    unsigned scope, most;
+};
 
 struct place {
     uint64_t prefix;
-    uint32_t kind;  /* level and family */
+    uint32_t kind;  /* scope, level and family */
     uint32_t count; /* 0: free for another */
 };
 
@@ -35,6 +43,13 @@ struct census {
     struct place places[FIRST_PLACE + SETS * WAYS];
     struct ticket tickets[TICKETS];
 };
+
+struct census_limits census_limits_of(const struct door *door)
+{
+    const struct limits *limits = &door->options->limits;
+    return (struct census_limits){limits->per_address, limits->per_network, door->address_scope,
+                                  door->network_scope};
+}
 
 struct census *census_new(void)
 {
@@ -124,13 +139,13 @@ static uint64_t scatter(uint64_t number)
 
 /* Its place, or one that it may take, or NO_PLACE. `chosen` has been chosen already, and is not counted yet.
  */
-static uint32_t place_in_its_set(struct census *census, const struct network *client, enum level level,
+static uint32_t place_in_its_set(struct census *census, const struct question *question, enum level level,
                                  uint32_t chosen)
 {
-    struct place wanted = {.kind = level * 2u + (client->family == AF_INET6)};
-    struct network network = *client;
+    struct network network = question->client;
+    struct place wanted = {.kind = question->scope * 8 + level * 2u + (network.family == AF_INET6)};
     uint32_t vacant = NO_PLACE;
-    network_widen(&network, bits_of(level, client->family));
+    network_widen(&network, bits_of(level, network.family));
     memcpy(&wanted.prefix, network.bytes, sizeof wanted.prefix);
     uint64_t set = scatter(scatter(wanted.prefix ^ census->seed) + wanted.kind) % SETS;
     for (uint32_t i = (uint32_t)(FIRST_PLACE + set * WAYS), end = i + WAYS; i < end; i++) {
@@ -145,39 +160,39 @@ static uint32_t place_in_its_set(struct census *census, const struct network *cl
     return vacant;
 }
 
-static uint32_t place_of(struct census *census, const struct network *client, enum level level,
-                         uint32_t chosen)
+static uint32_t place_of(struct census *census, const struct question *question, uint32_t chosen)
 {
-    uint32_t place = place_in_its_set(census, client, level, chosen);
-    if (place == NO_PLACE && level == BY_ADDRESS)
-        place = place_in_its_set(census, client, BY_NETWORK_INSTEAD, chosen);
-    if (place == NO_PLACE)
-        place = level == BY_ADDRESS ? OTHER_ADDRESSES : OTHER_NETWORKS;
-    return place;
+    bool by_address = question->level == BY_ADDRESS;
+    uint32_t place = place_in_its_set(census, question, question->level, chosen);
+    if (place == NO_PLACE && by_address)
+        place = place_in_its_set(census, question, BY_NETWORK_INSTEAD, chosen);
+    return place != NO_PLACE ? place : OTHERS + 2 * question->scope + !by_address;
 }
 
 /* ---- coming and going ---- */
 
-static int refuse(const struct network *client, enum level level, unsigned most)
+static int refuse(const struct question *question)
 {
     char text[NETWORK_TEXT];
-    struct network network = *client;
-    network_widen(&network, bits_of(level, client->family));
-    return fail(PARLEY_NETWORK, "at most %u of %s (%s)", most, network_text(&network, text),
-                level == BY_ADDRESS ? "per-address" : "per-network");
+    struct network network = question->client;
+    network_widen(&network, bits_of(question->level, network.family));
+    return fail(PARLEY_NETWORK, "at most %u of %s (%s)", question->most, network_text(&network, text),
+                question->level == BY_ADDRESS ? "per-address" : "per-network");
 }
 
 /* Finds the places and looks whether there is room at each; under the lock. */
 static int find_places(struct census *census, const struct census_limits *limits,
                        const struct network *client, uint32_t places[2])
 {
-    const unsigned most[] = {limits->per_address, limits->per_network};
-    static const enum level levels[] = {BY_ADDRESS, BY_NETWORK};
+    const struct question questions[] = {
+        {*client, BY_ADDRESS, limits->address_scope, limits->per_address},
+        {*client, BY_NETWORK, limits->network_scope, limits->per_network},
+    };
     for (int i = 0; i < 2; i++) {
-        places[i] =
-            most[i] > 0 ? place_of(census, client, levels[i], i > 0 ? places[0] : NO_PLACE) : NO_PLACE;
-        if (places[i] != NO_PLACE && census->places[places[i]].count >= most[i])
-            return refuse(client, levels[i], most[i]);
+        const struct question *question = &questions[i];
+        places[i] = question->most > 0 ? place_of(census, question, i > 0 ? places[0] : NO_PLACE) : NO_PLACE;
+        if (places[i] != NO_PLACE && census->places[places[i]].count >= question->most)
+            return refuse(question);
     }
     return 0;
 }

@@ -16,14 +16,19 @@
 #include <parley.h>
 
 struct census;
+struct door;
 
-/* Most connections at once; 0: any. */
+/* Most connections at once; 0: any. Scopes count apart from each other: the numbers of doors. */
 struct census_limits {
     unsigned per_address; /* IPv4: each; IPv6: each /64 */
     unsigned per_network; /* IPv4: each /24; IPv6: each /48 */
+    unsigned address_scope, network_scope;
 };
 
 enum { NO_TICKET = 0 };
+
+/* Those that hold at a door. */
+struct census_limits census_limits_of(const struct door *door);
 
 /* NULL with parley_error(). Made before the processes that share it. */
 struct census *census_new(void);

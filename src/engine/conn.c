@@ -1,6 +1,7 @@
 #include "engine/beside.h"
 #include "engine/cover.h"
 #include "engine/error.h"
+#include "engine/over.h"
 #include "engine/secure.h"
 #include "engine/sys.h"
 #include <errno.h>
@@ -12,7 +13,7 @@ void conn_die(parley_conn *conn, parley_reason reason)
     if (conn->dead)
         return;
     conn->dead = true;
-    if (!conn_has_failed(conn))
+    if (!conn_has_failed(conn) && !conn->leaving) /* those have their reason */
         conn->reason = (unsigned char)reason;
     loop_touch(conn->loop, conn);
 }
@@ -97,7 +98,7 @@ static void say_the_end(parley_conn *conn)
 void conn_settle(parley_conn *conn)
 {
     if (conn->covered && limited_allowance(conn, 1) == 0)
-        conn_die(conn, PARLEY_QUOTA);
+        conn_exceed(conn, PARLEY_QUOTA);
     conn_release(conn);
     if (conn->bridged)
         bridge_settle(conn);

@@ -38,6 +38,7 @@ struct parley_conn {
     unsigned polled; /* the poller's own note: what the kernel was told */
     union {
         uint32_t unacknowledged; /* lingering: bytes the peer had not taken at the last look */
+        uint32_t leaves_at;      /* leaving, and not lingering yet: ms, cut to these bits; no later */
         struct {
             unsigned short error;      /* dead: errno value of what failed, */
             unsigned char failed_call; /* and which call it was: conn_failed() */
@@ -49,6 +50,7 @@ struct parley_conn {
     bool dialled : 1;
     bool trailing : 1;     /* eof was said inside TLS: what the wire may still bring is nobody's */
     bool shut : 1;         /* SHUT_WR done */
+    bool leaving : 1;      /* is told that it met a limit, its reason: over.h */
     bool drained_owed : 1; /* bytes were queued since `drained` */
     bool opened : 1;       /* the handler has seen it */
     bool is_unix : 1;      /* its socket is: whatever family its peer's address has */

@@ -2,6 +2,7 @@
 #include "engine/beside.h"
 #include "engine/cover.h"
 #include "engine/error.h"
+#include "engine/over.h"
 #include "engine/proxied.h"
 #include "engine/sys.h"
 #include <stdio.h>
@@ -81,7 +82,7 @@ void parley_half_close(parley_conn *conn)
 
 void parley_abort(parley_conn *conn)
 {
-    conn->finishing = false;
+    conn->finishing = conn->leaving = false;
     conn_die(conn, PARLEY_ABORTED);
 }
 
@@ -220,7 +221,9 @@ const char *parley_failure(const parley_conn *conn)
         return conn->covered && conn_cover(conn)->failure ? conn_cover(conn)->failure : "";
     bool failed =
         conn->reason == PARLEY_RESET || conn->reason == PARLEY_FAILED || conn->reason == PARLEY_UNREACHED;
-    if (!conn->failed_call || !failed)
+    if (!failed)
+        return over_limit(conn);
+    if (!conn->failed_call)
         return "";
     snprintf(text, sizeof text, "%s: %s", conn_failed_call(conn),
              reason_of(conn_failed_call(conn), conn->error));

@@ -2,6 +2,7 @@
 #include "engine/admission.h"
 #include "engine/error.h"
 #include "engine/loop.h"
+#include "engine/over.h"
 #include "engine/secure.h"
 #include "engine/server.h"
 #include "engine/sys.h"
@@ -11,12 +12,7 @@ bool server_covers(const struct parley_server *server)
 {
     const struct tls_policy *tls = &server->options.tls;
     return server->options.proxy_from.count > 0 || tls->serving != TLS_OFF || tls->dials ||
-           limited_is_wanted(server);
-}
-
-struct cover *conn_cover(const parley_conn *conn)
-{
-    return (struct cover *)(void *)((char *)conn + conn->loop->shape.cover);
+           limited_is_wanted(server) || doors_are_several(server);
 }
 
 /* Who came by itself was admitted when it was accepted: only behind a header the client is not known before.
@@ -26,7 +22,7 @@ static bool is_admitted(parley_conn *conn)
     struct sockaddr_storage client;
     conn_peer(conn, &client);
     if (conn_cover(conn)->stage == COVER_HEADER &&
-        admission_by_address(conn->loop, (const struct sockaddr *)&client) < 0)
+        admission_by_address(conn->loop, conn_cover(conn)->door, (const struct sockaddr *)&client) < 0)
         return false;
     return limited_admit(conn, (const struct sockaddr *)&client) == 0;
 }
@@ -102,7 +98,7 @@ void cover_received(parley_conn *conn, const void *bytes, size_t size)
     if (allowed > 0)
         hand_on(conn, bytes, allowed);
     if (allowed < size)
-        conn_die(conn, PARLEY_QUOTA);
+        conn_exceed(conn, PARLEY_QUOTA);
 }
 
 void cover_ended(parley_conn *conn)
@@ -182,8 +178,13 @@ void cover_too_late(parley_conn *conn)
     }
     fail(PARLEY_TIMEOUT, "%s within handshake-timeout, %lld ms",
          stage < sizeof awaited / sizeof *awaited && awaited[stage] ? awaited[stage] : "not let in",
-         (long long)conn->loop->server->options.handshake_timeout);
-    refuse(conn, PARLEY_TIMEOUT);
+         (long long)conn_options(conn)->handshake_timeout);
+    if (!over_resets(conn)) {
+        refuse(conn, PARLEY_TIMEOUT);
+        return;
+    }
+    cover_explain(conn, PARLEY_REFUSED);
+    conn_exceed(conn, PARLEY_REFUSED);
 }
 
 void cover_free(parley_conn *conn)

@@ -14,7 +14,9 @@
 
 #include "engine/conn.h"
 #include "engine/limited.h"
+#include "engine/loop.h"
 #include "engine/proxied.h"
+#include "engine/server.h"
 #include "net/address.h"
 #include <stdalign.h>
 
@@ -26,6 +28,7 @@ enum cover_stage { COVER_BEGUN, COVER_HEADER, COVER_HANDSHAKE, COVER_OPEN };
 /* Stands before the handler's state in the memory of a connection: conn_cover(). */
 struct cover {
     alignas(max_align_t) enum cover_stage stage; /* aligned for the state behind it */
+    struct door *door;                           /* by which it came; the front door, where it did not */
     char *failure;                               /* of PARLEY_REFUSED or PARLEY_TLS_BROKEN: its sentence */
     struct tls_session *tls;                     /* where conn->secured: secure.h */
     uint64_t end_at;                             /* bytes of the wire before our close_notify */
@@ -38,7 +41,15 @@ struct cover {
 bool server_covers(const struct parley_server *server);
 
 /* The cover of a connection with `covered`. */
-struct cover *conn_cover(const parley_conn *conn);
+static inline struct cover *conn_cover(const parley_conn *conn)
+{
+    return (struct cover *)(void *)((char *)conn + conn->loop->shape.cover);
+}
+/* What counts for a connection: where listeners have options of their own, connections have covers. */
+static inline const struct options *conn_options(const parley_conn *conn)
+{
+    return conn->covered ? conn_cover(conn)->door->options : &conn->loop->server->options;
+}
 
 /* The connection is established: begins to let it in. */
 void cover_begin(parley_conn *conn);

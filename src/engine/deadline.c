@@ -2,7 +2,9 @@
  * a time stamp; the timer finds out when it fires. */
 #include "engine/conn.h"
 #include "engine/cover.h"
+#include "engine/crowd.h"
 #include "engine/loop.h"
+#include "engine/over.h"
 #include "engine/server.h"
 #include <errno.h>
 #include <linux/sockios.h>
@@ -35,14 +37,25 @@ static int64_t stalled_since(const parley_conn *conn)
     return queue_size(&conn->queue) > 0 ? queue_moved_at(&conn->queue) : conn_cover(conn)->held_at;
 }
 
+static void consider_starved(struct limit *limit, const parley_conn *conn)
+{
+    if (conn->starved)
+        consider(limit, conn->loop->now, STARVED_RETRY, PARLEY_FINISHED);
+}
+
 static struct limit earliest(const parley_conn *conn)
 {
-    const struct options *options = &conn->loop->server->options;
+    const struct options *options = conn_options(conn);
     struct limit limit = {INT64_MAX, PARLEY_FINISHED};
     if (conn->connecting && conn->fd < 0)
         return limit; /* its dial keeps the time */
     if (conn->connecting) {
         consider(&limit, conn->active_at, options->connect_timeout, PARLEY_UNREACHED);
+        return limit;
+    }
+    if (conn->leaving) {
+        limit = (struct limit){over_until(conn), (parley_reason)conn->reason};
+        consider_starved(&limit, conn);
         return limit;
     }
     if (conn->covered && !conn->opened)
@@ -56,8 +69,7 @@ static struct limit earliest(const parley_conn *conn)
     /* A program may be busy for as long as it likes. */
     if (conn_waiting(conn) > 0 && (!conn->guest || conn->dialled))
         consider(&limit, stalled_since(conn), options->write_timeout, PARLEY_STALLED);
-    if (conn->starved)
-        consider(&limit, conn->loop->now, STARVED_RETRY, PARLEY_FINISHED);
+    consider_starved(&limit, conn);
     return limit;
 }
 
@@ -97,7 +109,8 @@ void conn_linger(parley_conn *conn)
 {
     conn->lingering = true;
     conn->active_at = conn->loop->now;
-    conn->loop->count -= !conn->guest;
+    if (!conn->guest)
+        crowd_left(conn);
     look_again(conn);
     loop_touch(conn->loop, conn);
 }
@@ -106,9 +119,9 @@ void conn_linger(parley_conn *conn)
  * a slow reader is waited for while it makes progress, and at most the write deadline without. */
 static void look_lingering(parley_conn *conn)
 {
-    int64_t patience = conn->loop->server->options.write_timeout;
+    int64_t patience = conn_options(conn)->write_timeout;
     uint32_t left = unacknowledged(conn);
-    if (left == 0) {
+    if (left == 0 || conn->leaving) { /* that one has had its time */
         conn_over(conn);
         return;
     }
@@ -125,12 +138,14 @@ static void look_overdue(parley_conn *conn, parley_reason reason)
 {
     if (conn->connecting)
         conn_failed(conn, "connect", ETIMEDOUT);
+    else if (conn->leaving)
+        conn_over(conn);
     else if (reason == PARLEY_REFUSED)
         cover_too_late(conn);
     else if (reason == PARLEY_SLOW && limited_keeps_up(conn))
         conn_arm(conn);
     else
-        conn_die(conn, reason);
+        conn_exceed(conn, reason);
 }
 
 void conn_look(parley_conn *conn)

@@ -6,7 +6,7 @@
 
 static const struct limits *limits_of(const parley_conn *conn)
 {
-    return &conn->loop->server->options.limits;
+    return &conn_options(conn)->limits;
 }
 
 bool limited_is_wanted(const parley_server *server)
@@ -18,16 +18,16 @@ bool limited_is_wanted(const parley_server *server)
 
 int limited_admit(parley_conn *conn, const struct sockaddr *address)
 {
-    const struct limits *limits = limits_of(conn);
+    const struct door *door = conn_cover(conn)->door;
     struct census *census = conn->loop->server->census;
-    const struct census_limits most = {limits->per_address, limits->per_network};
+    const struct census_limits most = census_limits_of(door);
     const struct network client = network_of(address);
     if (!census || conn->dialled || conn->guest)
         return 0;
     int status =
         census_enter(census, &most, &client, conn->loop->worker->index, &conn_cover(conn)->limited.ticket);
     if (status < 0)
-        limits_turn_away(conn->loop->server, conn->fd, limits->when_full);
+        limits_turn_away(door, conn->fd);
     return status;
 }
 

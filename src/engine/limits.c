@@ -12,29 +12,31 @@ enum { USUAL_SPAN = 10000 };
 
 /* ---- options ---- */
 
-static int parse_message(struct limits *limits, const char *text)
+static int parse_message(struct policy *policy, const char *name, const char *text)
 {
-    if (strlen(text) > sizeof limits->message - 2)
-        return fail(PARLEY_USAGE, "when-full: the message is too long: at most %zu bytes",
-                    sizeof limits->message - 2);
-    snprintf(limits->message, sizeof limits->message, "%s\n", text);
-    limits->when_full = FULL_MESSAGE;
+    if (strlen(text) > sizeof policy->message - 2)
+        return fail(PARLEY_USAGE, "%s: the message is too long: at most %zu bytes", name,
+                    sizeof policy->message - 2);
+    snprintf(policy->message, sizeof policy->message, "%s\n", text);
+    policy->how = POLICY_MESSAGE;
     return 0;
 }
 
-int limits_parse_when_full(struct limits *limits, const char *text)
+int limits_parse_policy(struct policy *policy, const char *name, const char *text)
 {
     static const char *const words[] = {
-        [FULL_QUEUE] = "queue", [FULL_CLOSE] = "close", [FULL_RESET] = "reset"};
+        [POLICY_QUEUE] = "queue", [POLICY_CLOSE] = "close", [POLICY_RESET] = "reset"};
     static const char message[] = "message=";
+    bool queues = strcmp(name, "when-full") == 0;
     if (strncmp(text, message, sizeof message - 1) == 0)
-        return parse_message(limits, text + sizeof message - 1);
-    for (int i = 0; i <= FULL_RESET; i++)
+        return parse_message(policy, name, text + sizeof message - 1);
+    for (int i = queues ? POLICY_QUEUE : POLICY_CLOSE; i <= POLICY_RESET; i++)
         if (strcmp(text, words[i]) == 0) {
-            limits->when_full = (enum when_full)i;
+            policy->how = i;
             return 0;
         }
-    return fail(PARLEY_USAGE, "when-full '%s' is none of: queue, close, reset, message=TEXT", text);
+    return fail(PARLEY_USAGE, "%s '%s' is none of: %sclose, reset, message=TEXT", name, text,
+                queues ? "queue, " : "");
 }
 
 int limits_parse_min_rate(struct limits *limits, const char *text)
@@ -72,9 +74,8 @@ void limits_apply(const struct limits *limits, struct framing *framing)
         framing->max = limits->message_max < reach ? limits->message_max : reach;
 }
 
-int limits_check(const parley_server *server)
+int limits_check(const struct options *options)
 {
-    const struct options *options = &server->options;
     if (options->limits.message_max > 0 && options->framing.kind == FRAMING_RAW)
         return fail(PARLEY_USAGE, "message-max: raw bytes are no messages (choose a framing)");
     return 0;
@@ -84,8 +85,10 @@ int limits_check(const parley_server *server)
 
 int limits_open(parley_server *server)
 {
-    const struct limits *limits = &server->options.limits;
-    if (limits->per_address == 0 && limits->per_network == 0)
+    const struct door *door = &server->front;
+    while (door && door->options->limits.per_address == 0 && door->options->limits.per_network == 0)
+        door = door->next;
+    if (!door)
         return 0;
     server->census = census_new();
     return server->census ? 0 : PARLEY_RESOURCE;
@@ -99,7 +102,7 @@ void limits_close(parley_server *server)
 
 /* ---- turning away ---- */
 
-static void say_the_end(int fd)
+void limits_close_on(int fd)
 {
     enum { PIECE = 4096, MOST_PIECES = 16 };
     unsigned char bytes[PIECE];
@@ -109,15 +112,20 @@ static void say_the_end(int fd)
             return;
 }
 
-void limits_turn_away(const parley_server *server, int fd, enum when_full how)
+void limits_reset_on_close(int fd)
 {
-    const struct limits *limits = &server->options.limits;
     struct linger reset = {.l_onoff = 1, .l_linger = 0};
-    if (how == FULL_RESET) {
-        sys.setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    sys.setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+}
+
+void limits_turn_away(const struct door *door, int fd)
+{
+    const struct policy *policy = &door->options->limits.when_full;
+    if (policy->how == POLICY_RESET) {
+        limits_reset_on_close(fd);
         return;
     }
-    if (how == FULL_MESSAGE && server->options.tls.serving == TLS_OFF)
-        sys.send(fd, limits->message, strlen(limits->message), MSG_DONTWAIT | MSG_NOSIGNAL);
-    say_the_end(fd);
+    if (policy->how == POLICY_MESSAGE && door->options->tls.serving == TLS_OFF)
+        sys.send(fd, policy->message, strlen(policy->message), MSG_DONTWAIT | MSG_NOSIGNAL);
+    limits_close_on(fd);
 }

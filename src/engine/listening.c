@@ -1,4 +1,5 @@
 /* Listening: the sockets a server is bound to, from parley_listen() to the stop. */
+#include "engine/crowd.h"
 #include "engine/error.h"
 #include "engine/server.h"
 #include "engine/sys.h"
@@ -48,7 +49,10 @@ static int make_room(parley_server *server)
 static struct bound *add_bound(parley_server *server, int fd)
 {
     struct bound *bound = &server->bounds[server->bound_count++];
-    *bound = (struct bound){.fd = fd, .address = {.length = sizeof bound->address.storage}};
+    *bound = (struct bound){.fd = fd,
+                            .address = {.length = sizeof bound->address.storage},
+                            .door = &server->front,
+                            .call = server->calls};
     getsockname(fd, (struct sockaddr *)&bound->address.storage, &bound->address.length);
     address_text((struct sockaddr *)&bound->address.storage, bound->address.length, bound->text);
     return bound;
@@ -88,6 +92,7 @@ int parley_listen(parley_server *server, const char *address)
     if (status == 0)
         status = resolve(&endpoint, server->options.family, true, &list);
     size_t before = server->bound_count, skipped = 0;
+    server->calls++;
     for (size_t i = 0; status == 0 && i < list.count; i++) {
         status = listen_on(server, &list.items[i]);
         if (is_missing_family(&list.items[i], status) && ++skipped < list.count)
@@ -115,6 +120,7 @@ int parley_listen_fd(parley_server *server, int descriptor)
     if (fcntl(descriptor, F_SETFD, FD_CLOEXEC) < 0 ||
         socket_tune(descriptor, family, &server->options.socket) < 0)
         return fail_call("setsockopt", "of the socket passed", errno);
+    server->calls++;
     add_bound(server, descriptor); /* its file, if it has one, is somebody else's to remove */
     return 0;
 }
@@ -127,6 +133,11 @@ int server_open_copies(parley_server *server)
         struct bound *bound = &server->bounds[i];
         if (bound->address.storage.ss_family == AF_UNIX)
             continue;
+        if (crowd_is_too_small(server, bound->door))
+            return fail(PARLEY_USAGE,
+                        "%s: reuseport gives each worker a socket, and connections is less than "
+                        "the %u workers",
+                        bound->text, server->worker_total);
         bound->copies = sys.calloc(server->worker_total - 1, sizeof *bound->copies);
         if (!bound->copies)
             return fail(PARLEY_RESOURCE, "no memory for the listeners of each worker");

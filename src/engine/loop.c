@@ -203,10 +203,14 @@ static void letters_arrived(struct loop *loop, struct watch *watch)
 /* ---- opening and closing ---- */
 
 /* What one receive brings may all come back as answers: it fits between the marks. */
-static size_t receive_size(const struct options *options)
+static size_t receive_size(const struct parley_server *server)
 {
-    size_t room = options->queue_max - options->high_water;
-    return room < RECEIVE_BUFFER ? room : RECEIVE_BUFFER;
+    size_t least = RECEIVE_BUFFER;
+    for (const struct door *door = &server->front; door; door = door->next) {
+        size_t room = door->options->queue_max - door->options->high_water;
+        least = room < least ? room : least;
+    }
+    return least;
 }
 
 static void (*straight_of(const parley_server *server))(parley_conn *, const void *, size_t)
@@ -227,18 +231,17 @@ int loop_open(struct loop *loop, struct worker *worker)
                           .cancel = -1,
                           .high_water = server->options.high_water,
                           .straight = straight_of(server),
-                          .buffer_size = receive_size(&server->options)};
+                          .buffer_size = receive_size(server)};
     loop->shape = conn_shape_of(server);
     slots_open(&loop->slots, loop->shape.size, worker->generation);
     loop->hands_over = model->placement->per_client && worker->fd < 0;
-    crowd_open(loop);
     loop->holds_listeners = worker->fd < 0;
     loop->pulse = notify_pulse(loop);
     log_open(&loop->log, server->options.log, server->options.verbosity);
     log_share(&loop->log, &server->shared->log);
     loop->mailbox.eventfd = -1;
     loop->memory = sys.malloc(loop->buffer_size + PAGE);
-    if (!loop->memory || timers_reserve(&loop->timers, 1 + server->bound_count) < 0)
+    if (crowd_open(loop) < 0 || !loop->memory || timers_reserve(&loop->timers, 1 + server->bound_count) < 0)
         return fail(PARLEY_RESOURCE, "no memory for a loop");
     loop->buffer = loop->memory; /* on a page's edge, copies of large messages cost a tenth less */
     loop->buffer += (PAGE - (uintptr_t)loop->memory % PAGE) % PAGE;
@@ -267,7 +270,7 @@ void loop_close(struct loop *loop)
         mailbox_close(&loop->mailbox);
     if (loop->reserve >= 0)
         sys.close(loop->reserve);
-    reload_let_go(&loop->access);
+    crowd_close(loop);
     timers_close(&loop->timers);
     chunk_cache_close(&loop->chunks);
     slots_close(&loop->slots);

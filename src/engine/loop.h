@@ -26,9 +26,19 @@ struct passed_over;
  */
 enum way { WAY_NONE, WAY_HELD, WAY_TAKEN };
 
+/* A loop's view of a door. Where the door's crowd is its own: */
+struct doorway {
+    unsigned count;     /* clients of its crowd that take a place here; the front door has the rest */
+    unsigned share;     /* most of them here, */
+    bool is_divided;    /* where each worker has its share */
+    bool is_paused;     /* accepting pauses at a limit, which has been said */
+    struct held access; /* who may come */
+};
+
 /* A loop's view of a listening socket. The descriptor belongs to the server. */
 struct listener {
     int fd;
+    struct door *door;           /* what counts for who comes by it */
     bool wanted;                 /* by the loop: accept now; the poller obeys */
     bool shared;                 /* other workers accept from the same socket */
     unsigned polled;             /* the poller's own note: what the kernel was told */
@@ -105,15 +115,15 @@ struct loop {
     struct timer drain_timer;
     struct chunk_cache chunks;
     struct log log;
-    struct held access;     /* who may come */
+    struct doorway *doorways; /* by the number of the door */
+    unsigned doorway_count;
     int reserve;            /* a descriptor to give up when accept says EMFILE */
     int cancel;             /* eventfd that ends the dials under way, or -1 */
     struct dialling *dials; /* their threads */
     bool reporting;         /* inside poller->report() */
     bool hands_over;        /* gives each client to a worker of its own: accepts them one at a time */
     bool holds_listeners;   /* counted in server->accepting */
-    bool bounded;           /* "connections" or "accept-rate" is set */
-    bool crowded;           /* accepting pauses at a limit, which has been said */
+    bool bounded;           /* "connections" or "accept-rate" is set at a door */
     bool accepts_on;        /* and nothing but an accept or a stop can change that: no need to look */
     bool draining;
     bool failed; /* the listeners cannot be used any more */
@@ -147,8 +157,11 @@ enum conn_origin {
  * takes no client's place, and no callback of the server's handler is called as long as it is neither dialled
  * nor opened. NULL without memory: the descriptor is closed. */
 parley_conn *conn_make(struct loop *loop, int fd, const struct sockaddr *peer, enum conn_origin origin);
-/* Takes over a descriptor (already tuned). NULL without memory: the descriptor is closed. */
+/* Takes over a descriptor (already tuned) of one that dialled or is dialled. NULL without memory: the
+ * descriptor is closed. */
 parley_conn *loop_adopt(struct loop *loop, int fd, const struct sockaddr *peer, enum conn_origin origin);
+/* The same of a client. */
+parley_conn *loop_admit(struct loop *loop, int fd, const struct sockaddr *peer, struct door *door);
 
 /* connecting.c: begins to connect to `peer`, from `source` (NULL: any), and gives the connection. When it is
  * established the handler's `opened` runs; when not, its `closed`, with PARLEY_UNREACHED: never from inside

@@ -22,7 +22,7 @@ enum kind {
     ALLOW,
     DENY,
     NETWORKS,
-    WHEN_FULL,
+    POLICY,
     MIN_RATE,
     VERSION,
     ADDRESS,
@@ -68,7 +68,8 @@ static const struct setting settings[] = {
     {"per-address", COUNT, PLACE(limits.per_address), UINT32_MAX},
     {"per-network", COUNT, PLACE(limits.per_network), UINT32_MAX},
     {"accept-rate", COUNT, PLACE(limits.accept_rate), 1000000},
-    {"when-full", WHEN_FULL, PLACE(limits), 0},
+    {"when-full", POLICY, PLACE(limits.when_full), 0},
+    {"when-over", POLICY, PLACE(limits.when_over), 0},
     {"first-byte", TIME, PLACE(limits.first_byte), 0},
     {"min-rate", MIN_RATE, PLACE(limits), 0},
     {"bytes-max", SIZE, PLACE(limits.bytes_max), SIZE_MAX / 4},
@@ -97,9 +98,22 @@ void options_default(struct options *options)
         .drain = 10000,
         .high_water = 256 << 10,
         .queue_max = 64 << 20,
+        .limits.when_over.how = POLICY_CLOSE,
         .verbosity = 1,
     };
     tls_policy_default(&options->tls);
+}
+
+bool option_is_for_listeners(const char *name)
+{
+    static const char *const names[] = {
+        "connections", "per-address", "per-network",   "accept-rate",       "when-full", "when-over",
+        "first-byte",  "idle",        "life",          "handshake-timeout", "min-rate",  "bytes-max",
+        "message-max", "queue-max",   "write-timeout", "proxy-from",        "allow",     "deny"};
+    size_t i = 0, count = sizeof names / sizeof *names;
+    while (i < count && strcmp(names[i], name) != 0)
+        i++;
+    return i < count;
 }
 
 static int one_of(const char *name, const char *value, const char *const *words, const int *meanings,
@@ -232,7 +246,7 @@ static int apply(const struct setting *setting, const char *value, struct option
     case FAMILY: return set_family(value, options);
     case LOG: return set_log(value, place);
     case TEXT: return set_text(setting, value, place);
-    case WHEN_FULL: return limits_parse_when_full(place, value);
+    case POLICY: return limits_parse_policy(place, setting->name, value);
     case MIN_RATE: return limits_parse_min_rate(place, value);
     case ALLOW:
     case DENY: return access_add(place, setting->kind == ALLOW, value);

@@ -22,19 +22,19 @@ static struct proxied *proxied_of(const parley_conn *conn)
 
 /* ---- reading it ----------------------------------------------------------------------------- */
 
-bool proxied_expects(const struct parley_server *server, const struct sockaddr *peer)
+bool proxied_expects(const struct options *options, const struct sockaddr *peer)
 {
-    return network_list_find(&server->options.proxy_from, peer) != NULL;
+    return network_list_find(&options->proxy_from, peer) != NULL;
 }
 
 bool proxied_begin(parley_conn *conn)
 {
-    const struct parley_server *server = conn->loop->server;
-    if (conn->dialled || server->options.proxy_from.count == 0)
+    const struct options *options = conn_options(conn);
+    if (conn->dialled || options->proxy_from.count == 0)
         return false;
     struct sockaddr_storage peer;
     conn_peer(conn, &peer);
-    bool expects = proxied_expects(server, (const struct sockaddr *)&peer);
+    bool expects = proxied_expects(options, (const struct sockaddr *)&peer);
     proxied_of(conn)->is_wary = !expects;
     return expects;
 }

@@ -8,6 +8,8 @@
 #include "engine/conn.h"
 #include "net/proxy.h"
 
+struct options;
+
 /* What a connection knows of its header: part of its cover. */
 struct proxied {
     struct header *header; /* what has come of it; kept while it speaks for another; NULL: none */
@@ -18,7 +20,7 @@ struct proxied {
 
 /* Whether who comes from this address has to begin with a header: until it is read nobody knows the client.
  */
-bool proxied_expects(const struct parley_server *server, const struct sockaddr *peer);
+bool proxied_expects(const struct options *options, const struct sockaddr *peer);
 /* Whether the connection has to. */
 bool proxied_begin(parley_conn *conn);
 /* Bytes came where a header is expected. How many of them belong to it, which is then whole: its source is

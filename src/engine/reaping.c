@@ -1,5 +1,6 @@
 /* Workers that have ended: threads are joined, processes reaped, and those that crashed are to come back. */
 #include "engine/census.h"
+#include "engine/crowd.h"
 #include "engine/log.h"
 #include "engine/server.h"
 #include "engine/supervise.h"
@@ -70,7 +71,7 @@ static pid_t next_ended(parley_server *server)
 static void give_back(parley_server *server, const struct worker *worker)
 {
     if (serves_listeners(worker)) {
-        atomic_store(&server->shared->open[worker->index], 0);
+        crowd_bury(server, worker->index);
         atomic_store(&server->shared->shares[worker->index].holds, 0);
     }
     if (server->census)
@@ -89,7 +90,7 @@ static void reap_processes(struct supervision *supervision)
         give_back(server, *place);
         if (serves_listeners(*place) && !supervision->stop_at && !atomic_load(&server->shared->failed))
             plan_restart(supervision, *place);
-        worker_forget(server, place);
+        worker_forget(place);
     }
 }
 
@@ -106,7 +107,7 @@ static void join_threads(struct supervision *supervision)
         if (!serves_listeners(worker))
             log_line(&server->log, LOG_DETAIL, NULL, "thread of worker %u has ended and is joined",
                      worker->index);
-        worker_forget(server, place);
+        worker_forget(place);
     }
 }
 
@@ -114,11 +115,11 @@ void reap(struct supervision *supervision)
 {
     parley_server *server = supervision->server;
     pthread_mutex_lock(&server->lock);
-    unsigned before = atomic_load(&server->clients);
+    unsigned before = crowd_clients(server);
     if (server->options.model.placement->processes)
         reap_processes(supervision);
     join_threads(supervision);
-    if (server->options.connections > 0 && atomic_load(&server->clients) < before)
+    if (crowd_clients(server) < before)
         workers_look_again(server);
     pthread_mutex_unlock(&server->lock);
 }

@@ -2,6 +2,7 @@
 #include "engine/beside.h"
 #include "engine/cover.h"
 #include "engine/error.h"
+#include "engine/over.h"
 
 /* Whether the next message may go to the handler. While it has paused, or the peer does not read the answers,
  * messages are kept: a poller may report bytes that were on their way when reading was held back. */
@@ -31,8 +32,10 @@ static void feed(parley_conn *conn, const void *bytes, size_t size)
                      ? frame_feed(conn_framing(conn), &conn->frame, bytes, size, deliver_one, conn)
                      : frame_keep(&conn->frame, bytes, size);
     conn->held_back = conn->frame && !takes_messages(conn);
-    if (status < 0)
-        conn_die(conn, status == PARLEY_NETWORK ? PARLEY_BAD_MESSAGE : PARLEY_FAILED);
+    if (status == PARLEY_NETWORK)
+        conn_exceed(conn, PARLEY_BAD_MESSAGE);
+    else if (status < 0)
+        conn_die(conn, PARLEY_FAILED);
 }
 
 static inline void take(parley_conn *conn, const void *bytes, size_t size)

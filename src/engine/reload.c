@@ -19,7 +19,7 @@ void reload_add(parley_server *server, struct reloadable *reloadable)
 int reload_read(parley_server *server, struct reloadable *reloadable)
 {
     struct reading *fresh = NULL;
-    int status = reloadable->read(server, &fresh);
+    int status = reloadable->read(server, reloadable, &fresh);
     if (status < 0)
         return status;
     atomic_store(&fresh->holders, 1);

@@ -26,7 +26,7 @@ struct reloadable {
     const char *what;        /* "the access lists": for the log */
     /* Reads all of it into `*reading`, and sets its `free`: 0, or a parley_status with its sentence. Called
      * in one thread at a time. */
-    int (*read)(parley_server *server, struct reading **reading);
+    int (*read)(parley_server *server, struct reloadable *reloadable, struct reading **reading);
     struct reading *latest; /* under server->lock */
     atomic_uint number;     /* of the latest, from 1 on */
 };

@@ -43,8 +43,9 @@ static void free_reading(struct reading *reading)
 }
 
 /* OpenSSL has locks of its own: no process is forked while one may be held. */
-static int read_files(struct parley_server *server, struct reading **reading)
+static int read_files(struct parley_server *server, struct reloadable *reloadable, struct reading **reading)
 {
+    (void)reloadable;
     bool forks = server->options.model.placement->processes;
     struct tls_reading *loaded = sys.calloc(1, sizeof *loaded);
     if (!loaded)

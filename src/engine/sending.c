@@ -2,6 +2,7 @@
  * kernel does not take waits in the queue for the poller. */
 #include "engine/beside.h"
 #include "engine/error.h"
+#include "engine/over.h"
 #include "engine/secure.h"
 #include "engine/sys.h"
 #include <errno.h>
@@ -185,7 +186,7 @@ void conn_drop_output(parley_conn *conn)
 static int refuse_overflow(parley_conn *conn, size_t most)
 {
     size_t queued = conn_waiting(conn);
-    conn_die(conn, PARLEY_OVERFLOW);
+    conn_exceed(conn, PARLEY_OVERFLOW);
     return fail(PARLEY_FULL, "%zu bytes are queued and the peer does not take them (queue-max is %zu)",
                 queued, most);
 }
@@ -203,7 +204,7 @@ static int hand_on(parley_conn *conn, const struct iovec *vectors, size_t count,
 
 static int send_or_queue(parley_conn *conn, const struct iovec *vectors, size_t count, size_t total)
 {
-    size_t most = conn->loop->server->options.queue_max;
+    size_t most = conn_options(conn)->queue_max;
     if (conn_waiting(conn) + total > most)
         return refuse_overflow(conn, most);
     int status = hand_on(conn, vectors, count, total);

@@ -48,6 +48,7 @@ parley_server *parley_server_new(const parley_handler *handler)
     }
     server->wake = server->manager = -1;
     options_default(&server->options);
+    doors_open(server);
     pthread_mutex_init(&server->lock, NULL);
     if (copy_handler(server, handler) == 0 && make_shared(server) == 0)
         return server;
@@ -71,7 +72,8 @@ void parley_server_free(parley_server *server)
         return;
     server_free_listeners(server);
     reload_close(server);
-    reload_free(&server->access);
+    reload_free(&server->access.reloadable);
+    doors_close(server);
     secure_close(server);
     tls_policy_free(&server->options.tls);
     for (size_t i = 0; i < server->dial_count; i++)
@@ -210,16 +212,27 @@ static int check_needs(const parley_server *server)
 }
 
 /* One receive is answered whole before reading pauses, so there must be room for it between the marks. */
-static int check_marks(const struct options *options)
+static int check_marks(const struct options *options, const char *where)
 {
     if (options->high_water == 0)
         return fail(PARLEY_USAGE, "high-water 0 would never let a connection read: at least 1");
     if (options->queue_max < options->high_water || options->queue_max - options->high_water < LEAST_RECEIVE)
         return fail(PARLEY_USAGE,
-                    "queue-max (%zu) must be at least high-water (%zu) and %d KiB, or connections are cut "
+                    "queue-max%s (%zu) must be at least high-water (%zu) and %d KiB, or connections are cut "
                     "before their reading pauses",
-                    options->queue_max, options->high_water, LEAST_RECEIVE >> 10);
+                    where, options->queue_max, options->high_water, LEAST_RECEIVE >> 10);
     return 0;
+}
+
+static int check_doors(const parley_server *server)
+{
+    int status = 0;
+    for (const struct door *door = &server->front; door && status == 0; door = door->next) {
+        status = limits_check(door->options);
+        if (status == 0)
+            status = check_marks(door->options, door->where);
+    }
+    return status;
 }
 
 int parley_check(const parley_server *server)
@@ -241,9 +254,7 @@ int parley_check(const parley_server *server)
         return refuse_model(
             server, "dialled connections and watched descriptors belong to one worker of this process "
                     "(choose iterative or prethread)");
-    status = limits_check(server);
-    if (status == 0)
-        status = check_marks(&server->options);
+    status = check_doors(server);
     if (status == 0)
         status = secure_check(server);
     return status == 0 && model->poller->check ? model->poller->check() : status;

@@ -3,6 +3,7 @@
 #define ENGINE_SERVER_H
 
 #include "engine/access.h"
+#include "engine/door.h"
 #include "engine/frame.h"
 #include "engine/limits.h"
 #include "engine/log.h"
@@ -48,6 +49,8 @@ struct bound {
     dev_t device; /* of the socket file we made, */
     ino_t inode;  /* 0: none */
     int *copies;  /* reuseport: further sockets, worker 1 and up */
+    struct door *door;
+    unsigned call; /* of parley_listen(): its number */
 };
 
 enum { MOST_WORKERS = 256 };
@@ -59,13 +62,17 @@ struct share {
     _Atomic int64_t busy_since;    /* on the clock of sys.now(); 0: it sleeps */
 };
 
-/* What all workers see, processes too: one shared page. */
+/* What workers count together for a door; of those that nobody counts for nothing is ever touched. */
+struct crowd_count {
+    atomic_uint open[MOST_WORKERS]; /* clients each has now, where not each has its share */
+    _Atomic int64_t accept_due;     /* ns: when the next client is due at the accept-rate */
+};
+
+/* What all workers see, processes too: shared pages. */
 struct shared {
     atomic_bool stopping; /* parley_stop(), from any process */
     struct share shares[MOST_WORKERS];
-    atomic_uint
-        open[MOST_WORKERS];     /* clients each has now, where those above "connections" are turned away */
-    _Atomic int64_t accept_due; /* ns: when the next client is due at the accept-rate */
+    struct crowd_count crowds[MOST_DOORS];
     struct log_counts log;
     atomic_int failed; /* a parley_status, with its sentence: */
     char failure[512];
@@ -87,15 +94,17 @@ struct parley_server {
     struct options options;
     struct tls_keep *tls_keep; /* NULL: nobody speaks TLS */
     struct reloadable tls;     /* secure.c: certificates and authorities */
+    struct door front;         /* whose options are those above */
     struct bound *bounds;
     size_t bound_count;
+    unsigned calls; /* of parley_listen() so far */
     char **dials;
     size_t dial_count;
     struct user_watch *watches;
     size_t watch_count;
     struct shared *shared;
     struct reloadable *reloadables; /* what SIGHUP reads again */
-    struct reloadable access;       /* who may come; no reading: anybody */
+    struct access_list access;      /* who may come by the front door */
     struct census *census;          /* connections of each address; NULL: not counted */
     atomic_bool reload_asked;       /* by SIGHUP, in this process */
 
@@ -105,7 +114,6 @@ struct parley_server {
     uint64_t born;                   /* workers ever */
     bool restarted;                  /* a worker that cannot start is no longer a reason to stop */
     atomic_uint accepting;           /* loops of this process that hold the listeners */
-    atomic_uint clients;             /* workers that serve one client each */
     unsigned worker_total;           /* workers that serve the listeners */
     struct log log;                  /* the supervisor's */
     int manager;                     /* notify_open(); -1: nobody is told */
@@ -142,6 +150,8 @@ const char *server_socket_file(const parley_server *server, size_t index);
 int server_open_copies(parley_server *server);
 
 int option_set(struct options *options, const char *name, const char *value);
+/* Whether a listener may have its own. */
+bool option_is_for_listeners(const char *name);
 void options_default(struct options *options);
 /* The least a receive must be able to bring: a buffer of the ring. */
 enum { LEAST_RECEIVE = 16 << 10 };

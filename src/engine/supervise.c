@@ -54,7 +54,7 @@ static void restart_missing(struct supervision *supervision)
     log_line(&server->log, LOG_FAULT, NULL, "starting %u worker%s again", supervision->missing,
              supervision->missing == 1 ? "" : "s");
     server->restarted = true;
-    while (supervision->missing > 0 && worker_start_process(server, -1, NULL) == 0)
+    while (supervision->missing > 0 && worker_start_process(server, NULL) == 0)
         supervision->missing--;
     if (supervision->missing > 0) {
         log_line(&server->log, LOG_FAULT, NULL, "fork: %s", reason_of("fork", errno));
@@ -167,7 +167,7 @@ static void run_here(parley_server *server, struct worker *worker)
 {
     worker_run(worker);
     pthread_mutex_lock(&server->lock);
-    worker_forget(server, &server->workers);
+    worker_forget(&server->workers);
     pthread_mutex_unlock(&server->lock);
 }
 
@@ -265,7 +265,9 @@ int parley_run(parley_server *server)
 {
     struct supervision supervision = {.server = server, .restart_delay = FIRST_RESTART};
     sigset_t mask;
-    int status = parley_check(server);
+    int status = doors_settle(server);
+    if (status == 0)
+        status = parley_check(server);
     if (status < 0)
         return status;
     if (server->bound_count == 0 && server->dial_count == 0 && !server->begin)

@@ -62,7 +62,7 @@ static int take_up_work(struct loop *loop, struct worker *worker)
 {
     if (is_own_client(worker)) {
         int fd = worker->fd;
-        loop_adopt(loop, fd, (struct sockaddr *)&worker->peer.storage, CONN_ACCEPTED);
+        loop_admit(loop, fd, (struct sockaddr *)&worker->peer.storage, worker->door);
         return 0;
     }
     int status = worker->is_here ? supervise_from(loop) : 0;
@@ -133,33 +133,35 @@ static unsigned next_index(struct parley_server *server, bool own_client)
 }
 
 /* Makes a worker and lists it; under server->lock. */
-static struct worker *worker_new(struct parley_server *server, int fd, const struct sockaddr *peer,
-                                 bool is_process)
+static struct worker *worker_new(struct parley_server *server, const struct visitor *visitor, bool is_process)
 {
     struct worker *worker = sys.calloc(1, sizeof *worker);
     if (!worker)
         return NULL;
     worker->server = server;
-    worker->fd = fd;
+    worker->fd = visitor ? visitor->fd : -1;
+    worker->door = visitor ? visitor->door : NULL;
     worker->is_process = is_process;
     atomic_store(&worker->cancel, -1);
     worker->started_at = sys.now();
-    worker->index = next_index(server, fd >= 0);
+    worker->index = next_index(server, is_own_client(worker));
     worker->generation = (uint32_t)(server->born++ / MOST_INDEXES % GENERATIONS) + 1;
-    if (peer)
-        memcpy(&worker->peer.storage, peer, sizeof worker->peer.storage);
+    if (visitor && visitor->peer)
+        memcpy(&worker->peer.storage, visitor->peer, sizeof worker->peer.storage);
     worker->next = server->workers;
     server->workers = worker;
-    atomic_fetch_add(&server->clients, is_own_client(worker));
+    if (is_own_client(worker))
+        atomic_fetch_add(&worker->door->crowd->clients, 1);
     atomic_fetch_add(&server->accepting, !is_own_client(worker) && !is_process);
     return worker;
 }
 
-void worker_forget(struct parley_server *server, struct worker **place)
+void worker_forget(struct worker **place)
 {
     struct worker *worker = *place;
     *place = worker->next;
-    atomic_fetch_sub(&server->clients, is_own_client(worker));
+    if (is_own_client(worker))
+        atomic_fetch_sub(&worker->door->crowd->clients, 1);
     sys.free(worker);
 }
 
@@ -189,13 +191,13 @@ static int create_thread(struct worker *worker)
     return error;
 }
 
-int worker_start_thread(struct parley_server *server, int fd, const struct sockaddr *peer)
+int worker_start_thread(struct parley_server *server, const struct visitor *visitor)
 {
     int error = ENOMEM;
     pthread_mutex_lock(&server->lock);
-    struct worker *worker = worker_new(server, fd, peer, false);
+    struct worker *worker = worker_new(server, visitor, false);
     if (worker && (error = create_thread(worker)) != 0)
-        worker_forget(server, &server->workers);
+        worker_forget(&server->workers);
     pthread_mutex_unlock(&server->lock);
     errno = error;
     return error ? -1 : 0;
@@ -205,9 +207,9 @@ int worker_start_only(struct parley_server *server)
 {
     /* The caller's thread keeps its table of descriptors, and keeps watch. */
     if (server->options.model.poller->deaf || server->private_descriptors || server->options.watchdog)
-        return worker_start_thread(server, -1, NULL);
+        return worker_start_thread(server, NULL);
     pthread_mutex_lock(&server->lock);
-    struct worker *worker = worker_new(server, -1, NULL, false);
+    struct worker *worker = worker_new(server, NULL, false);
     if (worker) {
         worker->thread = pthread_self();
         worker->is_here = true;
@@ -247,23 +249,23 @@ static void child_main(struct worker *worker, pid_t supervisor)
     _exit(parley_exit_code(status));
 }
 
-int worker_start_process(struct parley_server *server, int fd, const struct sockaddr *peer)
+int worker_start_process(struct parley_server *server, const struct visitor *visitor)
 {
     pid_t supervisor = getpid(), pid = -1;
     /* What stdio still holds would be written twice. */
     fflush(stdout);
     pthread_mutex_lock(&server->lock);
-    struct worker *worker = worker_new(server, fd, peer, true);
+    struct worker *worker = worker_new(server, visitor, true);
     if (worker && (pid = sys.fork()) == 0)
         child_main(worker, supervisor);
     int error = worker ? errno : ENOMEM;
     if (pid > 0)
         worker->pid = pid;
     else if (worker)
-        worker_forget(server, &server->workers);
+        worker_forget(&server->workers);
     pthread_mutex_unlock(&server->lock);
-    if (pid > 0 && fd >= 0)
-        sys.close(fd);
+    if (pid > 0 && visitor)
+        sys.close(visitor->fd);
     errno = error;
     return pid > 0 ? 0 : -1;
 }

@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
+struct door;
 struct loop;
 
 enum worker_stop { WORKER_RUNS, WORKER_DRAINS, WORKER_ABORT };
@@ -22,6 +23,7 @@ struct worker {
     bool is_here;        /* in the supervisor's thread: parley_run() turns its loop */
     int fd;              /* the one connection it was given; -1: it serves the listeners */
     struct address peer; /* of that connection */
+    struct door *door;   /* by which that came; NULL: it serves the listeners */
     pthread_t thread;
     pid_t pid;
     int64_t started_at;
@@ -30,10 +32,17 @@ struct worker {
     atomic_bool ended; /* a thread that is ready to be joined */
 };
 
-/* Start a worker that serves the listeners (`fd` -1) or the one connection it is given, which it then owns.
- * 0, or -1 and errno: the descriptor is then still the caller's. */
-int worker_start_thread(struct parley_server *server, int fd, const struct sockaddr *peer);
-int worker_start_process(struct parley_server *server, int fd, const struct sockaddr *peer);
+/* One that was accepted, for a worker of its own. */
+struct visitor {
+    int fd;
+    const struct sockaddr *peer;
+    struct door *door;
+};
+
+/* Start a worker that serves the listeners (no client) or the one client it is given, whose descriptor it
+ * then owns. 0, or -1 and errno: the descriptor is then still the caller's. */
+int worker_start_thread(struct parley_server *server, const struct visitor *visitor);
+int worker_start_process(struct parley_server *server, const struct visitor *visitor);
 
 /* The same for the only worker of a server: it runs in the thread that called parley_run(), since in a
  * process of one thread every system call costs less. Under a deaf poller it is a thread, which can be
@@ -50,7 +59,7 @@ struct loop *loop_of_first_worker(const struct parley_server *server);
 int worker_run(struct worker *worker);
 
 /* Takes a worker that has ended, or never began, out of the server's list; under server->lock. */
-void worker_forget(struct parley_server *server, struct worker **place);
+void worker_forget(struct worker **place);
 
 /* A client's worker has ended: acceptors at their limit look whether there is room; under server->lock. */
 void workers_look_again(struct parley_server *server);

@@ -264,7 +264,11 @@ int program_check(const struct program *program, const struct arguments *argumen
                   const parley_server *server)
 {
     const struct options *options = &server->options;
-    const char *watching = options->model.poller->deaf ? watching_option(program, options) : NULL;
+    const char *watching = NULL;
+
+    for (const struct door *door = &server->front; door && options->model.poller->deaf && !watching;
+         door = door->next)
+        watching = watching_option(program, door->options);
 
     if (options->framing.kind != FRAMING_RAW)
         return complain(arguments->subcommand, "exec passes on bytes, not messages: leave out --framing");

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 
+struct visitor;
 struct worker;
 
 struct placement {
@@ -19,7 +20,7 @@ struct placement {
     int (*start)(struct parley_server *server);
     /* per_client: gives the acceptor's connection to a new worker. 0: it is the worker's now; -1 and errno.
      */
-    int (*hand_over)(struct parley_server *server, int fd, const struct sockaddr *peer);
+    int (*hand_over)(struct parley_server *server, const struct visitor *visitor);
 };
 
 extern const struct placement placement_iterative, placement_fork, placement_thread, placement_prefork,

@@ -4,7 +4,7 @@
 static int start(struct parley_server *server)
 {
     for (unsigned i = 0; i < server->worker_total; i++)
-        if (worker_start_process(server, -1, NULL) < 0)
+        if (worker_start_process(server, NULL) < 0)
             return -1;
     return 0;
 }

@@ -6,7 +6,7 @@ static int start(struct parley_server *server)
     if (server->worker_total == 1)
         return worker_start_only(server);
     for (unsigned i = 0; i < server->worker_total; i++)
-        if (worker_start_thread(server, -1, NULL) < 0)
+        if (worker_start_thread(server, NULL) < 0)
             return -1;
     return 0;
 }

@@ -4,7 +4,7 @@
 
 static int start(struct parley_server *server)
 {
-    return worker_start_thread(server, -1, NULL);
+    return worker_start_thread(server, NULL);
 }
 
 const struct placement placement_thread = {.name = "thread",

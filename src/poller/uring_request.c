@@ -105,7 +105,9 @@ static struct uring_request *request_new(struct uring *uring, int fd)
 
 static unsigned accepts_for(const struct loop *loop, const struct listener *listener)
 {
-    return listener->shared || loop->limit > 0 || loop->hands_over || sys.note ? 1 : MOST_ACCEPTS;
+    return listener->shared || loop->limit > 0 || loop->bounded || loop->hands_over || sys.note
+               ? 1
+               : MOST_ACCEPTS;
 }
 
 /* Nothing is under way for a listener that is not wanted: the loop may let go of it. */

@@ -206,7 +206,7 @@ static void close_sim(struct loop *loop)
 
 static void listen_sim(struct loop *loop, struct listener *listener)
 {
-    unsigned most = loop->limit ? 1 : MOST_ACCEPTS;
+    unsigned most = loop->limit || loop->bounded ? 1 : MOST_ACCEPTS;
     the_listener = listener;
     for (int i = 0; i < OPERATIONS && !listener->wanted; i++)
         if (operations[i].kind == ACCEPT)

@@ -110,6 +110,13 @@ static void judge_heap(const struct timers *timers, unsigned live)
         MUST(timers->heap[i / 2].due <= timers->heap[i].due, NULL, "the heap of timers is not a heap");
 }
 
+static bool has_room_for(const struct loop *loop, unsigned more)
+{
+    unsigned most = options()->connections;
+    return (most == 0 || loop->count + more <= most) &&
+           (loop->limit == 0 || loop->count + more <= loop->limit);
+}
+
 void judge_turn(void)
 {
     struct loop *loop = the_loop();
@@ -124,7 +131,7 @@ void judge_turn(void)
     }
     MUST(loop->total == live && loop->count == serving, NULL,
          "%u and %u connections counted, %u and %u there", loop->total, loop->count, live, serving);
-    MUST(loop->limit == 0 || loop->count <= loop->limit, NULL, "more connections than allowed");
+    MUST(has_room_for(loop, 0), NULL, "more connections than allowed");
     judge_heap(&loop->timers, live);
 }
 
@@ -148,7 +155,7 @@ void judge_asleep(void)
     if (loop->listener_count == 0 || loop->draining || operations_pending(NULL))
         return;
     const struct listener *listener = &loop->listeners[0];
-    bool room = loop->limit == 0 || loop->count < loop->limit;
+    bool room = has_room_for(loop, 1);
     MUST(!(room && !listener->wanted && listener->again.place == 0), NULL, "asleep, and accepts nobody");
     MUST(!(listener->wanted && first_in_backlog()), NULL, "asleep with a client at the door");
 }

@@ -129,7 +129,8 @@ static bool make_server(void)
         return false;
     world.server->bound_count = 1;
     world.listener_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    *world.server->bounds = (struct bound){.fd = world.listener_fd, .text = "simulated:1"};
+    *world.server->bounds =
+        (struct bound){.fd = world.listener_fd, .text = "simulated:1", .door = &world.server->front};
     world.server->bounds->address.storage.ss_family = AF_INET;
     return true;
 }

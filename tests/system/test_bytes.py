@@ -122,7 +122,7 @@ def test_a_peer_that_never_reads_is_cut_at_the_write_deadline(serve, model):
     server = serve("echo", model=model, options=["--write-timeout", "500ms"])
     with server.dial(receive_buffer=4096) as sock:
         fill(sock, STREAM, BULK)
-        server.wait_said("left: stalled")
+        server.wait_said("left: stalled: .*: write-timeout 500ms;")
         receive_what_comes(sock)
 
 

@@ -210,7 +210,7 @@ def test_who_says_nothing_is_let_go(serve, model):
     server = serve("echo", model=model, options=["--first-byte", "200ms"])
     with server.dial() as sock:
         assert receive_all(sock) == b""
-    server.wait_said("left: said nothing in time; 0 bytes in, 0 bytes out")
+    server.wait_said("left: said nothing in time: first-byte 200ms; 0 bytes in, 0 bytes out")
     with server.dial() as sock:
         exchange(sock, b"h")
         server.watch(0.3)
@@ -230,7 +230,7 @@ def test_a_drip_of_bytes_is_too_slow(serve, model):
             sent += 1
             time.sleep(0.02)
     assert sent < 100
-    server.wait_said(r"left: too slow; \d+ bytes in")
+    server.wait_said(r"left: too slow: min-rate 100/300ms; \d+ bytes in")
 
 
 @pytest.mark.parametrize("model", ["prethread+epoll", "prethread+uring", "thread+blocking"])
@@ -246,7 +246,7 @@ def test_who_is_fast_enough_stays(serve, model):
 def test_who_reads_too_slowly_is_cut(serve, model):
     server = serve("chargen", model=model, options=["--min-rate", "1KiB/300ms"], probe=None)
     with server.dial(receive_buffer=4096):
-        server.wait_said("left: too slow")
+        server.wait_said("left: too slow: min-rate 1KiB/300ms")
 
 
 def test_thousands_of_slow_ones_keep_nobody_out(serve):
@@ -269,7 +269,7 @@ def test_more_bytes_than_allowed_cut_it(serve, model):
         exchange(sock, b"x" * 400)
         sock.sendall(b"y" * 400)
         assert (b"y" * 400).startswith(receive_what_comes(sock))
-    server.wait_said(r"left: moved as many bytes as it may; \d+ bytes in")
+    server.wait_said(r"left: moved as many bytes as it may: bytes-max 1000; \d+ bytes in")
 
 
 @pytest.mark.parametrize("model", ["prethread+epoll", "prethread+uring", "fork+blocking"])
@@ -278,14 +278,14 @@ def test_what_is_received_up_to_the_limit_is_delivered(serve, model):
     with server.dial() as sock:
         sock.sendall(b"x" * 1500)
         assert receive_what_comes(sock) == b""
-    server.wait_said("moved as many bytes as it may; 1500 bytes in")
+    server.wait_said("moved as many bytes as it may: bytes-max 1000; 1500 bytes in")
 
 
 def test_what_is_sent_counts_too(serve):
     server = serve("chargen", options=["--bytes-max", "10MiB"], probe=None)
     with server.dial() as sock:
         assert len(receive_what_comes(sock)) <= 12 << 20
-    server.wait_said("moved as many bytes as it may; 0 bytes in")
+    server.wait_said("moved as many bytes as it may: bytes-max 10MiB; 0 bytes in")
 
 
 # ---- B16: messages that are too long ----
@@ -303,7 +303,7 @@ def test_a_message_that_claims_too_much_is_refused_at_once(serve, framing):
             sock = stack.enter_context(server.dial())
             sock.sendall(HUGE[framing])
             receive_what_comes(sock)
-    server.wait_said("left: broke the framing")
+    server.wait_said("left: broke the framing: message-max 1000;")
     assert server.memory() - before < 4 << 20
 
 
@@ -380,7 +380,7 @@ def test_a_header_is_not_yet_a_first_byte(serve):
     with server.dial(bind=PROXY) as sock:
         sock.sendall(v1())
         assert receive_all(sock) == b""
-    server.wait_said("left: said nothing in time")
+    server.wait_said(r"left: said nothing in time: first-byte \d00ms")
 
 
 @pytest.fixture(scope="module")
@@ -395,7 +395,7 @@ def test_under_tls_a_handshake_is_not_yet_a_first_byte(serve, certificate, model
                             "--handshake-timeout", "5m"])
     with server.dial() as sock, Secured(sock).handshake() as silent:
         assert silent.recv(100) == b""
-    server.wait_said("left: said nothing in time")
+    server.wait_said(r"left: said nothing in time: first-byte \d00ms")
     with server.dial() as sock, Secured(sock).handshake() as talker:
         talker.send(b"hello")
         assert talker.recv(100) == b"hello"

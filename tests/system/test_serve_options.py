@@ -119,7 +119,7 @@ def test_a_violation_of_the_framing_ends_the_connection_and_is_said(serve, frami
             assert receive_all(sock) == b""
         except ConnectionResetError:
             pass
-    server.wait_said("broke the framing")
+    server.wait_said(r"broke the framing: framing, max \d")
 
 
 @pytest.mark.parametrize("framing, sent", [("u16be", b"\0\5ab"), ("fixed=8", b"abc")])

@@ -82,7 +82,7 @@ static void check(const char *client, bool wanted, const char *why)
 {
     char said[ACCESS_TEXT];
     struct sockaddr_storage storage = address_of(client);
-    const struct access *access = (struct access *)reload_latest(server, &server->access, &held);
+    const struct access *access = (struct access *)reload_latest(server, &server->access.reloadable, &held);
     bool allowed = access_allows(access, (struct sockaddr *)&storage, said);
     if (allowed != wanted || !strstr(said, why))
         fail_msg("%s: %s: %s", client, allowed ? "allowed" : "denied", said);
@@ -92,7 +92,7 @@ static void without_lists_anybody_may_come(void **state)
 {
     (void)state;
     open_lists();
-    assert_null(reload_latest(server, &server->access, &held));
+    assert_null(reload_latest(server, &server->access.reloadable, &held));
     check("192.0.2.1", true, "");
 }
 
@@ -194,11 +194,11 @@ static void it_is_read_again(void **state)
     open_lists();
     check("10.0.0.1", false, "");
     write_lines("10.0.0.2\n");
-    assert_int_equal(reload_read(server, &server->access), 0);
+    assert_int_equal(reload_read(server, &server->access.reloadable), 0);
     check("10.0.0.1", true, "");
     check("10.0.0.2", false, ":1)");
     write_lines("10.0.0.3\n10.0.0.400\n");
-    check_failure(reload_read(server, &server->access), PARLEY_USAGE, ":2: ");
+    check_failure(reload_read(server, &server->access.reloadable), PARLEY_USAGE, ":2: ");
     check("10.0.0.2", false, ":1)");
     check("10.0.0.3", true, "");
 }

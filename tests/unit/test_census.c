@@ -50,7 +50,7 @@ static struct network numbered(uint32_t number)
 static int enter(const char *text, unsigned per_address, unsigned per_network, uint32_t *ticket)
 {
     struct network client = client_of(text);
-    struct census_limits limits = {per_address, per_network};
+    struct census_limits limits = {per_address, per_network, 0, 0};
     int asked = census_ask(census, &limits, &client);
     int status = census_enter(census, &limits, &client, ME, ticket);
     assert_int_equal(asked, status);
@@ -115,7 +115,7 @@ static void both_limits_hold_together(void **state)
 static void both_limits_agree_in_every_set(void **state)
 {
     static uint32_t tickets[20000];
-    struct census_limits limits = {1, 1};
+    struct census_limits limits = {1, 1, 0, 0};
     size_t count = 0;
 
     (void)state;
@@ -161,7 +161,7 @@ static long touched(void)
 
 static void a_million_addresses_that_come_and_go_leave_nothing(void **state)
 {
-    struct census_limits limits = {1, 0};
+    struct census_limits limits = {1, 0, 0, 0};
     uint32_t ticket;
 
     (void)state;
@@ -176,7 +176,7 @@ static void a_million_addresses_that_come_and_go_leave_nothing(void **state)
 
 static void a_million_addresses_at_once_are_counted_coarser(void **state)
 {
-    struct census_limits limits = {4, 0};
+    struct census_limits limits = {4, 0, 0, 0};
     static uint32_t tickets[FLOOD];
     uint32_t count = 0, ticket;
 
@@ -200,7 +200,7 @@ static void a_million_addresses_at_once_are_counted_coarser(void **state)
 static void *come_and_go(void *context)
 {
     struct network client = client_of("192.0.2.1");
-    struct census_limits limits = {2, 2};
+    struct census_limits limits = {2, 2, 0, 0};
     unsigned let_in = 0;
     uint32_t ticket;
 
@@ -233,7 +233,7 @@ static void threads_count_together(void **state)
 
 static void what_a_killed_process_held_is_given_back(void **state)
 {
-    struct census_limits limits = {5, 0};
+    struct census_limits limits = {5, 0, 0, 0};
     struct network client = client_of("192.0.2.1");
     uint32_t mine[2], ticket;
     int pipes[2];
@@ -269,7 +269,7 @@ static void what_a_killed_process_held_is_given_back(void **state)
 /* Killed while it counts, over and over: at any moment, mostly with the lock held. */
 static void one_killed_in_the_middle_of_counting_leaves_nothing_behind(void **state)
 {
-    struct census_limits limits = {3, 3};
+    struct census_limits limits = {3, 3, 0, 0};
     struct network client = client_of("192.0.2.1");
     uint32_t kept, tickets[3];
 

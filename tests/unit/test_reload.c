@@ -31,9 +31,10 @@ static void free_leaf(struct reading *reading)
     free(leaf);
 }
 
-static int read_leaf(parley_server *server, struct reading **reading)
+static int read_leaf(parley_server *server, struct reloadable *reloadable, struct reading **reading)
 {
     (void)server;
+    (void)reloadable;
     if (is_broken)
         return PARLEY_USAGE;
     struct leaf *leaf = calloc(1, sizeof *leaf);

@@ -260,12 +260,12 @@ static void what_becomes_of_one_too_many_is_in_words(void **state)
     char longest[400];
 
     (void)state;
-    assert_int_equal(limits->when_full, FULL_QUEUE);
+    assert_int_equal(limits->when_full.how, POLICY_QUEUE);
     set("when-full", "reset");
-    assert_int_equal(limits->when_full, FULL_RESET);
+    assert_int_equal(limits->when_full.how, POLICY_RESET);
     set("when-full", "message=come later");
-    assert_int_equal(limits->when_full, FULL_MESSAGE);
-    assert_string_equal(limits->message, "come later\n");
+    assert_int_equal(limits->when_full.how, POLICY_MESSAGE);
+    assert_string_equal(limits->when_full.message, "come later\n");
     memset(longest, 'x', sizeof longest);
     memcpy(longest, "message=", 8);
     longest[8 + 255] = '\0';
@@ -274,6 +274,20 @@ static void what_becomes_of_one_too_many_is_in_words(void **state)
     set("when-full", longest);
     refuse("when-full", "drop", "none of: queue, close, reset, message=TEXT");
     refuse("when-full", "", "none of");
+}
+
+static void what_becomes_of_one_over_its_limits_is_in_words(void **state)
+{
+    const struct policy *policy = &server->options.limits.when_over;
+
+    (void)state;
+    assert_int_equal(policy->how, POLICY_CLOSE);
+    set("when-over", "reset");
+    assert_int_equal(policy->how, POLICY_RESET);
+    set("when-over", "message=that is all");
+    assert_int_equal(policy->how, POLICY_MESSAGE);
+    assert_string_equal(policy->message, "that is all\n");
+    refuse("when-over", "queue", "none of: close, reset, message=TEXT");
 }
 
 static void a_rate_has_bytes_and_a_time(void **state)
@@ -341,6 +355,7 @@ int main(void)
         SETTINGS_TEST(framing_is_in_words),
         SETTINGS_TEST(limits_are_bounded),
         SETTINGS_TEST(what_becomes_of_one_too_many_is_in_words),
+        SETTINGS_TEST(what_becomes_of_one_over_its_limits_is_in_words),
         SETTINGS_TEST(a_rate_has_bytes_and_a_time),
         SETTINGS_TEST(the_longest_message_overrides_the_framing_s),
         SETTINGS_TEST(unknown_options_are_named),
