@@ -62,9 +62,8 @@ static struct measurement measurement_of(const struct load_result *result, uint6
 static void note_errors(struct cell *cell, const struct load_result *result)
 {
     cell->errors += load_errors(result);
-    for (int fault = 0; fault < FAULTS && !*cell->first_error; fault++)
-        if (result->faults[fault].count > 0)
-            snprintf(cell->first_error, sizeof cell->first_error, "%s", result->faults[fault].first);
+    if (!*cell->first_error)
+        snprintf(cell->first_error, sizeof cell->first_error, "%s", load_first_error(result));
 }
 
 int cell_add(struct cell *cell, const struct load_result *result, uint64_t switches)

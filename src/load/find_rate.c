@@ -1,4 +1,5 @@
 #include "load/find_rate.h"
+#include "engine/error.h"
 #include "report/amount.h"
 #include <math.h>
 #include <stdio.h>
@@ -29,6 +30,13 @@ static struct load_trial *new_trial(struct hunt *hunt, double rate)
     return trial;
 }
 
+/* What is missing when a trial ends may just be under way: of few requests that is much. */
+static bool falls_short(const struct load_result *result, double rate)
+{
+    double under_way = 1 + rate * histogram_mean(&result->service) / 1e9;
+    return load_rate(result) < 0.98 * rate && rate * result->elapsed - (double)result->requests > under_way;
+}
+
 /* The promise, and what belongs to it: nothing is lost, and the rate was reached. */
 static bool is_kept(const struct hunt *hunt, const struct load_result *result, struct load_trial *trial)
 {
@@ -37,8 +45,9 @@ static bool is_kept(const struct hunt *hunt, const struct load_result *result, s
         snprintf(trial->what, sizeof trial->what, "%llu errors", (unsigned long long)load_errors(result));
         return false;
     }
-    if (kept && load_rate(result) < 0.98 * trial->rate) {
-        snprintf(trial->what, sizeof trial->what, "only %.4g/s were answered", load_rate(result));
+    if (kept && falls_short(result, trial->rate)) {
+        snprintf(trial->what, sizeof trial->what, "only %s were answered",
+                 amount_rate(load_rate(result)).text);
         return false;
     }
     return kept;
@@ -122,8 +131,19 @@ static int probe(struct hunt *hunt, double *reached, int *interrupted)
         status = load_run(&plan, &result);
     *reached = load_rate(&result);
     *interrupted = result.interrupted;
+    if (status == 0 && !*interrupted && *reached == 0)
+        status = fail(PARLEY_NETWORK, "not one request was answered: %s", load_first_error(&result));
     load_result_close(&result);
     return status;
+}
+
+/* Between what was kept and what was not, in whole requests; 0: they are close enough, or nothing is. */
+static double between(const struct load_search *search)
+{
+    double middle = rint(sqrt(search->broken * search->found));
+    if (search->broken <= search->found * close_enough || middle == search->found || middle == search->broken)
+        return 0;
+    return middle;
 }
 
 /* 0: the search is over. */
@@ -136,15 +156,14 @@ static double next_rate(struct hunt *hunt, double reached)
         return hunt->doubtful;
     if (search->broken > 0 && search->found >= search->broken) { /* its confirmation failed */
         search->found = 0;
-        return search->broken * step_back;
+        return fmin(rint(search->broken * step_back), search->broken - 1);
     }
     if (search->broken == 0)
         return search->found > 0 ? search->found * 1.5 : reached / 2;
     if (search->found == 0)
-        return search->broken > reached / HOPELESS ? search->broken / 2 : 0;
-    if (search->broken / search->found > close_enough)
-        return sqrt(search->broken * search->found);
-    return hunt->confirmed ? 0 : search->found;
+        return search->broken > fmax(reached / HOPELESS, LEAST_RATE) ? search->broken / 2 : 0;
+    double middle = between(search);
+    return middle > 0 || hunt->confirmed ? middle : search->found;
 }
 
 static void describe(struct hunt *hunt)

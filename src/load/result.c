@@ -63,6 +63,14 @@ uint64_t load_errors(const struct load_result *result)
     return errors;
 }
 
+const char *load_first_error(const struct load_result *result)
+{
+    for (int fault = 0; fault < FAULTS; fault++)
+        if (result->faults[fault].count > 0)
+            return result->faults[fault].first;
+    return "";
+}
+
 double load_rate(const struct load_result *result)
 {
     return result->elapsed > 0 ? (double)result->requests / result->elapsed : 0;

@@ -105,6 +105,8 @@ int load_result_open(struct load_result *result);
 void load_result_close(struct load_result *result);
 /* Sum of all faults. */
 uint64_t load_errors(const struct load_result *result);
+/* What was said of the first kind that happened; "" when there was none. */
+const char *load_first_error(const struct load_result *result);
 /* Requests a second in the window. */
 double load_rate(const struct load_result *result);
 /* A further interval at the end of the list, its histogram open; NULL without memory. */

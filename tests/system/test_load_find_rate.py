@@ -7,7 +7,7 @@ import pytest
 from client import wait_until
 from harness import run
 from lateness import Wrong
-from loading import FIRST, Load, load, natively
+from loading import FIRST, Load, Requests, load, natively
 
 pytestmark = natively
 
@@ -55,6 +55,21 @@ def test_a_promise_that_nothing_keeps(known):
     assert outcome.code == 3 and "no rate kept p50<1us" in outcome.stderr, str(outcome)
     assert outcome.json["search"]["found"] in (0, None), str(outcome)
     assert not any(kept for _, kept in trials_of(outcome)), str(outcome)
+
+
+def test_it_ends_where_no_whole_request_is_between(known):
+    """25 a second: the next rate is 4 % more, which is further than a search of high rates goes."""
+    server = known("--delay", "40")
+    outcome = Load(server.address, "-d", "200ms", "--find-rate", "p99<1h", wrapper=FIRST).wait()
+    rates = [rate for rate, _ in trials_of(outcome)]
+    assert outcome.code == 0 and len(rates) < 25, f"{len(rates)} trials: {outcome}"
+    assert max(map(rates.count, rates)) <= 4, f"a rate was tried again and again: {rates}"
+
+
+def test_a_server_that_answers_nothing_has_no_rate(python_server):
+    server = python_server(Requests(lambda request: None))
+    outcome = run("load", server.address, "-d", "100ms", "--grace", "100ms", "--find-rate", "p99<1h")
+    assert outcome.returncode == 1 and "not one request was answered: no reply" in outcome.stderr, outcome.stderr
 
 
 def test_the_table_tells_it(python_server):
