@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "command/compare_plan.h"
+#include "command/result_file.h"
 #include "command/suggest.h"
 #include "compare/report.h"
 #include "engine/error.h"
@@ -36,76 +37,65 @@ static int run(struct comparison *comparison, const struct arguments *arguments)
 
 /* ---- results ---- */
 
-struct output {
+static const struct output {
     const char *option;
     int (*write)(const struct comparison *comparison, FILE *out);
-    FILE *file; /* NULL: not asked for */
-};
+} outputs[] = {{"json", compare_json_write}, {"csv", compare_csv_write}, {"report", compare_page_write}};
 
-enum { OUTPUTS = 3 };
+enum { OUTPUTS = sizeof outputs / sizeof *outputs };
 
-static int open_output(struct output *output, const struct arguments *arguments)
+/* How many go to standard output. */
+static size_t stdouts(const struct arguments *arguments)
 {
-    const char *path = arguments_value(arguments, output->option);
-    if (!path)
-        return 0;
-    output->file = strcmp(path, "-") == 0 ? stdout : fopen(path, "we");
-    return output->file ? 0 : complain_call(arguments->subcommand, "open", path);
+    size_t count = 0;
+    for (size_t i = 0; i < OUTPUTS; i++) {
+        const char *path = arguments_value(arguments, outputs[i].option);
+        count += path && is_stdout(path);
+    }
+    return count;
 }
 
 /* Before anything is measured: minutes later would be too late to learn that one cannot be written. */
-static int open_outputs(struct output outputs[OUTPUTS], const struct arguments *arguments)
+static int check_outputs(const struct arguments *arguments)
 {
-    int status = 0;
-    for (size_t i = 0; i < OUTPUTS && status == 0; i++)
-        status = open_output(&outputs[i], arguments);
-    return status;
+    int code = stdouts(arguments) > 1 ? complain(arguments->subcommand, ONLY_ONE_STDOUT) : 0;
+    for (size_t i = 0; i < OUTPUTS && code == 0; i++)
+        code = result_file_check(arguments, outputs[i].option);
+    return code;
 }
 
-static bool takes_stdout(const struct output outputs[OUTPUTS])
+static int write_output(const struct output *output, const char *path, const struct comparison *comparison,
+                        const struct arguments *arguments)
 {
-    for (size_t i = 0; i < OUTPUTS; i++)
-        if (outputs[i].file == stdout)
-            return true;
-    return false;
+    FILE *out = result_file_open(arguments, path);
+    if (!out)
+        return EXIT_USAGE;
+    int written = output->write(comparison, out);
+    int code = written ? complain_failure(arguments->subcommand, written) : 0;
+    int closed = result_file_close(arguments, path, out);
+    return code ? code : closed;
 }
 
-static int write_outputs(struct output outputs[OUTPUTS], const struct comparison *comparison,
-                         const struct arguments *arguments)
+static int write_outputs(const struct comparison *comparison, const struct arguments *arguments)
 {
-    int status = 0;
-    if (!takes_stdout(outputs) && compare_table_print(comparison, stdout) < 0)
-        status = complain_call(arguments->subcommand, "write", "standard output");
+    int worst = 0;
+    if (stdouts(arguments) == 0 && compare_table_print(comparison, stdout) < 0)
+        worst = complain_call(arguments->subcommand, "write", "standard output");
     for (size_t i = 0; i < OUTPUTS; i++) {
-        int written = outputs[i].file ? outputs[i].write(comparison, outputs[i].file) : 0;
-        if (written)
-            status = complain_failure(arguments->subcommand, written);
+        const char *path = arguments_value(arguments, outputs[i].option);
+        int code = path ? write_output(&outputs[i], path, comparison, arguments) : 0;
+        worst = code > worst ? code : worst;
     }
-    return status;
-}
-
-static int close_outputs(struct output outputs[OUTPUTS], const struct arguments *arguments)
-{
-    int status = 0;
-    for (size_t i = 0; i < OUTPUTS; i++)
-        if (outputs[i].file && outputs[i].file != stdout && fclose(outputs[i].file) != 0)
-            status =
-                complain_call(arguments->subcommand, "write", arguments_value(arguments, outputs[i].option));
-    return status;
+    return worst;
 }
 
 /* ---- the whole ---- */
 
 static int compare(struct comparison *comparison, const struct arguments *arguments)
 {
-    struct output outputs[OUTPUTS] = {{"json", compare_json_write, NULL},
-                                      {"csv", compare_csv_write, NULL},
-                                      {"report", compare_page_write, NULL}};
-    int status = open_outputs(outputs, arguments);
+    int status = check_outputs(arguments);
     status = status ? status : run(comparison, arguments);
-    status = status ? status : write_outputs(outputs, comparison, arguments);
-    int closed = close_outputs(outputs, arguments);
-    status = status ? status : closed;
+    status = status ? status : write_outputs(comparison, arguments);
     if (status)
         return status;
     if (comparison->interrupted)

@@ -1,8 +1,8 @@
 /* What is told while a load runs: a line on the terminal, and an object for each second. */
 #include "command/load.h"
+#include "command/result_file.h"
 #include "report/json.h"
 #include "report/table.h"
-#include <string.h>
 #include <unistd.h>
 
 static void second(void *context, const struct load_result *so_far, const struct load_interval *interval)
@@ -22,9 +22,9 @@ int load_live_open(struct load_live *live, const struct arguments *arguments, st
     *live = (struct load_live){.total = (double)plan->duration / 1000};
     live->line = isatty(STDERR_FILENO) && !arguments_given(arguments, "quiet");
     if (path)
-        live->intervals = strcmp(path, "-") == 0 ? stdout : fopen(path, "w");
+        live->intervals = result_file_open(arguments, path);
     if (path && !live->intervals)
-        return complain_call(arguments->subcommand, "open", path);
+        return EXIT_USAGE;
     plan->second = second;
     plan->context = live;
     return 0;
@@ -34,10 +34,7 @@ int load_live_close(struct load_live *live, const struct arguments *arguments)
 {
     if (live->line)
         live_clear(stderr);
-    if (!live->intervals || live->intervals == stdout)
+    if (!live->intervals)
         return 0;
-    bool failed = ferror(live->intervals);
-    if (fclose(live->intervals) == 0 && !failed)
-        return 0;
-    return complain_call(arguments->subcommand, "write", arguments_value(arguments, "intervals"));
+    return result_file_close(arguments, arguments_value(arguments, "intervals"), live->intervals);
 }

@@ -1,13 +1,11 @@
 /* The outputs of a load's result: every form that was asked for, and the exit code. */
 #include "command/load.h"
+#include "command/result_file.h"
 #include "load/condition.h"
 #include "report/json.h"
 #include "report/page.h"
 #include "report/table.h"
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 /* ---- the forms ---- */
 
@@ -36,21 +34,16 @@ static const struct form {
 
 enum { FORMS = sizeof forms / sizeof *forms };
 
-static bool is_stdout(const char *path)
-{
-    return strcmp(path, "-") == 0;
-}
-
 static int write_form(const struct arguments *arguments, const struct form *form, const char *path,
                       const struct load_result *result)
 {
-    FILE *out = is_stdout(path) ? stdout : fopen(path, "w");
+    FILE *out = result_file_open(arguments, path);
     if (!out)
-        return complain_call(arguments->subcommand, "open", path);
-    bool failed = form->write(result, out) != 0 || ferror(out);
-    if (out != stdout)
-        failed |= fclose(out) != 0;
-    return failed ? complain_call(arguments->subcommand, "write", path) : 0;
+        return EXIT_USAGE;
+    bool failed = form->write(result, out) != 0;
+    int code = failed ? complain_call(arguments->subcommand, "write", path) : 0;
+    int closed = result_file_close(arguments, path, out);
+    return code ? code : closed;
 }
 
 static bool takes_stdout(const struct arguments *arguments)
@@ -84,27 +77,11 @@ static bool is_condition(const struct given *given)
     return strcmp(given->option->name, "fail-if") == 0;
 }
 
-/* One that does not exist yet is made; one that does keeps what it holds until there is something new. */
-static int check_path(const struct arguments *arguments, const char *path)
-{
-    int fd = -1;
-    if (is_stdout(path) || access(path, W_OK) == 0)
-        return 0;
-    if (errno == ENOENT)
-        fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
-    if (fd < 0)
-        return complain_call(arguments->subcommand, "open", path);
-    close(fd);
-    return 0;
-}
-
 static int check_paths(const struct arguments *arguments)
 {
     int code = 0;
-    for (int i = 0; i < FORMS && code == 0; i++) {
-        const char *path = arguments_value(arguments, forms[i].name);
-        code = path ? check_path(arguments, path) : 0;
-    }
+    for (int i = 0; i < FORMS && code == 0; i++)
+        code = result_file_check(arguments, forms[i].name);
     return code;
 }
 
@@ -121,8 +98,7 @@ int load_output_check(const struct arguments *arguments)
             return complain_failure(arguments->subcommand, PARLEY_USAGE);
         stdouts += given->option->kind == OPTION_PATH && is_stdout(given->value);
     }
-    return stdouts > 1 ? complain(arguments->subcommand, "only one output can be - (stdout)")
-                       : check_paths(arguments);
+    return stdouts > 1 ? complain(arguments->subcommand, ONLY_ONE_STDOUT) : check_paths(arguments);
 }
 
 /* Every condition is looked at, so that all reasons are told. */
@@ -145,11 +121,7 @@ static int judge_conditions(const struct arguments *arguments, const struct load
 /* Errors are part of a result, but a server that never answers is none. */
 static int complain_unanswered(const struct arguments *arguments, const struct load_result *result)
 {
-    const char *why = "";
-    for (int fault = 0; fault < FAULTS && !*why; fault++)
-        if (result->faults[fault].count > 0)
-            why = result->faults[fault].first;
-    complain(arguments->subcommand, "not one request was answered: %s", why);
+    complain(arguments->subcommand, "not one request was answered: %s", load_first_error(result));
     return EXIT_NETWORK;
 }
 

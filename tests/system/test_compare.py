@@ -255,6 +255,8 @@ def test_a_peer_that_ends_when_it_is_loaded():
     (["echo", "--processors", "0"], "0,1"),
     (["echo", "--processors", "0,4095"], "--processors"),
     (["echo", "--json", "/nonexistent/file"], "/nonexistent/file"),
+    (["echo", "--report", "/tmp"], "open /tmp: is a directory"),
+    (["echo", "--json", "-", "--csv", "-"], "only one output can be -"),
 ])
 def test_wrong_usage(arguments, sentence):
     done = compare(*arguments, timeout=PATIENCE)

@@ -427,6 +427,7 @@ def test_a_condition_decides_the_exit_code(python_server, conditions, code):
     ("--json - --csv -", "only one output can be -"),
     ("--json - --intervals -", "only one output can be -"),
     ("--json /nowhere/result", "/nowhere/result"),
+    ("--json /tmp", "open /tmp: is a directory"),
     ("--intervals /nowhere/seconds", "/nowhere/seconds"),
     ("--nonsense", "--nonsense"),
 ])
@@ -436,6 +437,16 @@ def test_what_makes_no_sense_is_said_and_nothing_is_sent(python_server, options,
     assert outcome.returncode == 2 and outcome.stdout == "", f"{outcome.returncode} {outcome.stdout}{outcome.stderr}"
     assert sentence.lower() in outcome.stderr.lower() and len(outcome.stderr.splitlines()) <= 2, outcome.stderr
     assert not server.clients
+
+
+@pytest.mark.parametrize("before", [None, "of the run before"])
+def test_a_run_that_could_not_be_leaves_files_as_they_were(tmp_path, before):
+    path = tmp_path / "result.json"
+    if before:
+        path.write_text(before)
+    outcome = run("load", "127.0.0.1:1", "--json", path)
+    assert outcome.returncode == 1, outcome.stderr
+    assert (path.read_text() if path.exists() else None) == before
 
 
 @pytest.mark.parametrize("options, sentence", [([], "address"), (["localhost"], "port"), (["localhost:99999"], "99999"),
