@@ -14,12 +14,15 @@ static int write_hgrm(const struct load_result *result, FILE *out)
     return histogram_print_hgrm(&result->response, out);
 }
 
+/* Without the warm-up: some readers of the format take no time below 0. */
 static int write_hdr_log(const struct load_result *result, FILE *out)
 {
     int status = histogram_log_begin(out, result->since);
-    for (size_t i = 0; i < result->interval_count && status == 0; i++)
-        status = histogram_log_line(out, result->intervals[i].start, result->intervals[i].length,
-                                    &result->intervals[i].response);
+    for (size_t i = 0; i < result->interval_count && status == 0; i++) {
+        const struct load_interval *interval = &result->intervals[i];
+        if (interval->start >= 0)
+            status = histogram_log_line(out, interval->start, interval->length, &interval->response);
+    }
     return status;
 }
 

@@ -18,10 +18,11 @@ void client_fault(struct client *client, enum load_fault fault, uint64_t count, 
     count = count > 0 ? count : 1;
     if (generator->dismissed || generator->loop->draining)
         return;
-    /* What went wrong in the warm-up is told by its sentence, if it is the first, and not counted. */
+    /* What went wrong in the warm-up is told by its sentence, if it is the first, and counted in its interval
+     * alone. */
     bool counts = generator->counting || !run_start(generator->run);
     load_fault_note(generator->tally.faults, fault, counts ? count : 0, sentence);
-    generator->tally.errors += counts ? count : 0;
+    generator->tally.errors += count;
 }
 
 /* The first attempt of each client decides when the run starts, and whether it is worth it. */

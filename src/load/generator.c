@@ -65,10 +65,13 @@ void generator_record(struct generator *generator, int64_t intended, int64_t sen
 {
     struct tally *tally = &generator->tally;
     const struct run *run = generator->run;
-    if (now >= generator->window) {
-        tally->requests += now < generator->end ? count : 0;
-        tally->late += now < generator->end ? 0 : count;
+    if (now < generator->window) {
+        tally->early_requests += count;
+        histogram_record_many(&tally->early, (uint64_t)(now - intended), count);
+        return;
     }
+    tally->requests += now < generator->end ? count : 0;
+    tally->late += now < generator->end ? 0 : count;
     if (intended < generator->window)
         return;
     histogram_record_many(&tally->recent, (uint64_t)(now - intended), count);
@@ -94,11 +97,9 @@ static void hand_over(struct generator *generator)
 
 static void begin_counting(struct generator *generator)
 {
-    struct tally *tally = &generator->tally;
     generator->counting = true;
     generator->open_least = generator->open_most = generator->established;
     generator->cpu_at_begin = processor_time();
-    tally->bytes_in = tally->bytes_out = 0;
 }
 
 static void count_idle(struct generator *generator)
@@ -117,11 +118,16 @@ static void stop_counting(struct generator *generator, int64_t now)
     generator->cpu = processor_time() - generator->cpu_at_begin;
 }
 
+static int64_t interval_end(const struct generator *generator)
+{
+    return generator->window + ledger_interval_end(&generator->run->ledger, generator->interval);
+}
+
 /* The intervals that have passed are handed over; one that a stall has swallowed is handed over empty. */
 static void keep_intervals(struct generator *generator, int64_t now)
 {
     int64_t until = now < generator->end ? now : generator->end - 1;
-    while (until >= generator->window + (int64_t)(generator->interval + 1) * generator->run->ledger.step) {
+    while (until >= interval_end(generator)) {
         hand_over(generator);
         generator->interval++;
     }
@@ -183,7 +189,8 @@ static bool has_started(struct generator *generator, int64_t now)
         return false;
     generator->window = run_window(run);
     generator->end = run_end(run);
-    if (generator->window == run_start(run)) /* the first requests count */
+    generator->tally.bytes_in = generator->tally.bytes_out = 0; /* those of a greeting */
+    if (generator->window == run_start(run))                    /* the first requests count */
         begin_counting(generator);
     for (unsigned i = 0; i < generator->opened; i++)
         start_client(&generator->clients[i], now);
@@ -221,11 +228,14 @@ static int64_t say_goodbye(struct generator *generator, int64_t now)
     return -1;
 }
 
-/* A signal has ended the run early. */
+/* A signal has ended the run early. What still comes is not counted; the interval that had begun is. */
 static void break_off(struct generator *generator, int64_t now)
 {
     if (generator->counting && !generator->over)
         stop_counting(generator, now);
+    if (generator->counting && !generator->dismissed)
+        hand_over(generator);
+    generator->dismissed = true;
     generator->loop->pace = NULL;
 }
 
@@ -239,13 +249,10 @@ static int64_t sooner(int64_t one, int64_t other)
 /* When the run is to be looked at again, whatever its connections do. */
 static int64_t next_mark(const struct generator *generator)
 {
-    const struct run *run = generator->run;
-    int64_t interval = generator->window + (int64_t)(generator->interval + 1) * run->ledger.step;
-    if (!generator->counting)
-        return generator->window;
-    if (!generator->over)
-        return interval < generator->end ? interval : generator->end;
-    return run_grace_end(run);
+    int64_t interval = interval_end(generator);
+    if (generator->over)
+        return run_grace_end(generator->run);
+    return interval < generator->end ? interval : generator->end;
 }
 
 /* When the generator has to look again at the latest. */
@@ -277,8 +284,7 @@ static int64_t pace(struct loop *loop)
         begin_counting(generator);
     if (generator->run->slot > 0)
         slot = schedule_advance(generator, now);
-    if (generator->counting)
-        keep_intervals(generator, now);
+    keep_intervals(generator, now);
     if (!generator->over && now >= generator->end)
         stop_counting(generator, now);
     if (generator->over && (generator->owed == 0 || now >= run_grace_end(generator->run))) {

@@ -82,23 +82,29 @@ static void tell(struct observer *observer, size_t index)
     run->plan->second(run->plan->context, &so_far, &interval);
 }
 
+/* Tells of each interval before `end` when it is complete; `*index` is the next. */
+static void tell_until(struct observer *observer, size_t *index, size_t end)
+{
+    for (; *index < end && wait_for_interval(observer, *index); ++*index)
+        tell(observer, *index);
+}
+
 static void *observe(void *context)
 {
     struct observer *observer = context;
     struct run *run = observer->run;
+    size_t index = 0, before = run->ledger.before, all = ledger_intervals(&run->ledger);
     while (!run_start(run))
         if (!sleep_until(observer, clock_ns() + LOOK))
             return NULL;
+    tell_until(observer, &index, before > 0 ? before - 1 : 0);
     if (!sleep_until(observer, run_window(run)))
         return NULL;
     begin(observer);
-    size_t intervals = ledger_intervals(&run->ledger, run->plan->duration);
-    for (size_t index = 0; index + 1 < intervals && wait_for_interval(observer, index); index++)
-        tell(observer, index);
+    tell_until(observer, &index, all - 1);
     sleep_until(observer, run_end(run));
     end(observer);
-    if (wait_for_interval(observer, intervals - 1))
-        tell(observer, intervals - 1);
+    tell_until(observer, &index, all);
     return NULL;
 }
 

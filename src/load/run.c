@@ -176,7 +176,8 @@ static int check_poller(const struct run *run)
 static int open_generators(struct run *run)
 {
     run->generators = calloc(run->threads, sizeof *run->generators);
-    if (!run->generators || ledger_open(&run->ledger, run->result, run->threads, run->plan->duration) < 0)
+    if (!run->generators || ledger_open(&run->ledger, run->result, run->threads,
+                                        run->plan->ramp + run->plan->warmup, run->plan->duration) < 0)
         return fail(PARLEY_RESOURCE, "no memory for %u threads", run->threads);
     int status = 0;
     for (unsigned i = 0; i < run->threads && status == 0; i++)
@@ -220,13 +221,10 @@ static void close_run(struct run *run)
 
 /* ---- the result ---- */
 
-/* Of one that was interrupted, the interval that had just begun. */
 static void collect(struct run *run, struct generator *generator)
 {
     struct load_result *result = run->result;
     struct load_limits *limits = &result->limits;
-    if (generator->counting && !generator->dismissed)
-        ledger_hand_over(&run->ledger, generator->interval, &generator->tally, generator->established);
     ledger_settle(&run->ledger, &generator->tally);
     if (result->elapsed > 0) {
         double cpu = generator->cpu / result->elapsed;
@@ -256,6 +254,15 @@ static double since(const struct run *run)
     return (double)time.tv_sec + (double)(time.tv_nsec - ago) / NS_PER_SECOND;
 }
 
+/* Of a run that was interrupted; those of the warm-up are told whole or not at all. */
+static void shorten_last_interval(struct load_result *result)
+{
+    struct load_interval *last =
+        result->interval_count > 0 ? &result->intervals[result->interval_count - 1] : NULL;
+    if (last && last->start >= 0)
+        last->length = result->elapsed > last->start ? result->elapsed - last->start : 0;
+}
+
 static void fill_result(struct run *run)
 {
     struct load_result *result = run->result;
@@ -266,10 +273,7 @@ static void fill_result(struct run *run)
     result->interrupted = atomic_load(&run->server->last_signal);
     for (unsigned i = 0; i < run->threads; i++)
         collect(run, &run->generators[i]);
-    if (result->interval_count > 0) {
-        struct load_interval *last = &result->intervals[result->interval_count - 1];
-        last->length = result->elapsed > last->start ? result->elapsed - last->start : 0;
-    }
+    shorten_last_interval(result);
     if (run->slot == 0 && !run->plan->churn)
         histogram_add(&result->service, &result->response);
     load_judge(result, run->plan);

@@ -1,5 +1,6 @@
 #include "load/tally.h"
 #include "load/clock.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,7 +9,7 @@ enum { MOST_INTERVALS = 7200 };
 
 int tally_open(struct tally *tally)
 {
-    struct histogram *all[] = {&tally->recent,  &tally->response,   &tally->service,
+    struct histogram *all[] = {&tally->recent,  &tally->early,      &tally->response, &tally->service,
                                &tally->connect, &tally->first_byte, &tally->lag};
     int status = 0;
     *tally = (struct tally){0};
@@ -20,6 +21,7 @@ int tally_open(struct tally *tally)
 void tally_close(struct tally *tally)
 {
     histogram_close(&tally->recent);
+    histogram_close(&tally->early);
     histogram_close(&tally->response);
     histogram_close(&tally->service);
     histogram_close(&tally->connect);
@@ -28,23 +30,37 @@ void tally_close(struct tally *tally)
 }
 
 /* Rounded up to whole seconds. */
-static int64_t step_for(int64_t duration_ms)
+static int64_t step_for(int64_t ms)
 {
-    int64_t seconds = duration_ms / 1000 / MOST_INTERVALS + (duration_ms / 1000 % MOST_INTERVALS > 0);
+    int64_t seconds = ms / 1000 / MOST_INTERVALS + (ms / 1000 % MOST_INTERVALS > 0);
     return (seconds > 1 ? seconds : 1) * NS_PER_SECOND;
 }
 
-size_t ledger_intervals(const struct ledger *ledger, int64_t duration_ms)
+static size_t intervals_in(const struct ledger *ledger, double ns)
 {
-    int64_t step_ms = ledger->step / NS_PER_MS;
-    return (size_t)((duration_ms + step_ms - 1) / step_ms);
+    return (size_t)ceil(ns / (double)ledger->step);
 }
 
-int ledger_open(struct ledger *ledger, struct load_result *result, unsigned generators, int64_t duration_ms)
+size_t ledger_intervals(const struct ledger *ledger)
+{
+    return ledger->before + intervals_in(ledger, ledger->duration * NS_PER_SECOND);
+}
+
+int64_t ledger_interval_end(const struct ledger *ledger, size_t index)
+{
+    return ((int64_t)index + 1 - (int64_t)ledger->before) * ledger->step;
+}
+
+int ledger_open(struct ledger *ledger, struct load_result *result, unsigned generators, int64_t lead_ms,
+                int64_t duration_ms)
 {
     pthread_condattr_t attributes;
-    *ledger = (struct ledger){.result = result, .generators = generators, .step = step_for(duration_ms)};
-    ledger->duration = (double)duration_ms / 1000;
+    *ledger = (struct ledger){.result = result,
+                              .generators = generators,
+                              .step = step_for(lead_ms + duration_ms),
+                              .lead = lead_ms * NS_PER_MS,
+                              .duration = (double)duration_ms / 1000};
+    ledger->before = intervals_in(ledger, (double)ledger->lead);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&ledger->handed, &attributes);
@@ -57,6 +73,16 @@ void ledger_close(struct ledger *ledger)
     pthread_mutex_destroy(&ledger->lock);
     pthread_cond_destroy(&ledger->handed);
     free(ledger->handed_over);
+}
+
+/* The place of the newest interval in the run. */
+static void place(const struct ledger *ledger, struct load_interval *interval)
+{
+    int64_t step = ledger->step, end = ledger_interval_end(ledger, ledger->result->interval_count - 1);
+    int64_t start = end - step < -ledger->lead ? -ledger->lead : end - step;
+    interval->start = (double)start / NS_PER_SECOND;
+    bool is_last = ledger->duration > interval->start && ledger->duration * NS_PER_SECOND < (double)end;
+    interval->length = (is_last ? ledger->duration : (double)end / NS_PER_SECOND) - interval->start;
 }
 
 /* Makes all intervals up to `index` exist. NULL without memory: that one is not shown, nothing else is lost.
@@ -77,22 +103,38 @@ static struct load_interval *interval_at(struct ledger *ledger, size_t index)
         struct load_interval *interval = load_result_add_interval(result);
         if (!interval)
             return NULL;
-        double step = (double)ledger->step / NS_PER_SECOND;
-        interval->start = (double)(result->interval_count - 1) * step;
-        double left = ledger->duration - interval->start;
-        interval->length = left > 0 && left < step ? left : step;
+        place(ledger, interval);
     }
     return &result->intervals[index];
 }
 
-static void add_to(struct load_interval *interval, const struct tally *tally, unsigned open)
+static void add_to(struct load_interval *interval, const struct tally *tally, unsigned open, bool is_early)
 {
-    interval->requests += tally->requests;
+    interval->requests += is_early ? tally->early_requests : tally->requests;
     interval->errors += tally->errors;
     interval->bytes_in += tally->bytes_in;
     interval->bytes_out += tally->bytes_out;
     interval->open += open;
-    histogram_add(&interval->response, &tally->recent);
+    histogram_add(&interval->response, is_early ? &tally->early : &tally->recent);
+}
+
+static void take_totals(struct load_result *result, const struct tally *tally)
+{
+    result->requests += tally->requests;
+    result->bytes_in += tally->bytes_in;
+    result->bytes_out += tally->bytes_out;
+}
+
+/* What has been answered in the window stays for its first interval. */
+static void begin_anew(struct tally *tally, bool is_early)
+{
+    tally->errors = tally->bytes_in = tally->bytes_out = tally->early_requests = 0;
+    histogram_clear(&tally->early);
+    if (is_early)
+        return;
+    histogram_add(&tally->response, &tally->recent);
+    histogram_clear(&tally->recent);
+    tally->requests = 0;
 }
 
 /* The tally keeps its sentences, and counts on from nothing. */
@@ -108,22 +150,19 @@ static void take_faults(struct load_result *result, struct tally *tally)
 
 void ledger_hand_over(struct ledger *ledger, size_t index, struct tally *tally, unsigned open)
 {
-    struct load_result *result = ledger->result;
+    bool is_early = index < ledger->before;
     pthread_mutex_lock(&ledger->lock);
     struct load_interval *interval = interval_at(ledger, index);
     if (interval) {
-        add_to(interval, tally, open);
+        add_to(interval, tally, open, is_early);
         if (++ledger->handed_over[index] >= ledger->generators)
             pthread_cond_signal(&ledger->handed);
     }
-    result->requests += tally->requests;
-    result->bytes_in += tally->bytes_in;
-    result->bytes_out += tally->bytes_out;
-    take_faults(result, tally);
+    if (!is_early)
+        take_totals(ledger->result, tally);
+    take_faults(ledger->result, tally);
     pthread_mutex_unlock(&ledger->lock);
-    histogram_add(&tally->response, &tally->recent);
-    histogram_clear(&tally->recent);
-    tally->requests = tally->errors = tally->bytes_in = tally->bytes_out = 0;
+    begin_anew(tally, is_early);
 }
 
 void ledger_settle(struct ledger *ledger, struct tally *tally)

@@ -285,7 +285,10 @@ def test_the_warm_up_is_discarded(python_server, options):
     result = outcome.json
     assert service.count > outcome.answered() > 0 and not outcome.errors(), str(outcome)
     assert result["latency_us"]["count"] <= outcome.answered() and result["elapsed_s"] == 0.3, str(outcome)
-    assert [second["start"] for second in result["intervals"]] == [0], str(outcome)
+    early, measured = result["intervals"]
+    assert [early["start"], early["length"], measured["start"]] == [-0.3, 0.3, 0], str(outcome)
+    assert measured["requests"] == result["requests"], str(outcome)
+    assert early["requests"] == early["latency_us"]["count"] == service.count - outcome.answered(), str(outcome)
     assert options == () or (result["intended"], service.count) == (300, 600), str(outcome)
 
 

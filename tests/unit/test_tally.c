@@ -16,13 +16,25 @@ static struct load_result result;
 static struct ledger ledger;
 static struct tally tallies[GENERATORS];
 
+static void open_all(int64_t lead)
+{
+    assert_int_equal(load_result_open(&result), 0);
+    assert_int_equal(ledger_open(&ledger, &result, GENERATORS, lead, DURATION), 0);
+    for (int i = 0; i < GENERATORS; i++)
+        assert_int_equal(tally_open(&tallies[i]), 0);
+}
+
 static int prepare(void **state)
 {
     (void)state;
-    assert_int_equal(load_result_open(&result), 0);
-    assert_int_equal(ledger_open(&ledger, &result, GENERATORS, DURATION), 0);
-    for (int i = 0; i < GENERATORS; i++)
-        assert_int_equal(tally_open(&tallies[i]), 0);
+    open_all(0);
+    return 0;
+}
+
+static int prepare_with_warmup(void **state)
+{
+    (void)state;
+    open_all(1500);
     return 0;
 }
 
@@ -94,6 +106,33 @@ static void intervals_that_a_stall_has_swallowed_exist(void **state)
         assert_float_equal(result.intervals[i].length, 1, 1e-9);
         assert_int_equal(result.intervals[i].requests, i == 40);
     }
+}
+
+/* They end where the window begins, are shown, and add to nothing. */
+static void intervals_before_the_window_are_the_warm_up(void **state)
+{
+    static const struct {
+        double start, length;
+    } places[] = {{-1.5, 0.5}, {-1, 1}, {0, 1}, {1, 1}, {2, 1}};
+    struct tally *tally = &tallies[0];
+    (void)state;
+    assert_int_equal(ledger_intervals(&ledger), 5);
+    assert_int_equal(ledger_interval_end(&ledger, 1), 0);
+    tally->early_requests = 7;
+    histogram_record_many(&tally->early, NS_PER_MS, 7);
+    count(tally, 2, 9 * NS_PER_MS); /* answered in the window before the warm-up was handed over */
+    ledger_hand_over(&ledger, 1, tally, 3);
+    ledger_hand_over(&ledger, 4, tally, 3);
+    for (int i = 0; i < 5; i++) {
+        assert_float_equal(result.intervals[i].start, places[i].start, 1e-9);
+        assert_float_equal(result.intervals[i].length, places[i].length, 1e-9);
+    }
+    assert_int_equal(result.intervals[1].requests, 7);
+    assert_int_equal(result.intervals[1].response.most, NS_PER_MS);
+    assert_int_equal(result.intervals[4].requests, 2);
+    assert_int_equal(result.requests, 2);
+    assert_int_equal(result.bytes_in, 0);
+    assert_int_equal(tally->response.total, 2);
 }
 
 static void what_the_run_counted_goes_into_the_result(void **state)
@@ -168,6 +207,8 @@ int main(void)
         TALLY_TEST(an_interval_is_the_sum_of_the_generators),
         TALLY_TEST(the_next_interval_begins_at_nothing),
         TALLY_TEST(intervals_that_a_stall_has_swallowed_exist),
+        cmocka_unit_test_setup_teardown(intervals_before_the_window_are_the_warm_up, prepare_with_warmup,
+                                        finish),
         TALLY_TEST(what_the_run_counted_goes_into_the_result),
         TALLY_TEST(a_fault_may_have_words_alone),
         TALLY_TEST(a_long_sentence_is_cut),
