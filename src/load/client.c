@@ -20,7 +20,7 @@ void client_fault(struct client *client, enum load_fault fault, uint64_t count, 
         return;
     /* What went wrong in the warm-up is told by its sentence, if it is the first, and counted in its interval
      * alone. */
-    bool counts = generator->counting || !run_start(generator->run);
+    bool counts = generator->counting || !generator_has_started(generator);
     load_fault_note(generator->tally.faults, fault, counts ? count : 0, sentence);
     generator->tally.errors += count;
 }
@@ -188,7 +188,7 @@ static void go_on(struct client *client)
         return;
     if (client->failures > 0 || !churns)
         try_later(client);
-    else if (run->slot > 0 ? client->due > 0 : run_start(run) && !generator->over)
+    else if (run->slot > 0 ? client->due > 0 : generator_has_started(generator) && !generator->over)
         client_connect(client);
 }
 

@@ -13,7 +13,7 @@ static uint64_t wanted(const struct client *client)
         return 0; /* one exchange per connection */
     if (generator->run->slot > 0)
         return client->due < room ? client->due : room;
-    return generator->over || !run_start(generator->run) ? 0 : room;
+    return generator->over || !generator_has_started(generator) ? 0 : room;
 }
 
 static void note_sent(struct client *client, uint64_t count, int64_t now)
@@ -173,10 +173,11 @@ void exchange_drained(parley_conn *conn)
 /* A churn that has not started yet, or a client at the end of the load, loses nothing. */
 static bool is_early(const struct client *client)
 {
-    const struct run *run = client->generator->run;
+    const struct generator *generator = client->generator;
     if (client_under_way(client) > 0)
         return true;
-    return client_has_work(client) && (client->idle || !run->plan->churn || run_start(run));
+    return client_has_work(client) &&
+           (client->idle || !generator->run->plan->churn || generator_has_started(generator));
 }
 
 void exchange_ended(parley_conn *conn)

@@ -8,6 +8,8 @@
 
 /* Attempts to connect at once, in each thread: a listener's queue should hold them. */
 enum { MOST_CONNECTING = 64 };
+/* How often a thread looks whether the run has started. */
+#define LOOK NS_PER_MS
 /* How long a server may take to read what it was sent. */
 #define FAREWELL NS_PER_SECOND
 
@@ -159,13 +161,14 @@ static void open_clients(struct generator *generator, int64_t now)
     }
 }
 
-/* The schedule starts when every client has been reached, or has failed to be; a ramp's starts at once. */
+/* The schedule starts when every client has been reached, or has failed to be; a ramp's starts at once. Other
+ * threads look each LOOK whether it has a start, and none is to be late for its first requests. */
 static void try_start(struct run *run, int64_t now)
 {
-    int64_t none = 0;
+    int64_t none = 0, start = run->threads > 1 ? now + 2 * LOOK : now;
     unsigned all = run->plan->connections + run->plan->idle;
     if (run->plan->ramp > 0 || atomic_load(&run->settled) == all)
-        atomic_compare_exchange_strong(&run->start, &none, now);
+        atomic_compare_exchange_strong(&run->start, &none, start);
 }
 
 /* A churn whose first connection the server has closed begins with another. */
@@ -181,11 +184,11 @@ static void start_client(struct client *client, int64_t now)
 static bool has_started(struct generator *generator, int64_t now)
 {
     struct run *run = generator->run;
-    if (generator->end)
+    if (generator_has_started(generator))
         return true;
     if (!run_start(run))
         try_start(run, now);
-    if (!run_start(run))
+    if (!run_start(run) || now < run_start(run))
         return false;
     generator->window = run_window(run);
     generator->end = run_end(run);
@@ -279,7 +282,7 @@ static int64_t pace(struct loop *loop)
     timers_fire(&generator->timers, now, client_timer);
     open_clients(generator, now);
     if (!has_started(generator, now))
-        return now + NS_PER_MS;
+        return run_start(generator->run) ? run_start(generator->run) : now + LOOK;
     if (!generator->counting && now >= generator->window)
         begin_counting(generator);
     if (generator->run->slot > 0)

@@ -63,7 +63,7 @@ struct generator {
     bool counting;            /* the measured window has begun */
     bool over;                /* ... and the load has ended */
     bool dismissed;           /* the connections are being closed */
-    int64_t window, end;      /* of the run, once it has started */
+    int64_t window, end;      /* of the run; 0: it has not started */
     int64_t leave_at;         /* dismissed: who is not gone by then is cut off */
     int64_t stopped;          /* when the counting ended; 0: it has not begun, or not ended */
     double cpu_at_begin, cpu; /* s of processor time: at the window's begin, then in the window */
@@ -87,11 +87,15 @@ struct run {
     double slot;                /* ns between two requests of the schedule; 0: closed loop */
     atomic_uint settled;        /* clients whose first attempt has come to an end, */
     atomic_uint reached;        /* ... and was successful */
-    atomic_int_least64_t start; /* the schedule begins; 0: not yet */
+    atomic_int_least64_t start; /* when the schedule begins, may be a little later; 0: not known yet */
     atomic_bool hopeless;       /* nobody was reached: the run is called off */
 };
 
-/* Spans of a run, in ns of the clock; only once it has started. */
+static inline bool generator_has_started(const struct generator *generator)
+{
+    return generator->end != 0;
+}
+/* Spans of a run, in ns of the clock; only once its start is known. */
 static inline int64_t run_start(const struct run *run)
 {
     return atomic_load_explicit(&run->start, memory_order_relaxed);
