@@ -22,14 +22,32 @@ static bool lag_exceeds(const struct load_result *result, double percentile, uin
     return lag > least && lag > response / 2;
 }
 
+static struct amount told_at(const struct histogram *histogram, double percentile)
+{
+    return amount_time((double)histogram_at(histogram, percentile));
+}
+
+static bool machine_is_full(const struct load_limits *limits)
+{
+    return limits->machine_idle >= 0 && limits->machine_idle < 1 - saturated;
+}
+
+/* Why it was late, and what would help. */
+static const char *remedy(const struct load_limits *limits)
+{
+    if (limits->generator_busy > saturated)
+        return " (-t adds threads)";
+    return machine_is_full(limits) ? " (no processor was free for it)" : "";
+}
+
 static bool refuse_lag(struct load_result *result, double percentile, uint64_t least)
 {
     if (!lag_exceeds(result, percentile, least))
         return false;
     snprintf(result->invalid, sizeof result->invalid,
-             "requests were sent late by the generator itself: at p%g %s of the %s it reports", percentile,
-             amount_time((double)histogram_at(&result->lag, percentile)).text,
-             amount_time((double)histogram_at(&result->response, percentile)).text);
+             "requests were sent late by the generator itself: at p%g %s of the %s it reports%s", percentile,
+             told_at(&result->lag, percentile).text, told_at(&result->response, percentile).text,
+             remedy(&result->limits));
     return true;
 }
 
@@ -40,9 +58,10 @@ static bool refuse_unsent(struct load_result *result, const struct load_plan *pl
     if (result->interrupted || (double)result->intended >= scheduled * 0.99 - 1)
         return false;
     snprintf(result->invalid, sizeof result->invalid,
-             "the generator kept %s of its schedule: %s instead of %s (-t adds threads)",
+             "the generator kept %s of its schedule: %s instead of %s%s",
              amount_percent(100 * (double)result->intended / scheduled).text,
-             amount_rate((double)result->intended / result->elapsed).text, amount_rate(plan->rate).text);
+             amount_rate((double)result->intended / result->elapsed).text, amount_rate(plan->rate).text,
+             remedy(&result->limits));
     return true;
 }
 
@@ -76,19 +95,35 @@ static const char *verdict(const struct load_result *result, const struct load_p
         return "the generator was the limit (-t adds threads)";
     if (limits->server_busy > busy && limits->server_busy > limits->generator_busy)
         return "the server was the limit";
-    if (limits->machine_idle >= 0 && limits->machine_idle < 1 - saturated)
+    if (machine_is_full(limits))
         return "this machine was the limit: no processor was free";
     return "neither was the limit: round trips set the rate (-c and --depth add load)";
+}
+
+/* What is too rare to make a run invalid is told all the same. */
+static void describe_lag(const struct load_result *result, char *text, size_t room)
+{
+    static const double percentiles[] = {90, 99, 99.9, 99.99};
+    const struct amount lag = told_at(&result->lag, 100), most = told_at(&result->response, 100);
+    *text = '\0';
+    for (size_t i = 0; i < sizeof percentiles / sizeof *percentiles && !*text; i++)
+        if (lag_exceeds(result, percentiles[i], TENTH_OF_A_MS))
+            snprintf(text, room, "; from p%g on times are mostly the generator's own lag, %s of the max %s",
+                     percentiles[i], lag.text, most.text);
+    if (!*text && lag_exceeds(result, 100, TENTH_OF_A_MS))
+        snprintf(text, room, "; the max is mostly the generator's own lag, %s of %s", lag.text, most.text);
 }
 
 static void judge_limits(struct load_result *result, const struct load_plan *plan)
 {
     struct load_limits *limits = &result->limits;
-    char server[80];
+    char server[80], lag[128] = "";
     describe_server(limits, server, sizeof server);
+    if (is_open_loop(plan) && result->valid)
+        describe_lag(result, lag, sizeof lag);
     snprintf(limits->sentence, sizeof limits->sentence,
-             "%s; the generator's busiest thread was %.0f%% busy, %s", verdict(result, plan),
-             100 * limits->generator_busy, server);
+             "%s; the generator's busiest thread was %.0f%% busy, %s%s", verdict(result, plan),
+             100 * limits->generator_busy, server, lag);
 }
 
 void load_judge(struct load_result *result, const struct load_plan *plan)

@@ -9,7 +9,7 @@
 enum {
     FINENESS = 16,      /* points for each nine of a percentile */
     MOST_NINES = 6,     /* 99.9999 % */
-    TIMES = 4,          /* most of the kinds of time that are drawn */
+    TIMES = 5,          /* most of the kinds of time that are drawn */
     SERIES = 3,         /* most of a chart over time */
     LOGARITHM_FROM = 30 /* values so many times apart are shown on a logarithmic axis */
 };
@@ -52,6 +52,14 @@ static void trace(struct percentile_line *line, const struct histogram *histogra
     }
 }
 
+/* A lag that is less than any response time would only stretch the axis. */
+static void leave_out_below(struct percentile_line *line, double least)
+{
+    for (size_t i = 0; i < line->count; i++)
+        if (line->points[i].y < least)
+            line->points[i].y = NAN;
+}
+
 static void describe_latency(char *text, size_t room, const struct histogram *histogram)
 {
     char median[UNIT_ROOM], late[UNIT_ROOM], most[UNIT_ROOM];
@@ -65,7 +73,7 @@ static void describe_latency(char *text, size_t room, const struct histogram *hi
 }
 
 /* The kinds of time that say something of their own: service times where requests waited before they were
- * sent, those of the connection where each request has one. Returns how many. */
+ * sent, those of the connection where each request has one, in an open loop our own. Returns how many. */
 static size_t choose_times(const struct load_result *result, const struct histogram *times[TIMES],
                            const char *names[TIMES])
 {
@@ -77,6 +85,8 @@ static size_t choose_times(const struct load_result *result, const struct histog
         times[count] = &result->connect, names[count++] = "connected";
         times[count] = &result->first_byte, names[count++] = "first byte of the reply";
     }
+    if (result->lag.total > 0)
+        times[count] = &result->lag, names[count++] = "lag of the generator";
     return count;
 }
 
@@ -89,7 +99,8 @@ static const char *note_on_latency(const struct load_result *result, size_t coun
                "connect.";
     if (count > 1 || result->conditions.rate > 0)
         return "The response time is counted from when a request was meant to be sent, so it holds what the "
-               "request waited before; the service time from when it was sent.";
+               "request waited before; the service time from when it was sent. Lag is how late the generator "
+               "itself was.";
     return "A closed loop sends a request when the last one was answered, so response time and service time "
            "are "
            "one.";
@@ -128,6 +139,8 @@ int page_percentiles(const struct load_result *result, FILE *out)
     size_t count = choose_times(result, times, names);
     for (size_t i = 0; i < count; i++) {
         trace(&lines[i], times[i]);
+        if (times[i] == &result->lag)
+            leave_out_below(&lines[i], (double)result->response.least);
         series[i] =
             (struct chart_series){.name = names[i], .points = lines[i].points, .count = lines[i].count};
     }
