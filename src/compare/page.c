@@ -133,31 +133,20 @@ static void print_banners(const struct comparison *comparison, FILE *out)
     }
 }
 
-static void fact(FILE *out, const char *name, const char *value)
-{
-    fputs("<dt>", out);
-    html_text(out, name);
-    fputs("</dt><dd>", out);
-    html_text(out, value && *value ? value : "not known");
-    fputs("</dd>\n", out);
-}
-
 static void print_plan(const struct compare_plan *plan, FILE *out)
 {
     char text[WORDING];
-    fputs("<dt class=\"wide\">Command</dt><dd class=\"wide\"><code>", out);
-    html_text(out, plan->command_line);
-    fputs("</code></dd>\n", out);
+    html_command(out, plan->command_line);
     snprintf(text, sizeof text, "%u of %.3g s, after a warm-up of %.3g s", plan->rounds,
              (double)plan->duration / 1000, (double)compare_warmup(plan) / 1000);
-    fact(out, "Rounds", text);
+    html_fact(out, "Rounds", text);
     snprintf(text, sizeof text, "%zu bytes, %u under way on a connection", plan->size, plan->depth);
-    fact(out, "Messages", text);
-    fact(out, "Processors of the servers", processors_text(&plan->server, text));
-    fact(out, "Processors of the generator", processors_text(&plan->generator, text));
+    html_fact(out, "Messages", text);
+    html_fact(out, "Processors of the servers", processors_text(&plan->server, text));
+    html_fact(out, "Processors of the generator", processors_text(&plan->generator, text));
     if (plan->workers > 0) {
         snprintf(text, sizeof text, "%u", plan->workers);
-        fact(out, "Workers", text);
+        html_fact(out, "Workers", text);
     }
 }
 
@@ -171,17 +160,17 @@ static void print_conditions(const struct comparison *comparison, FILE *out)
     html_section(out, "Conditions",
                  "Each server is started anew for each measurement; rounds take turns and begin with another "
                  "server each. Medians; bars show the range of the rounds.");
-    fputs("<dl class=\"facts\">\n", out);
+    html_facts(out);
     print_plan(comparison->plan, out);
     snprintf(text, sizeof text, "%u", here.conditions.processors);
-    fact(out, "Processors of the machine", text);
-    fact(out, "Processor", here.conditions.processor);
-    fact(out, "Kernel", here.conditions.kernel);
-    fact(out, "Host", here.conditions.host);
-    fact(out, "parley", here.conditions.version);
+    html_fact(out, "Processors of the machine", text);
+    html_fact(out, "Processor", here.conditions.processor);
+    html_fact(out, "Kernel", here.conditions.kernel);
+    html_fact(out, "Host", here.conditions.host);
+    html_fact(out, "parley", here.conditions.version);
     if (gmtime_r(&since, &parts) && strftime(text, sizeof text, "%F %T UTC", &parts))
-        fact(out, "Began", text);
-    fputs("</dl>\n", out);
+        html_fact(out, "Began", text);
+    html_facts_end(out);
     html_section_end(out);
     load_result_close(&here);
 }

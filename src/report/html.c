@@ -156,6 +156,35 @@ void html_numbers_end(FILE *out)
     fputs("</dl>\n", out);
 }
 
+/* ---- facts ---- */
+
+static const char *known(const char *value)
+{
+    return value && *value ? value : "not known";
+}
+
+void html_facts(FILE *out)
+{
+    fputs("<dl class=\"facts\">\n", out);
+}
+
+void html_command(FILE *out, const char *command_line)
+{
+    put_element(out, "<dt class=\"wide\">Command</dt><dd class=\"wide\"><code>", known(command_line),
+                "</code></dd>\n");
+}
+
+void html_fact(FILE *out, const char *name, const char *value)
+{
+    put_element(out, "<dt>", name, "</dt>");
+    put_element(out, "<dd>", known(value), "</dd>\n");
+}
+
+void html_facts_end(FILE *out)
+{
+    fputs("</dl>\n", out);
+}
+
 /* ---- tables ---- */
 
 /* Calls `put` for each of the columns, whose names are separated by '|'. */

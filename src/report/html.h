@@ -44,6 +44,13 @@ void html_number_bad(FILE *out, const char *name, const char *value,
                      const char *note); /* and it should not be */
 void html_numbers_end(FILE *out);
 
+/* A list of facts: a name and what is known of it, "not known" where that is NULL or empty; a command line
+ * takes the whole width. */
+void html_facts(FILE *out);
+void html_command(FILE *out, const char *command_line);
+void html_fact(FILE *out, const char *name, const char *value);
+void html_facts_end(FILE *out);
+
 /* A banner above everything: the run is not what it was to be. `heading` is loud, `text` says why. */
 void html_banner(FILE *out, const char *heading, const char *text);
 

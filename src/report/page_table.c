@@ -6,16 +6,6 @@
 
 enum { CELL = 48, TIMES = 5 };
 
-/* A name and what is known of it, in a list of facts. */
-static void fact(FILE *out, const char *name, const char *value)
-{
-    fputs("<dt>", out);
-    html_text(out, name);
-    fputs("</dt><dd>", out);
-    html_text(out, value && *value ? value : "not known");
-    fputs("</dd>\n", out);
-}
-
 /* ---- errors ---- */
 
 static const char *fault_in_words(enum load_fault fault)
@@ -33,15 +23,17 @@ void page_errors(const struct load_result *result, FILE *out)
     bool any = load_errors(result) > 0;
     html_section(out, "Errors",
                  any ? "How often each happened, and what was said of the first." : "There were none.");
-    fputs(any ? "<dl class=\"facts\">\n" : "", out);
+    if (any)
+        html_facts(out);
     for (int fault = 0; fault < FAULTS; fault++) {
         const struct load_faults *faults = &result->faults[fault];
         char name[2 * CELL];
         snprintf(name, sizeof name, "%" PRIu64 " × %s", faults->count, fault_in_words(fault));
         if (faults->count > 0)
-            fact(out, name, faults->first);
+            html_fact(out, name, faults->first);
     }
-    fputs(any ? "</dl>\n" : "", out);
+    if (any)
+        html_facts_end(out);
     html_section_end(out);
 }
 
@@ -51,7 +43,7 @@ static void number_fact(FILE *out, const char *name, uint64_t number, const char
 {
     char text[CELL];
     snprintf(text, sizeof text, "%" PRIu64 "%s", number, unit);
-    fact(out, name, text);
+    html_fact(out, name, text);
 }
 
 /* Of what there is at least one, unless nothing is known of it. */
@@ -60,7 +52,7 @@ static void some_fact(FILE *out, const char *name, unsigned number, const char *
     if (number > 0)
         number_fact(out, name, number, unit);
     else
-        fact(out, name, NULL);
+        html_fact(out, name, NULL);
 }
 
 /* Of what is only there when it was asked for. */
@@ -69,7 +61,7 @@ static void asked_fact(FILE *out, const char *name, double number, const char *u
     char text[CELL];
     snprintf(text, sizeof text, "%.15g%s", number, unit);
     if (isfinite(number) && number > 0)
-        fact(out, name, text);
+        html_fact(out, name, text);
 }
 
 static void date_fact(FILE *out, double since)
@@ -79,29 +71,31 @@ static void date_fact(FILE *out, double since)
     char text[CELL];
     if (seconds == 0 || !gmtime_r(&seconds, &parts) || !strftime(text, sizeof text, "%F %T UTC", &parts))
         *text = '\0';
-    fact(out, "Date", text);
+    html_fact(out, "Date", text);
 }
 
 void page_conditions(const struct load_result *result, FILE *out)
 {
     const struct load_conditions *conditions = &result->conditions;
     html_section(out, "Conditions", "What was measured, with what, on what.");
-    fputs("<dl class=\"facts\">\n<dt class=\"wide\">Command</dt><dd class=\"wide\"><code>", out);
-    html_text(out, conditions->command_line ? conditions->command_line : "not known");
-    fputs("</code></dd>\n", out);
-    fact(out, "Target", conditions->target);
-    fact(out, "Mode", conditions->mode);
+    html_facts(out);
+    html_command(out, conditions->command_line);
+    html_fact(out, "Target", conditions->target);
+    html_fact(out, "Mode", conditions->mode);
     date_fact(out, result->since);
-    fact(out, "parley", conditions->version);
-    fact(out, "Host", conditions->host);
-    fact(out, "Kernel", conditions->kernel);
-    fact(out, "Processor", conditions->processor);
+    html_fact(out, "parley", conditions->version);
+    html_fact(out, "Host", conditions->host);
+    html_fact(out, "Kernel", conditions->kernel);
+    html_fact(out, "Processor", conditions->processor);
     some_fact(out, "Processors", conditions->processors, "");
     some_fact(out, "Connections", conditions->connections, "");
     some_fact(out, "Threads", conditions->threads, "");
     some_fact(out, "Depth", conditions->depth, " under way on each");
     number_fact(out, "Message", conditions->message_size, " bytes");
-    number_fact(out, "Reply", conditions->reply_size, " bytes");
+    if (conditions->reply_size > 0)
+        number_fact(out, "Reply", conditions->reply_size, " bytes");
+    else
+        html_fact(out, "Reply", "none, or of no fixed size");
     asked_fact(out, "Rate asked for", conditions->rate, " requests a second");
     asked_fact(out, "Duration asked for", conditions->duration, " s");
     asked_fact(out, "Warm-up", conditions->warmup, " s");
@@ -109,7 +103,7 @@ void page_conditions(const struct load_result *result, FILE *out)
     asked_fact(out, "Idle connections besides", conditions->idle, "");
     if (conditions->generators > 1)
         number_fact(out, "Generators", conditions->generators, ", their results merged");
-    fputs("</dl>\n", out);
+    html_facts_end(out);
     html_section_end(out);
 }
 
