@@ -95,6 +95,11 @@ int load_output_check(const struct arguments *arguments)
     int stdouts = 0;
     if (promise && condition_parse(&condition, promise) < 0)
         return complain_failure(arguments->subcommand, PARLEY_USAGE);
+    if (promise && (condition.comparison == ABOVE || condition.comparison == AT_LEAST))
+        return complain(arguments->subcommand,
+                        "--find-rate %s: what would be kept by the slowest server is no "
+                        "promise; one has a limit above, such as p99<5ms",
+                        promise);
     for (size_t i = 0; i < arguments->given_count; i++) {
         const struct given *given = &arguments->given[i];
         if (is_condition(given) && condition_parse(&condition, given->value) < 0)
@@ -124,7 +129,13 @@ static int judge_conditions(const struct arguments *arguments, const struct load
 /* Errors are part of a result, but a server that never answers is none. */
 static int complain_unanswered(const struct arguments *arguments, const struct load_result *result)
 {
+    const struct load_faults *unanswered = &result->faults[FAULT_UNANSWERED];
     complain(arguments->subcommand, "not one request was answered: %s", load_first_error(result));
+    if (unanswered->count > 0 && result->bytes_in > 0)
+        complain(arguments->subcommand,
+                 "%llu bytes came, and made no reply: --reply-size, --expect-framing and --expect-end say "
+                 "what one is",
+                 (unsigned long long)result->bytes_in);
     return EXIT_NETWORK;
 }
 

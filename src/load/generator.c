@@ -202,6 +202,18 @@ static bool has_started(struct generator *generator, int64_t now)
 
 /* ---- ending ---- */
 
+/* Bytes of a reply that did not become whole came all the same; of TLS only records are known. */
+static void count_rest(struct generator *generator)
+{
+    for (unsigned i = 0; i < generator->opened; i++) {
+        struct client *client = &generator->clients[i];
+        if (!client->conn || client->conn->secured)
+            continue;
+        generator->tally.bytes_in += client->conn->received - client->position;
+        client->position = client->conn->received;
+    }
+}
+
 /* What is still owed gets no more time; everybody is told goodbye. */
 static void dismiss(struct generator *generator, int64_t now)
 {
@@ -210,6 +222,7 @@ static void dismiss(struct generator *generator, int64_t now)
         load_fault_note(tally->faults, FAULT_UNANSWERED, generator->owed,
                         "no reply before the grace was over");
     tally->errors += generator->owed;
+    count_rest(generator);
     hand_over(generator);
     generator->dismissed = true;
     for (unsigned i = 0; i < generator->opened; i++)

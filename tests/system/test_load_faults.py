@@ -272,6 +272,16 @@ def test_what_is_not_answered_is_counted(python_server, options, unanswered):
     assert outcome.json["latency_us"] is None and outcome.json["elapsed_s"] == 0.3, str(outcome)
 
 
+@pytest.mark.parametrize("options, came", [(("--reply-size", 128), 64),
+                                           (("--message", "hi", "--expect-framing", "line"), 2)],
+                         ids=["size", "framing"])
+def test_bytes_that_make_no_reply_are_told(python_server, options, came):
+    """The commonest mistake: the reply is not what the options say."""
+    outcome = load(python_server().address, *BRIEFLY, *AT_ONCE, *options, code=1)
+    assert outcome.json["bytes_in"] == came, str(outcome)
+    assert f"{came} bytes came, and made no reply: --reply-size, --expect-framing" in outcome.stderr, str(outcome)
+
+
 def test_a_late_reply_is_waited_for(python_server):
     """It counts among the latencies, not in the rate."""
     class Late(Service):
