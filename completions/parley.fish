@@ -276,7 +276,7 @@ complete -c parley -n '__parley_in compare' -l rounds -x -d 'measurements of eac
 complete -c parley -n '__parley_in compare' -l size -x -d 'of a message; 64'
 complete -c parley -n '__parley_in compare' -l depth -x -d 'messages under way on a connection at the same time; 1'
 complete -c parley -n '__parley_in compare' -l json -r -F -d 'writes everything as JSON; - is standard output, instead of the tables: so for the others'
-complete -c parley -n '__parley_in compare' -l csv -r -F -d 'writes a row for each measurement'
+complete -c parley -n '__parley_in compare' -l csv -r -F -d 'writes a row for each server and each number of connections'
 complete -c parley -n '__parley_in compare' -l report -r -F -d 'writes one page of HTML with charts, which needs nothing beside it'
 complete -c parley -n '__parley_in compare' -l help -s h -d 'shows this help'
 complete -c parley -n '__parley_in help 2' -a serve -d 'serves one of the built-in services under any server design'

@@ -123,8 +123,10 @@ static int check_times(const struct load_plan *plan, const struct subcommand *su
 static int check(const struct load_plan *plan, const struct arguments *arguments)
 {
     const struct subcommand *subcommand = arguments->subcommand;
-    if (plan->connections < 1 || plan->connections > MOST_CONNECTIONS || plan->idle > MOST_CONNECTIONS)
+    if (plan->connections < 1 || plan->connections > MOST_CONNECTIONS)
         return complain(subcommand, "-c takes 1 to %d connections", MOST_CONNECTIONS);
+    if (plan->idle > MOST_CONNECTIONS)
+        return complain(subcommand, "--idle takes up to %d connections", MOST_CONNECTIONS);
     if (plan->threads < 1 || plan->threads > MOST_THREADS || plan->threads > plan->connections)
         return complain(subcommand, "-t takes 1 to %d threads, and no more than there are connections (%u)",
                         MOST_THREADS, plan->connections);

@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
+enum { MOST_DECIMALS = 7 };
+
 struct unit {
     double factor;
     const char *name;
@@ -16,12 +18,13 @@ static const struct unit sizes[] = {{1, " B"},        {0x1p10, " KiB"}, {0x1p20,
                                     {0x1p30, " GiB"}, {0x1p40, " TiB"}, {0, NULL}};
 static const struct unit shares[] = {{1, " %"}, {0, NULL}};
 
-/* How many decimals make it three digits. */
+/* How many decimals make it three digits: one error of a million requests is 0.000100 %. */
 static int decimals_of(double value)
 {
-    if (value < 0.9995)
-        return 3;
-    return value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
+    int decimals = value < 99.95 ? 1 : 0;
+    for (double limit = 9.995; value < limit && decimals < MOST_DECIMALS; limit /= 10)
+        decimals++;
+    return decimals;
 }
 
 /* What would be rounded to 1000 of a unit is 1.00 of the next. Of the smallest unit, whole ones are whole. */

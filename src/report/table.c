@@ -66,9 +66,10 @@ static void print_duration(const struct load_result *result, FILE *out)
     label(out, "duration");
     fputs(amount_time(result->elapsed * 1e9).text, out);
     if (conditions->ramp > 0)
-        fprintf(out, ", ramp %s", amount_time(conditions->ramp * 1e9).text);
+        fprintf(out, ", after a ramp of %s", amount_time(conditions->ramp * 1e9).text);
     if (conditions->warmup > 0)
-        fprintf(out, ", warm-up before %s", amount_time(conditions->warmup * 1e9).text);
+        fprintf(out, "%s a warm-up of %s", conditions->ramp > 0 ? " and" : ", after",
+                amount_time(conditions->warmup * 1e9).text);
     const char *name = result->interrupted ? sigabbrev_np(result->interrupted) : NULL;
     if (result->interrupted)
         fprintf(out, ", interrupted by SIG%s", name ? name : "NAL");

@@ -399,6 +399,7 @@ def test_a_condition_decides_the_exit_code(python_server, conditions, code):
     ("--grace 3000000h", "at most 1000h"),
     ("-R 0", "at least 1 request a second"),
     ("-R -1", "-1"),
+    ("--idle 2M", "--idle takes up to 1000000"),
     ("--depth 0", "--depth takes 1 to 65536"),
     ("--depth 65537", "--depth takes 1 to 65536"),
     ("--churn --depth 2", "leave out --depth"),

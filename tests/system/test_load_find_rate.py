@@ -93,7 +93,8 @@ def test_an_interrupted_search_reports_first(python_server, clients):
 
 
 @pytest.mark.parametrize("options, sentence", [
-    (("--find-rate", "fast"), "fast"), (("--find-rate", "p99<5ms", "-R", "5"), "leave out -R")])
+    (("--find-rate", "fast"), "fast"), (("--find-rate", "p99>=5ms"), "such as p99<5ms"),
+    (("--find-rate", "p99<5ms", "-R", "5"), "leave out -R")])
 def test_what_makes_no_sense_is_said(python_server, options, sentence):
     server = python_server()
     outcome = run("load", server.address, *options)

@@ -68,6 +68,9 @@ static void amounts_have_three_digits_and_a_unit(void **state)
     assert_string_equal(amount_size(65536).text, "64.0 KiB");
     assert_string_equal(amount_size(8e6).text, "7.63 MiB");
     assert_string_equal(amount_percent(1.25).text, "1.25 %");
+    assert_string_equal(amount_percent(0.498).text, "0.498 %");
+    assert_string_equal(amount_percent(1e-4).text, "0.000100 %"); /* an error of a million */
+    assert_string_equal(amount_percent(1e-9).text, "0.0000000 %");
 }
 
 /* ---- what holds ---- */

@@ -19,7 +19,7 @@ static void the_table_tells_everything(void **state)
     static const char expected[] =
         "target      127.0.0.1:3000\n"
         "load        open loop at 1 k/s, 50 connections, 2 threads\n"
-        "duration    3.00 s, warm-up before 1.00 s\n"
+        "duration    3.00 s, after a warm-up of 1.00 s\n"
         "requests    3000, 1.00 k/s of 1.00 k/s intended\n"
         "bytes       in 62.5 KiB/s, out 62.5 KiB/s\n"
         "open        48 to 50 connections at once\n"
@@ -78,7 +78,7 @@ static void what_there_was_is_told(void **state)
     histogram_record(&loaded.first_byte, 350000);
     char *text = printed_of(load_table_print, &loaded);
     assert_says(text, ", 1 connection, 2 threads, 10000 held idle, 2 generators\n");
-    assert_says(text, "3.00 s, ramp 500 ms, warm-up before 1.00 s, interrupted by SIGTERM\n");
+    assert_says(text, "3.00 s, after a ramp of 500 ms and a warm-up of 1.00 s, interrupted by SIGTERM\n");
     assert_says(text, ", and 4 answered after the end\n");
     assert_says(text, "\nopen        50 connections at once, 70 made\n");
     assert_says(text, "\nconnect        250 µs");
