@@ -6,16 +6,24 @@
 
 enum { MOST_SOURCES = 65536 };
 
+/* The room doubles: it is full whenever the count is a power of two. */
+static int make_room(struct load_order *order)
+{
+    const size_t count = order->source_count;
+    if (count & (count - 1))
+        return 0;
+    char **sources = realloc(order->sources, (count ? count * 2 : 1) * sizeof *sources);
+    if (!sources)
+        return -1;
+    order->sources = sources;
+    return 0;
+}
+
 static int add(struct load_order *order, const char *text)
 {
-    char **sources = realloc(order->sources, (order->source_count + 1) * sizeof *sources);
-    char *copy = strdup(text);
-    if (sources)
-        order->sources = sources;
-    if (!sources || !copy) {
-        free(copy);
+    char *copy = make_room(order) < 0 ? NULL : strdup(text);
+    if (!copy)
         return -1;
-    }
     order->sources[order->source_count++] = copy;
     return 0;
 }
