@@ -1,10 +1,13 @@
 """Fixtures of the system tests: `serve` starts servers and judges them after the test, `model` is each of 25.
 
 The command under test is build/parley, or what PARLEY names. PARLEY_TEST_PATIENCE is how many seconds a wait
-may take before it is given up (sanitizers and valgrind need more)."""
+may take before it is given up (sanitizers and valgrind need more). PARLEY_TEST_CASES leaves so many cases of
+each test, when one of all models would take too long."""
 
+import itertools
 import os
 import resource
+import zlib
 
 import pytest
 
@@ -19,6 +22,23 @@ def pytest_configure(config):
     # A test holds up to some thousands of sockets; servers are given their own limit.
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def cases_left(name, cases, most):
+    """So many of them, evenly spread; where they begin depends on the name, so that tests take different ones."""
+    most = min(most, len(cases))
+    first = zlib.crc32(name.encode())
+    return [cases[(first + number * len(cases) // most) % len(cases)] for number in range(most)]
+
+
+def pytest_collection_modifyitems(config, items):
+    if not (most := int(os.environ.get("PARLEY_TEST_CASES") or 0)):
+        return
+    left = set()
+    for name, cases in itertools.groupby(items, lambda item: item.nodeid.partition("[")[0]):
+        left.update(cases_left(name, list(cases), most))
+    config.hook.pytest_deselected(items=[item for item in items if item not in left])
+    items[:] = [item for item in items if item in left]
 
 
 def pytest_runtest_setup(item):
