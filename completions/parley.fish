@@ -80,6 +80,7 @@ complete -c parley -n '__parley_in serve' -l message -x -d 'what it answers, sen
 complete -c parley -n '__parley_in serve' -l shell -x -d 'runs /bin/sh -c LINE instead of a program named behind --'
 complete -c parley -n '__parley_in serve' -l env -x -d 'a variable of its environment, which has UCSPI'\''s and PATH otherwise; without a value, the one it has here; may be repeated'
 complete -c parley -n '__parley_in serve' -l as -x -d 'runs it as this user, with its groups; only root can'
+complete -c parley -n '__parley_in serve' -l new-privileges -d 'lets it gain privileges, as set-user-ID programs do (sudo, sendmail); one that has may be out of reach of --grace and the stop'
 complete -c parley -n '__parley_in serve' -l rlimit -x -d 'limits it: as, core, cpu, data, fsize, memlock, nofile, nproc or stack, as in nofile=64, as=512MiB or cpu=10 (seconds); may be repeated'
 complete -c parley -n '__parley_in serve' -l max-children -x -d 'most programs at once, above which clients wait; 0, the default: any'
 complete -c parley -n '__parley_in serve' -l grace -x -d 'when its client is gone, its group has so long from SIGTERM to SIGKILL; 5s'

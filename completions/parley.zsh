@@ -65,6 +65,7 @@ _parley() {
             '--shell=[runs /bin/sh -c LINE instead of a program named behind --]:LINE: ' \
             '--env=[a variable of its environment, which has UCSPI'\''s and PATH otherwise; without a value, the one it has here; may be repeated]:NAME[=VALUE]: ' \
             '--as=[runs it as this user, with its groups; only root can]:USER: ' \
+            '--new-privileges[lets it gain privileges, as set-user-ID programs do (sudo, sendmail); one that has may be out of reach of --grace and the stop]' \
             '--rlimit=[limits it\: as, core, cpu, data, fsize, memlock, nofile, nproc or stack, as in nofile=64, as=512MiB or cpu=10 (seconds); may be repeated]:NAME=VALUE: ' \
             '--max-children=[most programs at once, above which clients wait; 0, the default\: any]:N: ' \
             '--grace=[when its client is gone, its group has so long from SIGTERM to SIGKILL; 5s]:TIME: ' \

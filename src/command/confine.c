@@ -22,9 +22,10 @@ static struct confinement {
     const struct arguments *arguments;
     struct identity identity;
     unsigned needs;
-    bool is_sandboxed; /* no --no-sandbox, and no programs to be started */
-    bool locks_rings;  /* their memory counts for who lacks CAP_IPC_LOCK */
-    char said[512];    /* what holds now, in one line; "" is nothing */
+    bool is_sandboxed;  /* no --no-sandbox */
+    bool programs_gain; /* --new-privileges */
+    bool locks_rings;   /* their memory counts for who lacks CAP_IPC_LOCK */
+    char said[512];     /* what holds now, in one line; "" is nothing */
 } confinement;
 
 /* Root that stays root still reads again, and removes at the end, files that are somebody else's. Programs
@@ -89,7 +90,7 @@ static void say_identity(const struct identity *identity)
 /* Bounded first, which takes a capability, and checked last, when none is left to help. */
 static int give_up(const struct identity *identity)
 {
-    int status = capabilities_bound(kept(identity));
+    int status = confinement.programs_gain ? 0 : capabilities_bound(kept(identity));
 
     if (status == 0)
         status = identity_take(identity);
@@ -249,6 +250,25 @@ static int enter_sandbox(parley_server *server)
     return status;
 }
 
+/* Filters are inherited, so programs are left all that one may need. Where they may gain privileges it takes
+ * some to make a filter: it comes before any is given up. */
+static int confine_programs(void)
+{
+    int status = confinement.programs_gain ? 0 : capabilities_never_gain();
+
+    if (status)
+        return status;
+    say(confinement.programs_gain ? "programs may gain privileges" : "no new privileges");
+    status = filter_is_available() ? filter_for_programs() : 0;
+    if (status > 0)
+        say("%d system calls forbidden, to programs too", status);
+    else if (status < 0 && confinement.programs_gain)
+        say("no filter of system calls, which takes root then");
+    else if (status == 0)
+        say_missing("seccomp");
+    return status < 0 && !confinement.programs_gain ? status : 0;
+}
+
 /* Better told now than found when the next start is refused; and asked now, while it can be. */
 static void warn_of_remains(parley_server *server)
 {
@@ -264,21 +284,36 @@ static void warn_of_remains(parley_server *server)
     }
 }
 
-static int confine(parley_server *server)
+static int become_less(parley_server *server)
 {
     const struct identity *identity = &confinement.identity;
     int status;
 
-    if (!confinement.is_sandboxed && !identity->changes && !identity->root)
-        return 0;
     keep_ring_memory(server);
     status = give_up(identity);
-    identity_free(&confinement.identity);
     if (status)
         return status;
     say_identity(identity);
     warn_of_remains(server);
-    return confinement.is_sandboxed ? enter_sandbox(server) : 0;
+    return 0;
+}
+
+/* Programs that run as root may need what root has. */
+static int confine(parley_server *server)
+{
+    const struct identity *identity = &confinement.identity;
+    const bool starts_programs = confinement.needs & CONFINE_PROGRAMS;
+    const bool is_asked = identity->changes || identity->root;
+    int status = 0;
+
+    if (confinement.is_sandboxed && starts_programs)
+        status = confine_programs();
+    if (status == 0 && (is_asked || (confinement.is_sandboxed && !starts_programs)))
+        status = become_less(server);
+    identity_free(&confinement.identity);
+    if (status == 0 && confinement.is_sandboxed && !starts_programs)
+        status = enter_sandbox(server);
+    return status;
 }
 
 static int listening(parley_server *server)
@@ -302,7 +337,8 @@ int confine_on_listening(const struct arguments *arguments, parley_server *serve
         return complain_failure(arguments->subcommand, status);
     confinement.arguments = arguments;
     confinement.needs = needs;
-    confinement.is_sandboxed = !arguments_given(arguments, "no-sandbox") && !(needs & CONFINE_PROGRAMS);
+    confinement.is_sandboxed = !arguments_given(arguments, "no-sandbox");
+    confinement.programs_gain = arguments_given(arguments, "new-privileges");
     parley_on_listening(server, listening);
     return 0;
 }

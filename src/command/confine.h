@@ -6,10 +6,9 @@
 
 /* What a server does beside serving the connections it accepts. */
 enum confine_needs {
-    CONFINE_TALKS = 1, /* to an operator: a terminal, files that are written */
-    CONFINE_DIALS = 2, /* connects, to names that are looked up */
-    CONFINE_PROGRAMS =
-        4 /* starts programs, whose needs nobody knows: only what the options name is given up */
+    CONFINE_TALKS = 1,   /* to an operator: a terminal, files that are written */
+    CONFINE_DIALS = 2,   /* connects, to names that are looked up */
+    CONFINE_PROGRAMS = 4 /* starts programs, whose needs nobody knows, and which share its filter */
 };
 
 /* Takes what the options ask, while users and groups can still be looked up. When `server` listens, and

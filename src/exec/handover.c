@@ -38,6 +38,7 @@ struct watcher {
     int64_t end_at;  /* the life time is over, or the drain deadline; NEVER: none */
     int64_t kill_at; /* SIGTERM was sent, and SIGKILL follows; NEVER: not yet */
     bool has_exited, was_killed;
+    bool is_left; /* it is out of our reach, and not waited for */
 };
 
 static int stop_of(const struct watcher *watcher)
@@ -87,8 +88,9 @@ static void heed_time(struct watcher *watcher)
         tell(watcher, now);
     if ((watcher->kill_at == NEVER || now < watcher->kill_at) && stop_of(watcher) != WORKER_ABORT)
         return;
-    kill(-watcher->pid, SIGKILL);
+    watcher->is_left = kill(-watcher->pid, SIGKILL) < 0 && errno == EPERM && stop_of(watcher);
     watcher->was_killed = true;
+    watcher->has_exited |= watcher->is_left;
 }
 
 /* At least now and then, since the supervisor's interrupts may come just before the sleep. */
@@ -157,20 +159,31 @@ static void count_bytes(parley_conn *client)
     client->sent = info.tcpi_bytes_sent;
 }
 
-/* Who is left of its group may have the socket still: it is then closed here, and the end is theirs to say.
- */
-static void finish(struct watcher *watcher)
+static void reap(struct watcher *watcher)
 {
     struct rusage usage = {.ru_maxrss = 0};
     int status = 0;
 
-    if (watcher->kill_at != NEVER)
-        kill(-watcher->pid, SIGKILL);
+    if (watcher->is_left) {
+        log_line(watcher->log, LOG_FAULT, watcher->peer,
+                 "process %d has gained privileges and cannot be ended: it is left to itself",
+                 (int)watcher->pid);
+        return;
+    }
     while (wait4(watcher->pid, &status, 0, &usage) < 0 && errno == EINTR)
         continue;
     read_errors(watcher);
     words_end(&watcher->words, watcher->log, watcher->peer, watcher->pid);
     report_exit(watcher->log, watcher->peer, watcher->pid, status, &usage, sys.now() - watcher->started_at);
+}
+
+/* Who is left of its group may have the socket still: it is then closed here, and the end is theirs to say.
+ */
+static void finish(struct watcher *watcher)
+{
+    if (watcher->kill_at != NEVER)
+        kill(-watcher->pid, SIGKILL);
+    reap(watcher);
     place_hold(watcher->program, watcher->place, 0);
     if (kill(-watcher->pid, 0) < 0)
         count_bytes(watcher->client);

@@ -232,7 +232,8 @@ int program_read(struct program *program, const struct arguments *arguments, con
     reap_by_ourselves();
     *program = (struct program){.grace = arguments_time(arguments, "grace", 5000),
                                 .errors_to_client = arguments_given(arguments, "stderr-to-client"),
-                                .has_terminal = arguments_given(arguments, "pty")};
+                                .has_terminal = arguments_given(arguments, "pty"),
+                                .gains_privileges = arguments_given(arguments, "new-privileges")};
     status = take_words(program, arguments, words);
     if (status == 0)
         status = take_environment(program, arguments);

@@ -29,6 +29,7 @@ struct program {
     bool is_limited;       /* --max-children: no more than there are places */
     bool errors_to_client; /* descriptor 2 is the connection too */
     bool has_terminal;     /* --pty */
+    bool gains_privileges; /* --new-privileges */
     struct place *places;  /* shared by all processes of the server */
     unsigned place_count;
 };

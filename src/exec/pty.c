@@ -14,7 +14,11 @@
 
 enum { ROOM = 4096, STACK = 64 << 10, END_OF_FILE = 4 /* ^D */ };
 
-int pty_make(struct pty *pty)
+struct pty {
+    int master, slave; /* both close-on-exec */
+};
+
+static int make(struct pty *pty)
 {
     char name[64];
 
@@ -145,7 +149,9 @@ static int start(struct carriage *carriage)
     return error;
 }
 
-int pty_carry(int master, int stream)
+/* Both are closed when the program has let go of the terminal or the stream's other end is closed, or now if
+ * it fails. */
+static int carry_between(int master, int stream)
 {
     struct carriage *carriage = calloc(1, sizeof *carriage);
     int error = ENOMEM;
@@ -163,4 +169,16 @@ int pty_carry(int master, int stream)
     close(master);
     close(stream);
     return fail_call("pthread_create", NULL, error);
+}
+
+int pty_take_place(int *stream)
+{
+    struct pty pty;
+    int status = make(&pty);
+
+    if (status < 0)
+        return status;
+    status = carry_between(pty.master, *stream);
+    *stream = pty.slave;
+    return status;
 }

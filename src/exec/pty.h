@@ -2,15 +2,10 @@
 #ifndef EXEC_PTY_H
 #define EXEC_PTY_H
 
-struct pty {
-    int master, slave; /* both close-on-exec */
-};
-
-/* 0, or a parley_status with its sentence. */
-int pty_make(struct pty *pty);
-/* Carries bytes between the master and a stream socket, from a thread of its own, until the program has let
- * go of the terminal or the stream's other end is closed; both are closed then, or if it fails: 0, or a
- * parley_status. An end of the stream's input is the terminal's end of file, ^D. */
-int pty_carry(int master, int stream);
+/* `*stream`, a stream socket, becomes a terminal, close-on-exec. Bytes are carried between the two, from a
+ * thread of its own, until the program has let go of the terminal or the stream's other end is closed. An end
+ * of the stream's input is the terminal's end of file, ^D. 0, or a parley_status with its sentence; `*stream`
+ * is then to be closed all the same. */
+int pty_take_place(int *stream);
 
 #endif

@@ -142,6 +142,26 @@ static void put_to_death(struct servant *servant)
     signal_group(servant, SIGKILL);
 }
 
+/* One that has gained privileges (--new-privileges) may be out of our reach, even for SIGKILL: the stop does
+ * not wait for it. */
+static void leave_to_itself(struct servant *servant)
+{
+    const bool is_here = servant->stage == SERVANT_KILLED && !servant->has_exited;
+
+    if (!is_here || !loop_of(servant)->draining || kill(-servant->pid, 0) == 0 || errno != EPERM)
+        return;
+    log_line(&loop_of(servant)->log, LOG_FAULT, servant->peer,
+             "process %d has gained privileges and cannot be ended: it is left to itself", (int)servant->pid);
+    loop_unwatch(loop_of(servant), &servant->exit);
+    close(servant->pidfd);
+    servant->has_exited = servant->is_reaped = true;
+    place_hold(servant->program, servant->place, 0);
+    if (servant->client)
+        parley_abort(servant->client);
+    if (servant->guest)
+        parley_abort(servant->guest);
+}
+
 /* The grace is over, or a look is due, or the drain deadline has come. */
 static void hurry(struct chore *chore)
 {
@@ -153,6 +173,7 @@ static void hurry(struct chore *chore)
         tell(servant);
     else if (servant->stage == SERVANT_TOLD && is_late)
         put_to_death(servant);
+    leave_to_itself(servant);
     look(servant);
 }
 
@@ -223,19 +244,6 @@ static int make_errors(struct servant *servant, struct ends *ends)
     return PARLEY_RESOURCE;
 }
 
-/* The terminal takes the place of the stream, which it carries on. */
-static int make_terminal(struct ends *stream)
-{
-    struct pty pty;
-    int status = pty_make(&pty);
-
-    if (status < 0)
-        return status;
-    status = pty_carry(pty.master, stream->its);
-    stream->its = pty.slave;
-    return status;
-}
-
 /* No pidfd, no child: how it ends would never be known. */
 static int watch_exit(struct servant *servant)
 {
@@ -291,7 +299,7 @@ static int start(struct servant *servant)
     if (status < 0)
         return status;
     if (servant->program->has_terminal)
-        status = make_terminal(&stream);
+        status = pty_take_place(&stream.its);
     else if (!servant->program->errors_to_client)
         status = make_errors(servant, &errors);
     if (status == 0)

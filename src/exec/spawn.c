@@ -99,7 +99,9 @@ static int take_identity(struct child_start *start)
 /* Its parent may have died before it asked to be told of that. */
 static int follow_parent(struct child_start *start)
 {
-    if (check(start, "prctl", prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) < 0 ||
+    const bool gains = start->spawn->program->gains_privileges;
+
+    if ((!gains && check(start, "prctl", prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) < 0) ||
         check(start, "prctl", prctl(PR_SET_PDEATHSIG, SIGTERM)) < 0)
         return -1;
     errno = ESRCH;

@@ -31,4 +31,8 @@ int filter_install(unsigned needs);
  * filter_install() with FILTER_FORKS before. */
 int filter_narrow(bool starts_others);
 
+/* For who starts programs nobody knows: forbids it and them only what no ordinary program needs, and returns
+ * how many calls that is, or a parley_status. Needs capabilities_never_gain(), or CAP_SYS_ADMIN. */
+int filter_for_programs(void);
+
 #endif

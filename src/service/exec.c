@@ -73,6 +73,10 @@ static const struct option exec_options[] = {
              "it has "
              "here; may be repeated"},
     {.name = "as", .argument = "USER", .help = "runs it as this user, with its groups; only root can"},
+    {.name = "new-privileges",
+     .help =
+         "lets it gain privileges, as set-user-ID programs do (sudo, sendmail); one that has may be out of "
+         "reach of --grace and the stop"},
     {.name = "rlimit",
      .argument = "NAME=VALUE",
      .help = "limits it: as, core, cpu, data, fsize, memlock, nofile, nproc or stack, as in nofile=64, "

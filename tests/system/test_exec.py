@@ -7,6 +7,8 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -181,6 +183,70 @@ def test_as_another_user(serve, some_model):
 def test_limits(serve, some_model):
     options = ["--rlimit", "nofile=64", "--rlimit", "fsize=1MiB", "--rlimit", "cpu=10"]
     assert ask_shell(serve, "ulimit -n; ulimit -Hn; ulimit -t", some_model, options=options).split() == ["64", "64", "10"]
+
+
+# ---- what is forbidden, and what may be gained ----
+
+@pytest.mark.skipif("PARLEY_SANITIZER" in os.environ, reason="a sanitizer makes calls no list can know")
+def test_what_no_program_needs_is_forbidden(serve, some_model):
+    server = serve("exec", model=some_model, options=["--stderr-to-client", "--shell",
+                                                      "grep -c 'Seccomp:.2' /proc/self/status; unshare -U true"])
+    server.wait_said(r"confined: no new privileges, \d+ system calls forbidden, to programs too")
+    assert ask(server) == b"1\nunshare: unshare failed: Operation not permitted\n"
+
+
+def test_without_the_sandbox_only_no_new_privileges_hold(serve, some_model):
+    said = ask_shell(serve, "grep -E 'Seccomp:|NoNewPrivs:' /proc/self/status", some_model, options=["--no-sandbox"])
+    mine = re.search(r"Seccomp:\t(\d)", Path("/proc/self/status").read_text(encoding="ascii"))[1]
+    assert said.split() == ["NoNewPrivs:", "1", "Seccomp:", mine]
+
+
+@pytest.fixture
+def set_user_id():
+    """Makes copies of programs that become root, in a place that everybody finds."""
+    with tempfile.TemporaryDirectory() as directory:
+        if not is_root() or os.statvfs(directory).f_flag & os.ST_NOSUID:
+            pytest.skip("only root makes such a program, and where it counts")
+        os.chmod(directory, 0o755)
+
+        def make(program):
+            copy = shutil.copy(shutil.which(program), directory)
+            os.chmod(copy, 0o4755)
+            return copy
+        yield make
+
+
+NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
+
+
+@pytest.mark.parametrize("options, user", [((), b"65534"), (("--new-privileges",), b"0")])
+def test_privileges_are_gained_only_if_asked(serve, some_model, set_user_id, options, user):
+    server = serve("exec", model=some_model, wrapper=NOBODY, options=options, program=[set_user_id("id"), "-u"])
+    assert ask(server) == user + b"\n"
+
+
+def test_a_filter_does_not_need_no_new_privileges_of_root(serve, set_user_id):
+    server = serve("exec", options=["--new-privileges", "--user", "nobody"], program=[set_user_id("id"), "-u"])
+    server.wait_said("confined: programs may gain privileges, ")
+    assert ask(server) == b"0\n"
+    if "PARLEY_SANITIZER" not in os.environ:
+        assert "system calls forbidden, to programs too, user 65534" in server.stderr()
+
+
+def test_who_has_gained_privileges_does_not_hold_up_the_stop(serve, some_model, set_user_id):
+    """SIGKILL of somebody else does not reach it."""
+    become = [set_user_id("setpriv"), "--reuid", "0", "--regid", "0", "--clear-groups"]
+    server = serve("exec", model=some_model, wrapper=NOBODY, options=["--new-privileges", "--drain", "200ms"],
+                   program=[*become, "sh", "-c", "echo $$ $$; exec sleep 1000"])
+    with server.dial() as sock:
+        pid = leader_and_child(sock)[0]
+        wait_until(lambda: procfs._read(f"/proc/{pid}/comm") == "sleep\n", "it sleeps")
+        try:
+            server.terminate()
+            assert server.wait_ended() == 0
+            assert f"process {pid} has gained privileges and cannot be ended: it is left to itself" in server.stderr()
+        finally:
+            os.kill(pid, signal.SIGKILL)
 
 
 def test_client_bytes_are_no_command(serve):

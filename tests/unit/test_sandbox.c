@@ -176,6 +176,39 @@ static int forbidden_to_a_worker(void)
     return 0;
 }
 
+/* A program, and the server that started it. */
+static int forbidden_to_programs(void)
+{
+    char *const words[] = {(char *)"/bin/true", NULL};
+    int how;
+    if (!filter_is_available())
+        return NOT_HERE;
+    HOLDS(capabilities_never_gain() == 0 && filter_for_programs() > 30);
+    FAILS(EPERM, syscall(SYS_ptrace, 0, 0, 0, 0));
+    FAILS(EPERM, syscall(SYS_process_vm_readv, getpid(), NULL, 0, NULL, 0, 0));
+    FAILS(EPERM, syscall(SYS_mount, NULL, NULL, NULL, 0, NULL));
+    FAILS(EPERM, syscall(SYS_bpf, 0, NULL, 0));
+    FAILS(EPERM, syscall(SYS_perf_event_open, NULL, 0, 0, 0, 0));
+    FAILS(EPERM, syscall(SYS_userfaultfd, 0));
+    FAILS(EPERM, syscall(SYS_keyctl, 0, 0, 0, 0, 0));
+    FAILS(EPERM, syscall(SYS_clock_settime, -1, NULL));
+    FAILS(EPERM, syscall(SYS_reboot, 0, 0, 0, NULL));
+    FAILS(EPERM, syscall(SYS_finit_module, -1, NULL, 0));
+    FAILS(EPERM, syscall(SYS_kexec_load, 0, 0, NULL, 1UL << 31));
+    FAILS(EPERM, syscall(SYS_unshare, CLONE_NEWUSER));
+    FAILS(EPERM, syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, NULL));
+    FAILS(ENOSYS, syscall(SYS_clone3, NULL, 0));
+    FAILS(EPERM, ioctl(-1, TIOCSTI, "x"));
+    FAILS(EPERM, ioctl(-1, 1UL << 32 | TIOCSTI, "x"));
+    HOLDS(socket(AF_INET, SOCK_STREAM, 0) >= 0 && open("/dev/null", O_RDWR | O_CLOEXEC) >= 0);
+    HOLDS(syscall(SYS_unshare, CLONE_FILES) == 0);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(execve(words[0], words, NULL));
+    HOLDS(child > 0 && waitpid(child, &how, 0) == child && how == 0);
+    return 0;
+}
+
 /* Whoever is forked by an acceptor has its filter, and a number of its own. */
 static int forbidden_to_an_acceptor(void)
 {
@@ -244,6 +277,12 @@ static void test_forbidden_to_a_worker(void **state)
     (void)state;
     in_child(forbidden_to_a_worker);
     in_child(forbidden_to_an_acceptor);
+}
+
+static void test_forbidden_to_programs(void **state)
+{
+    (void)state;
+    in_child(forbidden_to_programs);
 }
 
 static void test_left(void **state)
@@ -319,6 +358,7 @@ int main(void)
         cmocka_unit_test(test_forbidden_to_all),
         cmocka_unit_test(test_forbidden_to_a_plain_server),
         cmocka_unit_test(test_forbidden_to_a_worker),
+        cmocka_unit_test(test_forbidden_to_programs),
         cmocka_unit_test(test_left),
         cmocka_unit_test(test_of_the_files_only_those_named_are_left),
     };
