@@ -143,7 +143,7 @@ static void look_overdue(parley_conn *conn, parley_reason reason)
     else if (reason == PARLEY_REFUSED)
         cover_too_late(conn);
     else if (reason == PARLEY_SLOW && limited_keeps_up(conn))
-        conn_arm(conn);
+        conn_look(conn); /* another time may be over as well */
     else
         conn_exceed(conn, reason);
 }

@@ -39,8 +39,13 @@ static bool is_past(int64_t since, int64_t span)
 /* One turn of grace: a turn that had something else to try first. */
 static void judge_deadlines(struct link *link, const parley_conn *conn)
 {
+    if (conn->leaving) {
+        MUST(conn->lingering || !is_past(link->told_at, options()->linger + 500), link, "it does not leave");
+        return;
+    }
     bool late = !conn->lingering &&
                 (is_past(link->opened_at, options()->life) || is_past(link->active_at, options()->idle) ||
+                 (link->taken == 0 && is_past(link->opened_at, options()->limits.first_byte)) ||
                  (conn->queue.head && is_past(link->progress_at, options()->write_timeout)));
     link->late = late ? link->late + 1 : 0;
     MUST(link->late < 3, link, "a deadline has passed and nothing happens");
@@ -55,7 +60,7 @@ static void judge_lingering(struct link *link, const parley_conn *conn)
     int64_t most = 2 * (options()->linger > 0 ? options()->linger : 1);
     if (!conn->lingering)
         return;
-    if (!link->lingers || socket_unacknowledged(link) > link->shut)
+    if (!link->lingers || (!conn->leaving && socket_unacknowledged(link) > link->shut))
         link->lingers_since = the_loop()->now;
     link->lingers = true;
     bool late = the_loop()->now > link->lingers_since + most;
@@ -165,6 +170,7 @@ void judge_asleep(void)
 static bool is_plausible(const struct link *link, parley_reason reason)
 {
     int64_t now = the_loop()->now;
+    const struct limits *limits = &options()->limits;
     switch (reason) {
     case PARLEY_FINISHED: return link->finished;
     case PARLEY_RESET: return link->reset || link->faulted;
@@ -180,6 +186,9 @@ static bool is_plausible(const struct link *link, parley_reason reason)
     case PARLEY_DRAINED:
     case PARLEY_CUT: return world.stopped;
     case PARLEY_FAILED: return link->faulted || world.refused > 0;
+    case PARLEY_SILENT: return limits->first_byte > 0 && now >= link->opened_at + limits->first_byte;
+    case PARLEY_SLOW: return limits->rate_span > 0 && now >= link->opened_at + limits->rate_span;
+    case PARLEY_QUOTA: return limits->bytes_max > 0 && link->taken + link->accepted > limits->bytes_max;
     default: return false;
     }
 }
@@ -189,8 +198,22 @@ static bool is_whole(parley_reason reason)
     return reason == PARLEY_FINISHED || reason == PARLEY_DRAINED;
 }
 
+void judge_told(struct link *link, parley_reason reason)
+{
+    MUST(options()->limits.when_over.how == POLICY_MESSAGE && !link->told, link, "told twice, or unasked");
+    link->overflowed |= reason == PARLEY_OVERFLOW; /* parley_send() is about to say so */
+    MUST(is_plausible(link, reason), link, "told for no reason: %s", parley_reason_text(reason));
+    link->told = true;
+    link->told_reason = reason;
+    link->told_at = the_loop()->now;
+}
+
 void judge_closed(const struct link *link, parley_reason reason)
 {
+    if (link->told && !link->aborted) {
+        MUST(reason == link->told_reason, link, "told one reason, and closed for another");
+        return;
+    }
     MUST(is_plausible(link, reason), link, "closed for no reason: %s", parley_reason_text(reason));
     if (is_whole(reason))
         MUST(link->accepted == link->owed.size, link, "closed as whole with %zu bytes unsent",

@@ -120,7 +120,8 @@ static void cut_off(struct link *link)
 void peer_plan(struct link *link, int number)
 {
     static const unsigned paces[] = {1, 3, 20, 100, 2000};
-    *link = (struct link){.number = number, .fd = -1, .key = draw(), .broken_from = SIZE_MAX};
+    *link = (struct link){
+        .number = number, .fd = -1, .key = draw(), .broken_from = SIZE_MAX, .sending_from = NOT_SENDING};
     link->step_at = world.now + below(chance(50) ? 10 : 3000);
     link->pace = paces[below(5)];
     link->segment = some_size(100000) + 1;

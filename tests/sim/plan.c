@@ -33,6 +33,30 @@ static int64_t some_time(unsigned none, unsigned most)
     return chance(none) ? 0 : 1 + below(chance(50) ? most : most / 20);
 }
 
+static struct policy some_policy(unsigned from)
+{
+    struct policy policy = {.message = SIM_MESSAGE "\n"};
+    policy.how = from + below(4 - from);
+    return policy;
+}
+
+static void set_limits(struct options *options)
+{
+    struct limits *limits = &options->limits;
+    limits->when_full = some_policy(POLICY_QUEUE);
+    limits->when_over = some_policy(POLICY_CLOSE);
+    limits->accept_rate = chance(15) ? between(1, 200) : 0;
+    if (chance(30))
+        limits->message_max = 1 + some_size(3000);
+    limits_apply(limits, &options->framing);
+    if (chance(60))
+        return; /* connections without a cover */
+    limits->first_byte = some_time(50, 5000);
+    limits->bytes_max = chance(50) ? 1 + some_size(1 << 20) : 0;
+    limits->rate_span = chance(30) ? 50 + below(5000) : 0;
+    limits->rate_bytes = 1 + some_size(5000);
+}
+
 void set_options(struct options *options)
 {
     static const size_t marks[] = {1, 100, 5000, 64 << 10, 256 << 10};
@@ -45,4 +69,5 @@ void set_options(struct options *options)
     options->high_water = marks[below(5)];
     options->queue_max = options->high_water + LEAST_RECEIVE + (chance(70) ? 64 << 20 : below(1 << 20));
     options->connections = chance(30) ? between(1, 6) : 0;
+    set_limits(options);
 }

@@ -35,26 +35,53 @@ static void check_refused(struct link *link, const parley_conn *conn, bool fitti
     MUST(over || !fitting, link, "a send was refused without a reason: %s", parley_error());
 }
 
+/* The engine has a last word to one that met a limit, perhaps by what it is being sent, which is refused
+ * then.
+ */
+static int tell(struct link *link, parley_conn *conn, const void *bytes, size_t size)
+{
+    link->owed.size = link->sending_from < link->owed.size ? link->sending_from : link->owed.size;
+    size_t before = link->owed.size;
+    bool fitting = wire_wrap(&link->owed, bytes, size);
+    int status = __real_parley_send(conn, bytes, size);
+    note(link, "is told: %d", status);
+    MUST(fitting || status < 0, link, "a message that does not fit was sent");
+    if (status < 0)
+        link->owed.size = before;
+    else if (link->sending_from != NOT_SENDING)
+        link->sending_from = link->owed.size;
+    if (status == 0)
+        judge_told(link, (parley_reason)conn->reason);
+    return status;
+}
+
 int __wrap_parley_send(parley_conn *conn, const void *bytes, size_t size)
 {
     struct link *link = link_of(conn);
     size_t before = link->owed.size, accepted = link->accepted, queued = parley_queued(conn);
     unsigned refused = world.refused;
+    if (conn->leaving && !link->told)
+        return tell(link, conn, bytes, size);
+    link->sending_from = before;
     bool fitting = wire_wrap(&link->owed, bytes, size);
     if (queued == 0)
         link->progress_at = the_loop()->now;
+    size_t wrapped = link->owed.size - before;
     int status = __real_parley_send(conn, bytes, size);
     note(link, "parley_send %zu: %d", size, status);
+    bool told = link->sending_from != before;
+    before = link->sending_from;
+    link->sending_from = NOT_SENDING;
     if (status == PARLEY_OK)
         link->drained_owed |= link->owed.size > before;
     else if (status == PARLEY_FULL)
-        check_full(link, queued, link->owed.size - before);
+        check_full(link, queued, wrapped);
     else if (status == PARLEY_RESOURCE)
         MUST(world.refused > refused, link, "no memory, though there was");
     else
         check_refused(link, conn, fitting);
     if (status == PARLEY_STALE || status == PARLEY_USAGE || status == PARLEY_FULL) {
-        MUST(link->accepted == accepted, link, "a refused send has sent");
+        MUST(told || link->accepted == accepted, link, "a refused send has sent");
         link->owed.size = before;
     }
     return status;

@@ -17,6 +17,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* What is told to who meets a limit. */
+#define SIM_MESSAGE "over"
+
 enum { LINKS = 24, FIRST_FD = 300, FDS = 700, NEVER_READS = 1 << 30 };
 
 /* ---- chance: all of it from the seed ---- */
@@ -42,6 +45,8 @@ void bytes_free(struct bytes *bytes);
 enum stage { PLANNED, QUEUED, OPEN, CLOSED };
 enum peer_end { ENDS_WHEN_SAID, ENDS_AFTER_US, NEVER_ENDS };
 enum mood { ECHO, UPPER, REPLY, PRODUCE, DISCARD, MOODS };
+
+#define NOT_SENDING SIZE_MAX
 
 struct message {
     size_t from, size; /* of the payload, in `said` */
@@ -90,6 +95,10 @@ struct link {
     bool drained_owed, paused, finished, half_closed, aborted, ended, closed, overflowed, faulted;
     bool called_finish; /* by its own will, a letter or the default */
     bool lingers;
+    bool told; /* that it met a limit, for: */
+    parley_reason told_reason;
+    int64_t told_at;
+    size_t sending_from; /* where the message begins that is being given to parley_send(), or NOT_SENDING */
     parley_reason reason;
     int64_t opened_at, active_at, progress_at, lingers_since, timer_due, timer_armed_at;
     unsigned late; /* turns in which a deadline had passed */
@@ -219,6 +228,8 @@ void judge_turn(void);
 /* Nothing is ready and the loop is about to sleep: nothing may be left undone. */
 void judge_asleep(void);
 void judge_closed(const struct link *link, parley_reason reason);
+/* It is told that it met a limit. */
+void judge_told(struct link *link, parley_reason reason);
 /* How many of the peer's messages lie whole in its first `size` bytes. */
 size_t whole_messages(const struct link *link, size_t size);
 void judge_end(void);

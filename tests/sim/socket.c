@@ -79,7 +79,9 @@ static ssize_t sim_recv(int fd, void *bytes, size_t size, int flags)
     struct link *link = socket_of(fd);
     (void)flags;
     const parley_conn *conn = link->conn;
-    MUST(conn && conn_wants_input(conn), link, "recv while reading is held back");
+    if (!conn) /* it is being turned away */
+        return socket_take(link, bytes, size);
+    MUST(conn_wants_input(conn), link, "recv while reading is held back");
     if (chance(world.plan.hiccups))
         return fails(EINTR);
     /* A short read that is not the last would hide the rest from an edge-triggered poller: Linux has it only
@@ -168,6 +170,8 @@ static ssize_t sim_sendmsg(int fd, const struct msghdr *message, int flags)
 {
     struct link *link = socket_of(fd);
     MUST(flags & MSG_NOSIGNAL, link, "send without MSG_NOSIGNAL");
+    if (!link->conn && link->id == 0) /* it is told that it is turned away */
+        bytes_append(&link->owed, message->msg_iov->iov_base, message->msg_iov->iov_len);
     if (chance(world.plan.hiccups))
         return fails(EINTR);
     if (starves(link))
