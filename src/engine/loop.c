@@ -149,14 +149,12 @@ static bool turn(struct loop *loop)
     settle(loop);
     if (loop_is_finished(loop))
         return false;
-    if (loop->pulse)
-        atomic_store_explicit(loop->pulse, 0, memory_order_relaxed);
+    loop_rests(loop);
     int count = loop->poller->sleep(loop, time_to_sleep(loop, paced));
     if (count < 0)
         could_not_wait(loop);
     loop->now = sys.now();
-    if (loop->pulse)
-        atomic_store_explicit(loop->pulse, loop->now, memory_order_relaxed);
+    loop_works(loop);
     if (count > 0) {
         loop->reporting = true;
         loop->poller->report(loop, count);

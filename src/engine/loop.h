@@ -188,6 +188,19 @@ struct conn_shape conn_shape_of(const struct parley_server *server);
 /* Closes a dead connection that nothing holds. The settle stage alone calls it. */
 void conn_free(parley_conn *conn);
 
+/* Around every call that may wait: who sleeps is well, however long. */
+static inline void loop_rests(struct loop *loop)
+{
+    if (loop->pulse)
+        atomic_store_explicit(loop->pulse, 0, memory_order_relaxed);
+}
+/* `loop->now` has been read. */
+static inline void loop_works(struct loop *loop)
+{
+    if (loop->pulse)
+        atomic_store_explicit(loop->pulse, loop->now, memory_order_relaxed);
+}
+
 /* Makes settle look at the connection. */
 void loop_touch(struct loop *loop, parley_conn *conn);
 

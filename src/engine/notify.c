@@ -5,6 +5,7 @@
 #include "engine/supervise.h"
 #include "engine/sys.h"
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -108,42 +109,71 @@ void notify_stopping(parley_server *server)
 
 /* ---- the watchdog ---- */
 
-/* Who works by calls that block may rest in any of them. */
 _Atomic int64_t *notify_pulse(const struct loop *loop)
 {
     const struct worker *worker = loop->worker;
-    bool is_asked = loop->server->options.watchdog > 0 || loop->server->worker_total > 1;
-    if (!is_asked || worker->fd >= 0 || loop->poller->deaf)
+    bool is_asked = loop->server->options.watchdog > 0;
+    bool is_shared = loop->server->worker_total > 1 && !loop->poller->deaf;
+    if (worker->fd >= 0 || (!is_asked && !is_shared))
         return NULL;
     _Atomic int64_t *pulse = &loop->server->shared->shares[worker->index].busy_since;
     atomic_store(pulse, 0);
     return pulse;
 }
 
-/* A worker that sleeps is well, whatever it sleeps in. Those that serve one client each come and go; whoever
- * accepts for them is looked at. */
-static const struct worker *stuck_worker(parley_server *server, int64_t now)
+/* A process that rests may have been stopped, or be gone for other reasons that nobody is told of: it is
+ * woken, and has to say that it rests again. Threads stop together with us. */
+static void ask(const struct worker *worker, _Atomic int64_t *pulse, int64_t now)
 {
-    const struct worker *worker = server->workers;
-    for (; worker; worker = worker->next) {
-        int64_t since = worker->fd < 0 ? atomic_load(&server->shared->shares[worker->index].busy_since) : 0;
-        if (since > 0 && now - since >= server->options.watchdog)
-            break;
-    }
-    return worker;
+    int64_t rests = 0;
+    if (worker->is_process && (atomic_compare_exchange_strong(pulse, &rests, -now) || rests < 0))
+        kill(worker->pid, SIGURG);
 }
 
-static bool is_alive(parley_server *server, int64_t now)
+struct health {
+    unsigned serving;           /* workers that serve the listeners */
+    const struct worker *stuck; /* one that is not well */
+    bool answers;               /* it is busy; else it has been asked in vain */
+};
+
+static void examine(struct health *health, const struct worker *worker, int64_t now)
 {
+    parley_server *server = worker->server;
+    _Atomic int64_t *pulse = &server->shared->shares[worker->index].busy_since;
+    int64_t since = atomic_load(pulse);
+    health->serving++;
+    if (since != 0 && now - (since > 0 ? since : -since) >= server->options.watchdog) {
+        health->stuck = worker;
+        health->answers = since > 0;
+    }
+    ask(worker, pulse, now);
+}
+
+/* Those that serve one client each come and go, and are their client's business; whoever accepts for them is
+ * looked at. */
+static struct health examine_all(parley_server *server, int64_t now)
+{
+    struct health health = {.stuck = NULL};
+    for (const struct worker *worker = server->workers; worker; worker = worker->next)
+        if (worker->fd < 0)
+            examine(&health, worker, now);
+    return health;
+}
+
+static bool is_alive(const struct supervision *supervision, int64_t now)
+{
+    parley_server *server = supervision->server;
+    double patience = (double)server->options.watchdog / 1000;
     pthread_mutex_lock(&server->lock);
-    const struct worker *stuck = stuck_worker(server, now);
-    unsigned index = stuck ? stuck->index : 0;
+    struct health health = examine_all(server, now);
+    unsigned index = health.stuck ? health.stuck->index : 0;
     pthread_mutex_unlock(&server->lock);
-    if (stuck)
-        log_line(&server->log, LOG_FAULT, NULL,
-                 "worker %u has not come to rest for %g s: the watchdog is not fed", index,
-                 (double)server->options.watchdog / 1000);
-    return !stuck;
+    if (health.stuck)
+        log_line(&server->log, LOG_FAULT, NULL, "worker %u has not %s for %g s: the watchdog is not fed",
+                 index, health.answers ? "come to rest" : "answered", patience);
+    else if (health.serving == 0 && !supervision->stop_at)
+        log_line(&server->log, LOG_FAULT, NULL, "no worker is there to serve: the watchdog is not fed");
+    return !health.stuck && (health.serving > 0 || supervision->stop_at);
 }
 
 /* Twice in the time that the manager waits, as sd_watchdog_enabled(3) advises. */
@@ -155,7 +185,7 @@ void notify_alive(struct supervision *supervision)
     if (server->options.watchdog == 0 || now < supervision->watchdog_at)
         return;
     supervision->watchdog_at = now + server->options.watchdog / 2;
-    if (!is_alive(server, now))
+    if (!is_alive(supervision, now))
         return;
     if (supervision->stop_at)
         tell(server, "WATCHDOG=1");

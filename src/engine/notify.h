@@ -18,8 +18,9 @@ void notify_ready(parley_server *server);
 void notify_reloading(parley_server *server);
 void notify_stopping(parley_server *server);
 
-/* Feeds the watchdog when it is time, unless a worker has been busy for longer than it has patience: a
- * handler that never returns is what it is there for. */
+/* Feeds the watchdog when it is time, unless a worker that serves the listeners has been busy for longer than
+ * it has patience (a handler that never returns), or is a process that does not answer (it was stopped), or
+ * there is none. Who sleeps in a call that waits for a client, whichever, is well. */
 void notify_alive(struct supervision *supervision);
 /* ms until that time, not later than `wait`; -1: never. */
 int64_t notify_patience(const struct supervision *supervision, int64_t wait);

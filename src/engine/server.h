@@ -59,7 +59,8 @@ enum { MOST_WORKERS = 256 };
 struct share {
     alignas(64) atomic_uint taken; /* clients ever; apart, since each writes its own in every turn */
     atomic_uint holds;             /* 1 more than it has now; 0: it is not there */
-    _Atomic int64_t busy_since;    /* on the clock of sys.now(); 0: it sleeps */
+    /* On the clock of sys.now(); 0: it sleeps; below 0: since then it is asked whether it does. */
+    _Atomic int64_t busy_since;
 };
 
 /* What workers count together for a door; of those that nobody counts for nothing is ever touched. */

@@ -118,7 +118,7 @@ static bool is_still_ahead(const struct lead *lead, enum way way)
 
 static int64_t patience(const struct loop *loop, unsigned with)
 {
-    const bool is_asleep = atomic_load_explicit(&share_of(loop, with)->busy_since, memory_order_relaxed) == 0;
+    const bool is_asleep = atomic_load_explicit(&share_of(loop, with)->busy_since, memory_order_relaxed) <= 0;
     return is_asleep && !loop->poller->deaf ? PATIENCE_ASLEEP : PATIENCE_BUSY;
 }
 

@@ -104,6 +104,18 @@ static int patience(const struct watcher *watcher)
     return left < 0 ? LOOK_AGAIN : left >= INT32_MAX ? INT32_MAX : (int)left + 1;
 }
 
+/* A program takes its time: its worker is as well as one that waits for its client. */
+static int rest(struct loop *loop, struct pollfd *fds, nfds_t count, int time)
+{
+    int found;
+
+    loop_rests(loop);
+    found = sys.poll(fds, count, time);
+    loop->now = sys.now();
+    loop_works(loop);
+    return found;
+}
+
 static void read_errors(struct watcher *watcher)
 {
     if (watcher->errors.fd < 0 ||
@@ -137,7 +149,7 @@ static void wait_for_end(struct watcher *watcher)
     while (!is_over(watcher)) {
         struct pollfd fds[] = {watcher->exit, watcher->errors, watcher->socket};
 
-        if (sys.poll(fds, 3, patience(watcher)) > 0)
+        if (rest(watcher->client->loop, fds, 3, patience(watcher)) > 0)
             look(watcher, &fds[0], &fds[1], &fds[2]);
         heed_time(watcher);
     }
@@ -233,7 +245,7 @@ static bool wait_for_place(struct watcher *watcher)
     struct pollfd socket = {.fd = watcher->client->fd};
 
     while (!place_take(watcher->program, watcher->peer, &watcher->place))
-        if (sys.poll(&socket, 1, LOOK_AGAIN) > 0 || stop_of(watcher))
+        if (rest(watcher->client->loop, &socket, 1, LOOK_AGAIN) > 0 || stop_of(watcher))
             return false;
     return true;
 }

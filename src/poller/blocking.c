@@ -69,8 +69,10 @@ static void update_blocking(struct loop *loop, parley_conn *conn)
     while (conn_has_output(conn)) {
         conn_arm(conn);
         set_timeout(conn, SO_SNDTIMEO, &state->send_timeout, send_patience(loop));
+        loop_rests(loop);
         ssize_t taken = conn_offer(conn, MSG_NOSIGNAL);
         loop->now = sys.now();
+        loop_works(loop);
         if (taken >= 0) {
             conn_sent(conn, (size_t)taken);
         } else if (errno == EINTR || errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM) {

@@ -13,7 +13,7 @@ import pytest
 
 import procfs
 from client import PATIENCE, dial, exchange, wait_until
-from harness import MODELS, PARLEY, SOME_MODELS, Server, only_line
+from harness import MODELS, PARLEY, SOME_MODELS, Server, only_line, placement_of
 
 # Makes its standard input descriptor 3, and itself the process it is meant for.
 PASSING = ["bash", "-c", 'export LISTEN_PID=$$ LISTEN_FDS=1; exec "$@" 3<&0 0</dev/null', "bash"]
@@ -237,6 +237,47 @@ def test_the_watchdog_is_fed_while_it_serves_until_the_stop(model, manager, serv
         server.terminate()
         told_until(sock, "STOPPING")
     server.wait_ended()
+
+
+@pytest.mark.parametrize("model", ["prefork+blocking", "prefork+select", "prefork+epoll", "prefork+uring"])
+def test_the_watchdog_is_not_fed_while_a_worker_is_stopped(model, manager, serve):
+    sock, name = manager
+    server = serve("echo", model=model, workers=2, wrapper=["env", f"NOTIFY_SOCKET={name}", "WATCHDOG_USEC=400000"])
+    server.checked_after = False
+    worker = server.children()[0]
+    os.kill(worker, signal.SIGSTOP)
+    server.wait_said(r"worker \d has not answered for 0.4 s: the watchdog is not fed")
+    os.kill(worker, signal.SIGCONT)
+    fed_again(sock)
+
+
+def fed_again(sock):
+    """Whatever has been told so far is passed over."""
+    sock.setblocking(False)
+    try:
+        while sock.recv(4096):
+            continue
+    except BlockingIOError:
+        sock.settimeout(PATIENCE)
+    told_until(sock, "WATCHDOG")
+
+
+@pytest.mark.parametrize("model", ["iterative+blocking", "fork+blocking", "fork+epoll", "thread+blocking",
+                                   "prefork+blocking", "prethread+blocking"])
+def test_the_watchdog_is_fed_while_clients_keep_workers_waiting(model, manager, serve):
+    """Some in recv, some in send, and under fork one whose own process is stopped."""
+    sock, name = manager
+    server = serve("chargen", model=model, workers=2, wrapper=["env", f"NOTIFY_SOCKET={name}", "WATCHDOG_USEC=400000"])
+    server.checked_after = False
+    with server.dial() as reader:
+        assert reader.recv(1)
+        if placement_of(model) == "fork":
+            os.kill(server.children()[0], signal.SIGSTOP)
+        for _ in range(4):
+            told_until(sock, "WATCHDOG")
+        assert "the watchdog is not fed" not in server.stderr()
+        if placement_of(model) == "fork":
+            os.kill(server.children()[0], signal.SIGCONT)
 
 
 def test_a_watchdog_of_another_process_is_not_fed(serve, manager):

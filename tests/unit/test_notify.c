@@ -107,8 +107,44 @@ static void test_not_for_a_worker_that_never_rests(void **state)
 static void test_one_clients_worker_is_not_asked(void **state)
 {
     struct manager *manager = *state;
+    struct worker of_client = {
+        .server = manager->server, .fd = 7, .index = MOST_WORKERS + 1 /* beyond what is shared */};
+    manager->worker.next = &of_client;
+    notify_alive(&manager->supervision);
+    assert_non_null(strstr(told(manager), "WATCHDOG=1"));
+}
+
+static void test_not_without_a_worker_that_serves(void **state)
+{
+    struct manager *manager = *state;
     manager->worker.fd = 7;
-    manager->worker.index = MOST_WORKERS + 1; /* beyond what is shared */
+    notify_alive(&manager->supervision);
+    assert_string_equal(told(manager), "");
+    manager->supervision.stop_at = 1;
+    clock_now += WATCHDOG / 2;
+    notify_alive(&manager->supervision);
+    assert_non_null(strstr(told(manager), "WATCHDOG=1"));
+}
+
+/* The process is this one, which would answer by the turn of a loop. */
+static void test_a_process_that_rests_is_asked(void **state)
+{
+    struct manager *manager = *state;
+    _Atomic int64_t *since = &manager->server->shared->shares[0].busy_since;
+    manager->worker.is_process = true;
+    manager->worker.pid = getpid(); /* SIGURG is ignored */
+    atomic_store(since, 0);
+    notify_alive(&manager->supervision);
+    assert_int_equal(atomic_load(since), -clock_now);
+    assert_non_null(strstr(told(manager), "WATCHDOG=1"));
+    clock_now += WATCHDOG / 2;
+    notify_alive(&manager->supervision);
+    assert_non_null(strstr(told(manager), "WATCHDOG=1"));
+    clock_now += WATCHDOG / 2;
+    notify_alive(&manager->supervision);
+    assert_string_equal(told(manager), "");
+    atomic_store(since, 0);
+    clock_now += WATCHDOG / 2;
     notify_alive(&manager->supervision);
     assert_non_null(strstr(told(manager), "WATCHDOG=1"));
 }
@@ -119,10 +155,13 @@ static void test_a_loop_says_since_when_it_is_busy(void **state)
     struct loop loop = {.server = manager->server, .worker = &manager->worker, .poller = &poller_epoll};
     assert_ptr_equal(notify_pulse(&loop), &manager->server->shared->shares[0].busy_since);
     loop.poller = &poller_blocking;
-    assert_null(notify_pulse(&loop));
+    assert_non_null(notify_pulse(&loop));
     assert_int_equal(parley_set(manager->server, "watchdog", "0"), 0);
+    assert_null(notify_pulse(&loop));
     loop.poller = &poller_epoll;
     assert_null(notify_pulse(&loop));
+    manager->server->worker_total = 2; /* who shares a listener asks too */
+    assert_non_null(notify_pulse(&loop));
 }
 
 int main(void)
@@ -131,6 +170,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_twice_in_its_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_not_for_a_worker_that_never_rests, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_one_clients_worker_is_not_asked, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_not_without_a_worker_that_serves, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_process_that_rests_is_asked, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_loop_says_since_when_it_is_busy, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
