@@ -13,6 +13,8 @@ write_basic_package_version_file(parley-config-version.cmake COMPATIBILITY SameM
 install(FILES ${PROJECT_BINARY_DIR}/parley-config.cmake ${PROJECT_BINARY_DIR}/parley-config-version.cmake
         DESTINATION ${package_dir})
 
+# The .pc file finds its prefix from where it lies, so `cmake --install --prefix` may name any.
+file(RELATIVE_PATH pc_to_prefix ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
 configure_file(cmake/parley.pc.in parley.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/parley.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
@@ -34,8 +36,13 @@ if(SCDOC)
     add_custom_target(man ALL DEPENDS ${man_pages})
 endif()
 
-# Where systemd looks for the units of what is installed under this prefix.
-configure_file(dist/parley@.service.in dist/parley@.service @ONLY)
+# Where systemd looks for the units of what is installed under this prefix, which the unit names: `cmake
+# --install --prefix` may have chosen another one than the build did.
+install(CODE "
+    set(CMAKE_INSTALL_FULL_BINDIR \"${CMAKE_INSTALL_BINDIR}\")
+    cmake_path(ABSOLUTE_PATH CMAKE_INSTALL_FULL_BINDIR BASE_DIRECTORY \"\${CMAKE_INSTALL_PREFIX}\")
+    configure_file(\"${PROJECT_SOURCE_DIR}/dist/parley@.service.in\"
+                   \"${PROJECT_BINARY_DIR}/dist/parley@.service\" @ONLY)")
 install(FILES ${PROJECT_BINARY_DIR}/dist/parley@.service dist/parley-echo.socket DESTINATION lib/systemd/system)
 
 # Written by scripts/generate from the command's tables; each shell looks in its own place for its own name.

@@ -36,12 +36,11 @@ def library_dir(prefix):
 
 
 @pytest.fixture(scope="module")
-def pkg_config(prefix, library_dir):
-    # The .pc file names the prefix it was configured for; the one in use is said here.
+def pkg_config(library_dir):
     environment = dict(os.environ, PKG_CONFIG_PATH=str(library_dir / "pkgconfig"))
 
     def query(*arguments):
-        return run("pkg-config", f"--define-variable=prefix={prefix}", *arguments, "parley", env=environment).split()
+        return run("pkg-config", *arguments, "parley", env=environment).split()
     return query
 
 
@@ -74,7 +73,7 @@ def units(prefix):
 def test_units_are_installed_and_name_the_installed_command(prefix, units):
     assert (units / "parley-echo.socket").is_file()
     command = re.search(r"^ExecStart=(\S+) serve %i systemd:$", (units / "parley@.service").read_text(), re.M)[1]
-    assert Path(command).name == "parley" and (prefix / "bin/parley").is_file()
+    assert command == str(prefix / "bin/parley") and os.access(command, os.X_OK)
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd-analyze")
