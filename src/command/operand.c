@@ -61,11 +61,39 @@ static bool is_host(const char *text)
     return !colon || (colon[1] != '\0' && strchr(colon + 1, ':'));
 }
 
+/* "::1:3000" is an IPv6 address too, so what has many colons is told how a port is written. */
+static void complain_no_port(const struct collection *collection, const char *host)
+{
+    const struct subcommand *subcommand = collection->arguments->subcommand;
+
+    if (strchr(host, ':') && *host != '[')
+        complain(subcommand, "%s names no port; say [::1]:3000 or ::1 3000 for IPv6, host:3000 for others",
+                 host);
+    else
+        complain(subcommand, "%s names no port; say %s 3000, or a port alone", host, host);
+}
+
+/* What is an address nowhere here: nothing, and those of browsers. */
+static bool is_sound(const struct collection *collection, const char *operand)
+{
+    const struct subcommand *subcommand = collection->arguments->subcommand;
+    const char *scheme = strstr(operand, "://");
+
+    if (!*operand)
+        complain(subcommand, "an address is empty; give a PORT, HOST PORT or HOST:PORT");
+    else if (scheme)
+        complain(subcommand, "%s: leave out %.*s://, and what follows the port: an address is HOST:PORT",
+                 operand, (int)(scheme - operand), operand);
+    return *operand && !scheme;
+}
+
 /* Takes one operand, or two where they are a pair. Returns how many; 0 after a complaint. */
 static size_t take_operand(struct collection *collection, const char *const *operands)
 {
     const bool host = is_host(operands[0]);
 
+    if (!is_sound(collection, operands[0]))
+        return 0;
     if (host && is_port(operands[1]))
         return add(collection, operands[0], " ", operands[1]) ? 2 : 0;
     if (host && collection->port) {
@@ -73,8 +101,7 @@ static size_t take_operand(struct collection *collection, const char *const *ope
         return add(collection, operands[0], " ", collection->port);
     }
     if (host) {
-        complain(collection->arguments->subcommand, "%s names no port; say %s 3000, or a port alone",
-                 operands[0], operands[0]);
+        complain_no_port(collection, operands[0]);
         return 0;
     }
     if (is_port(operands[0]) && collection->host) {
@@ -114,9 +141,10 @@ static bool take_port(struct collection *collection)
 {
     if (collection->port && !collection->port_used) {
         const char *host = collection->host ? collection->host : "";
+        const char *between = *host ? " " : is_port(collection->port) ? "" : ":";
 
         collection->host_used = true;
-        return add(collection, host, *host ? " " : "", collection->port);
+        return add(collection, host, between, collection->port); /* ":http" may be a service's name */
     }
     if (collection->host && !collection->host_used) {
         complain(collection->arguments->subcommand, "%s names no port; add --port PORT", collection->host);
@@ -171,6 +199,13 @@ static bool take_pair(struct collection *collection)
     if (collection->host || collection->port) {
         complain(collection->arguments->subcommand, "%s %s is an address already; leave out -p, -i and -d",
                  operands[0], operands[1]);
+        return false;
+    }
+    if (!is_sound(collection, operands[0]) || !is_sound(collection, operands[1]))
+        return false;
+    if (!is_host(operands[0]) && *operands[0] != '[') {
+        complain(collection->arguments->subcommand, "one address, please: %s and %s are two", operands[0],
+                 operands[1]);
         return false;
     }
     return add(collection, operands[0], " ", operands[1]);

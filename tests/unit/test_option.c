@@ -208,7 +208,9 @@ static void pairs_hosts_and_ports(void **state)
     expect_addresses("echo -i 127.0.0.1 3000 -p 4000", "127.0.0.1 3000|127.0.0.1 4000");
     expect_addresses("echo", "no address; give a PORT");
     expect_addresses("echo localhost", "localhost names no port");
-    expect_addresses("echo ::1", "::1 names no port");
+    expect_addresses("echo ::1", "::1 names no port; say [::1]:3000 or ::1 3000 for IPv6");
+    expect_addresses("echo tcp://127.0.0.1:80", "leave out tcp://");
+    expect_addresses("echo -p nonsense", ":nonsense");
     expect_addresses("echo -i 127.0.0.1", "127.0.0.1 names no port");
     expect_addresses("echo -i 127.0.0.1 -d localhost 3000", "give one");
 }
