@@ -445,7 +445,7 @@ def test_changed_certificates_are_read_on_hup_and_broken_ones_are_not(serve_tls,
 
 @pytest.mark.parametrize("spoil, reason", [
     (lambda path: os.unlink(path), "no such file"),
-    (lambda path: open(path, "w").close(), "nothing of the kind is in it|no certificate"),
+    (lambda path: open(path, "w").close(), "no certificate is in it"),
     (lambda path: open(path, "w").write("-----BEGIN CERTIFICATE-----\nxx\n-----END CERTIFICATE-----\n"), "."),
 ], ids=["missing", "empty", "garbage"])
 def test_a_server_that_cannot_use_its_certificate_says_so(authority, tmp_path, spoil, reason):
