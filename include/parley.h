@@ -109,7 +109,7 @@ typedef struct parley_handler {
     size_t size;         /* sizeof(parley_handler): lets the library grow without breaking you */
     const char *name;    /* for logs */
     size_t state_size;   /* zeroed bytes kept per connection: parley_state() */
-    unsigned needs;      /* PARLEY_PUSH, PARLEY_CONCURRENT */
+    unsigned needs;      /* PARLEY_PUSH, PARLEY_CONCURRENT, PARLEY_BESIDE */
     const char *framing; /* in words, see parley_set() "framing"; NULL is raw */
 
     /* The connection is established, accepted or dialled. Called once, first. */
@@ -130,6 +130,8 @@ typedef struct parley_handler {
     void (*closed)(parley_conn *conn, parley_reason reason);
 } parley_handler;
 
+/* PARLEY_HANDLER(.name = "echo", .received = received): C, or C++20 with the members in the order above;
+ * older C++ assigns them, and `size` too. */
 /* clang-format off */
 #define PARLEY_HANDLER(...) {.size = sizeof(parley_handler), __VA_ARGS__}
 /* clang-format on */
