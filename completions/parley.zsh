@@ -51,7 +51,7 @@ _parley() {
             '--handshake-timeout=[gives up a connection that is not let in for so long, PROXY header and TLS handshake together; 10s]:TIME: ' \
             '--write-timeout=[cuts a peer that takes no byte of what is queued for so long; 60s]:TIME: ' \
             '--linger=[after the last byte waits so long for the peer to finish too; 2s]:TIME: ' \
-            '--drain=[when told to stop, lets connections finish for so long; 10s]:TIME: ' \
+            '--drain=[when told to stop, lets connections finish for so long; 10s, a conversation of connect or listen 200ms]:TIME: ' \
             '--no-nodelay[leaves Nagle'\''s algorithm on (no TCP_NODELAY)]' \
             '--keepalive=[probes a silent peer after so long]:TIME: ' \
             '--receive-buffer=[SO_RCVBUF]:SIZE: ' \
@@ -137,7 +137,7 @@ _parley() {
             '--handshake-timeout=[gives up a connection that is not let in for so long, PROXY header and TLS handshake together; 10s]:TIME: ' \
             '--write-timeout=[cuts a peer that takes no byte of what is queued for so long; 60s]:TIME: ' \
             '--linger=[after the last byte waits so long for the peer to finish too; 2s]:TIME: ' \
-            '--drain=[when told to stop, lets connections finish for so long; 10s]:TIME: ' \
+            '--drain=[when told to stop, lets connections finish for so long; 10s, a conversation of connect or listen 200ms]:TIME: ' \
             '--no-nodelay[leaves Nagle'\''s algorithm on (no TCP_NODELAY)]' \
             '--keepalive=[probes a silent peer after so long]:TIME: ' \
             '--receive-buffer=[SO_RCVBUF]:SIZE: ' \
@@ -164,7 +164,7 @@ _parley() {
             '--wait=[keeps trying for so long until the server is there]:TIME: ' \
             '--bind=[the local address, and port if named, to connect from]:ADDRESS: ' \
             '--source-port=[the local port to connect from]:PORT: ' \
-            '(-z --probe)'{-z,--probe}'[connects to each port named (22, 20-25), prints those that are open, and sends nothing]' \
+            '(-z --probe)'{-z,--probe}'[connects to each port named, as in 22 80 20-25, prints those that are open, and sends nothing]' \
             '--tls[speaks TLS 1.2 and 1.3, and verifies the server'\''s certificate\: its chain, its name, its dates]' \
             '--ca=[trusts the authorities, or the certificate, in FILE instead of the system'\''s; lists of revoked ones in it are heeded]:FILE:_files' \
             '--server-name=[whom the certificate must be for, and the name asked for (SNI); the host connected to]:NAME: ' \
@@ -196,7 +196,7 @@ _parley() {
             '--handshake-timeout=[gives up a connection that is not let in for so long, PROXY header and TLS handshake together; 10s]:TIME: ' \
             '--write-timeout=[cuts a peer that takes no byte of what is queued for so long; 60s]:TIME: ' \
             '--linger=[after the last byte waits so long for the peer to finish too; 2s]:TIME: ' \
-            '--drain=[when told to stop, lets connections finish for so long; 10s]:TIME: ' \
+            '--drain=[when told to stop, lets connections finish for so long; 10s, a conversation of connect or listen 200ms]:TIME: ' \
             '--no-nodelay[leaves Nagle'\''s algorithm on (no TCP_NODELAY)]' \
             '--keepalive=[probes a silent peer after so long]:TIME: ' \
             '--receive-buffer=[SO_RCVBUF]:SIZE: ' \

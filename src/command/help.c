@@ -85,6 +85,25 @@ static void print_examples(FILE *out, const char *examples)
         fprintf(out, "  %.*s\n", (int)strcspn(line, "\n"), line);
 }
 
+static bool takes(const struct subcommand *subcommand, const char *argument)
+{
+    for (const struct option_group *const *group = subcommand->groups; *group; group++)
+        for (const struct option *option = (*group)->options; option->name; option++)
+            if (option->argument && strcmp(option->argument, argument) == 0)
+                return true;
+    return false;
+}
+
+/* How those values are written that many options take. */
+static void print_units(FILE *out, const struct subcommand *subcommand)
+{
+    if (!takes(subcommand, "TIME"))
+        return;
+    fputs("\nA TIME is 250us, 500ms, 30s, 1m or 2h, or a bare number of seconds; a SIZE\n"
+          "64KiB, 1.5MiB or 1GiB, or bytes; a count N 100, 10k or 2M.\n",
+          out);
+}
+
 void print_help(FILE *out, const struct subcommand *subcommand)
 {
     fprintf(out, "usage: parley %s [OPTION...]%s%s\n\nparley %s ", subcommand->name,
@@ -92,6 +111,7 @@ void print_help(FILE *out, const struct subcommand *subcommand)
     print_wrapped(out, subcommand->purpose, sizeof "parley " + strlen(subcommand->name));
     print_words(out, subcommand);
     print_groups(out, subcommand);
+    print_units(out, subcommand);
     if (subcommand->examples)
         print_examples(out, subcommand->examples);
 }
@@ -115,6 +135,9 @@ int help_run(const struct arguments *arguments)
 
     if (name && !subcommand)
         return complain_no_subcommand(arguments->subcommand, name);
+    if (name && arguments->operands[1])
+        return complain(arguments->subcommand, "one subcommand, please: %s and %s are two", name,
+                        arguments->operands[1]);
     if (arguments_given(arguments, "man"))
         print_manual(stdout, subcommand ? subcommand : arguments->subcommand);
     else if (subcommand)

@@ -120,6 +120,14 @@ static int check_times(const struct load_plan *plan, const struct subcommand *su
     return 0;
 }
 
+static int check_proxy(const struct arguments *arguments)
+{
+    if (!arguments_given(arguments, "proxy-source") || arguments_given(arguments, "proxy-send"))
+        return 0;
+    return complain(arguments->subcommand,
+                    "--proxy-source is named in a PROXY header: add --proxy-send v1 or v2");
+}
+
 static int check(const struct load_plan *plan, const struct arguments *arguments)
 {
     const struct subcommand *subcommand = arguments->subcommand;
@@ -138,6 +146,7 @@ static int check(const struct load_plan *plan, const struct arguments *arguments
     if (arguments_given(arguments, "rate") && plan->rate < 1)
         return complain(subcommand, "-R takes at least 1 request a second; leave it out for a closed loop");
     int code = check_times(plan, subcommand);
+    code = code ? code : check_proxy(arguments);
     return code ? code : check_replies(plan, arguments);
 }
 

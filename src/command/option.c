@@ -70,7 +70,7 @@ static int check_choice(const struct parser *parser, const struct option *option
         return complain(parser->subcommand, "--%s %s: %s", option->name, value, option->reason);
     if (nearest)
         return complain(parser->subcommand, "--%s %s: did you mean %s?", option->name, value, nearest);
-    return complain(parser->subcommand, "--%s %s: it is one of %s", option->name, value, option->choices);
+    return complain(parser->subcommand, "--%s %s: it is one of: %s", option->name, value, option->choices);
 }
 
 static int check_value(const struct parser *parser, const struct option *option, const char *value)

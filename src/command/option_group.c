@@ -79,7 +79,9 @@ static const struct option time_options[] = {
     {.name = "drain",
      .argument = "TIME",
      .setting = "drain",
-     .help = "when told to stop, lets connections finish for so long; 10s"},
+     .help =
+         "when told to stop, lets connections finish for so long; 10s, a conversation of connect or listen "
+         "200ms"},
     {0},
 };
 const struct option_group time_group = {.title = "Times", .options = time_options};

@@ -19,6 +19,7 @@ static const struct option sending_options[] = {
      .argument = "VERSION",
      .setting = "proxy-send",
      .choices = "v1 v2",
+     .reason = "the versions of the PROXY protocol are v1 and v2",
      .help = "begins each connection with a PROXY header of this version, before TLS, as a proxy would"},
     {.name = "proxy-source",
      .argument = "ADDRESS",
@@ -35,6 +36,7 @@ static const struct option forwarding_options[] = {
      .argument = "VERSION",
      .setting = "proxy-send",
      .choices = "v1 v2",
+     .reason = "the versions of the PROXY protocol are v1 and v2",
      .help =
          "tells the target of relay, or a program of exec, who the client is: a PROXY header of this version "
          "comes before all else"},

@@ -22,7 +22,7 @@ static const struct option dial_options[] = {
     {.name = "source-port", .argument = "PORT", .setting = "bind", .help = "the local port to connect from"},
     {.name = "probe",
      .letter = 'z',
-     .help = "connects to each port named (22, 20-25), prints those that are open, and sends nothing"},
+     .help = "connects to each port named, as in 22 80 20-25, prints those that are open, and sends nothing"},
     {.name = "listen",
      .letter = 'l',
      .kind = OPTION_REFUSED,

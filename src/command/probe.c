@@ -59,6 +59,9 @@ static int probe_ports(const struct arguments *arguments, const char *host, cons
     char address[512];
     int outcome = 0;
     if (!port_range_parse(&range, word)) {
+        if (*word >= '0' && *word <= '9')
+            return complain(arguments->subcommand,
+                            "%s is no port from 1 to 65535; say 22, 20-25 or 22 80 443", word);
         snprintf(address, sizeof address, "%s %s", host, word);
         return probe_address(arguments, address);
     }
@@ -85,6 +88,8 @@ int probe(const struct arguments *arguments)
     const char *port = arguments_value(arguments, "port");
     const char *host = host_of(arguments, port);
     int outcome = 0;
+    if (arguments_given(arguments, "send"))
+        return complain(arguments->subcommand, "-z sends nothing: leave out --send, or -z");
     if (host == NULL) {
         char *address = arguments_address(arguments);
         outcome = address != NULL ? probe_address(arguments, address) : EXIT_USAGE;

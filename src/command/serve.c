@@ -180,6 +180,17 @@ static int check_forwarding(const struct arguments *arguments, const struct serv
                     service->handler->name);
 }
 
+/* Behind "--" stands a program, which only exec runs; before it there is an address already. */
+static int check_words(const struct arguments *arguments, const struct service *service)
+{
+    const size_t before = arguments->before_dashes;
+
+    if (service->handler == &exec_handler || before < 2 || before == arguments->operand_count)
+        return 0;
+    return complain(arguments->subcommand, "%s runs no program: %s behind -- is for exec",
+                    service->handler->name, arguments->operands[before]);
+}
+
 int serve_run(const struct arguments *arguments)
 {
     const char *name = arguments->operands[0];
@@ -192,6 +203,8 @@ int serve_run(const struct arguments *arguments)
     status = check_options(arguments, service);
     if (status == 0)
         status = check_forwarding(arguments, service);
+    if (status == 0)
+        status = check_words(arguments, service);
     if (status == 0 && service->handler == &relay_handler)
         status = relay_check(arguments, settings.target);
     if (status)

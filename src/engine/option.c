@@ -160,7 +160,7 @@ static int set_framing(const char *value, struct options *options)
 
 static int set_log(const char *value, enum log_format *place)
 {
-    static const char *const words[] = {"text", "json", "off", "none", NULL};
+    static const char *const words[] = {"text", "json", "none", "off", NULL};
     static const int meanings[] = {LOG_TEXT, LOG_JSON, LOG_OFF, LOG_OFF};
     int meaning = LOG_OFF, status = one_of("log", value, words, meanings, &meaning);
     if (status == 0)

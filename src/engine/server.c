@@ -255,6 +255,9 @@ int parley_check(const parley_server *server)
             server, "dialled connections and watched descriptors belong to one worker of this process "
                     "(choose iterative or prethread)");
     status = check_doors(server);
+    if (status == 0 && server->options.proxy_source.length > 0 && !server->options.proxy_send)
+        status =
+            fail(PARLEY_USAGE, "proxy-source is named in a PROXY header, which proxy-send v1 or v2 sends");
     if (status == 0)
         status = secure_check(server);
     return status == 0 && model->poller->check ? model->poller->check() : status;

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "command/command.h"
@@ -55,12 +56,15 @@ static char *find_file(const char *name)
 static int find_program(struct program *program, const struct subcommand *subcommand)
 {
     const char *name = program->words[0];
+    struct stat status;
 
     program->path = find_file(name);
     if (!program->path)
         return complain(subcommand, "there is no program %s in PATH", name);
     if (access(program->path, X_OK) < 0)
         return complain(subcommand, "%s cannot be run: %s", name, reason_of("access", errno));
+    if (stat(program->path, &status) == 0 && !S_ISREG(status.st_mode))
+        return complain(subcommand, "%s cannot be run: not a regular file", name);
     return 0;
 }
 

@@ -210,3 +210,37 @@ def test_io_uring_tells_its_sleep_and_the_bytes(serve):
     server.wait_said(r"io_uring_setup\(\d+\) = \d+  +two queues")
     server.wait_said(r"io_uring_enter\(\d+ queued, for ever\) …  +hands over")
     server.wait_said(r'io_uring: recv on \d+ completed: 12 "two  blanks\\n"  +had arrived')
+
+
+# ---- told off ----
+
+@pytest.mark.parametrize("words, sentence", [
+    (["connect", "127.0.0.1:80", "81"], "one address, please: 127.0.0.1:80 and 81 are two"),
+    (["connect", ""], "an address is empty"),
+    (["connect", "", ""], "an address is empty"),
+    (["connect", "::1:3000"], "::1:3000 names no port; say [::1]:3000"),
+    (["connect", "TCP:127.0.0.1:80"], "TCP:127.0.0.1:80 names no port; say .*host:3000 for others"),
+    (["connect", "http://127.0.0.1/"], "leave out http://"),
+    (["load", "3000", "extra"], "one address, please: 3000 and extra are two"),
+    (["serve", "echo", "-p", "nonsense"], '"nonsense" is neither a number nor a service name'),
+    (["serve", "echo", "3000", "--", "cat"], "echo runs no program: cat behind -- is for exec"),
+    (["serve", "exec", "3000", "--", "/tmp"], "/tmp cannot be run: not a regular file"),
+    (["serve", "relay", "3000", "--to", "3001", "--proxy-send", "v3"], "are v1 and v2"),
+    (["serve", "echo", "3000", "--log", "xml"], "is none of: text, json, none"),
+    (["connect", "3000", "--proxy-source", "192.0.2.1"], "proxy-send v1 or v2"),
+    (["load", "3000", "--proxy-source", "192.0.2.1"], "add --proxy-send v1 or v2"),
+    (["connect", "-z", "127.0.0.1", "20-10"], "20-10 is no port from 1 to 65535"),
+    (["connect", "-z", "127.0.0.1", "22,80"], "say 22, 20-25 or 22 80 443"),
+    (["connect", "-z", "127.0.0.1", "22", "--send", "hello"], "-z sends nothing"),
+    (["help", "serve", "listen"], "one subcommand, please"),
+], ids=lambda value: " ".join(value) if isinstance(value, list) else None)
+def test_a_mistake_is_told_with_what_would_be_right(words, sentence):
+    done = run(*words)
+    assert done.returncode == 2 and done.stdout == ""
+    assert re.search(re.sub(r"([\[\]])", r"\\\1", sentence), only_line(done.stderr))
+
+
+def test_help_tells_how_times_and_sizes_are_written():
+    for command in ("serve", "listen", "connect", "load", "compare"):
+        assert "A TIME is 250us, 500ms, 30s, 1m or 2h" in run("help", command).stdout
+    assert "A TIME" not in run("help", "version").stdout

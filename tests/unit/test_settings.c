@@ -209,7 +209,7 @@ static void words_are_from_a_list(void **state)
     assert_int_equal(server->options.log, LOG_TEXT);
     set("log", "off");
     assert_int_equal(server->options.log, LOG_OFF);
-    refuse("log", "xml", "is none of: text, json, off");
+    refuse("log", "xml", "is none of: text, json, none");
     set("model", "fork+poll");
     assert_string_equal(server->options.model.placement->name, "fork");
     refuse("model", "goroutine", "is not known");
