@@ -53,7 +53,7 @@ _parley() {
             '--linger=[after the last byte waits so long for the peer to finish too; 2s]:TIME: ' \
             '--drain=[when told to stop, lets connections finish for so long; 10s, a conversation of connect or listen 200ms]:TIME: ' \
             '--no-nodelay[leaves Nagle'\''s algorithm on (no TCP_NODELAY)]' \
-            '--keepalive=[probes a silent peer after so long]:TIME: ' \
+            '--keepalive=[probes a silent peer after so long, and gives up one that has vanished, or acknowledges nothing, after twice the time (at least 3 s more)]:TIME: ' \
             '--receive-buffer=[SO_RCVBUF]:SIZE: ' \
             '--send-buffer=[SO_SNDBUF]:SIZE: ' \
             '--user=[becomes this user, a name or a number, once it listens; with the user'\''s groups, unless --group names one]:USER: ' \
@@ -139,7 +139,7 @@ _parley() {
             '--linger=[after the last byte waits so long for the peer to finish too; 2s]:TIME: ' \
             '--drain=[when told to stop, lets connections finish for so long; 10s, a conversation of connect or listen 200ms]:TIME: ' \
             '--no-nodelay[leaves Nagle'\''s algorithm on (no TCP_NODELAY)]' \
-            '--keepalive=[probes a silent peer after so long]:TIME: ' \
+            '--keepalive=[probes a silent peer after so long, and gives up one that has vanished, or acknowledges nothing, after twice the time (at least 3 s more)]:TIME: ' \
             '--receive-buffer=[SO_RCVBUF]:SIZE: ' \
             '--send-buffer=[SO_SNDBUF]:SIZE: ' \
             '--user=[becomes this user, a name or a number, once it listens; with the user'\''s groups, unless --group names one]:USER: ' \
@@ -198,7 +198,7 @@ _parley() {
             '--linger=[after the last byte waits so long for the peer to finish too; 2s]:TIME: ' \
             '--drain=[when told to stop, lets connections finish for so long; 10s, a conversation of connect or listen 200ms]:TIME: ' \
             '--no-nodelay[leaves Nagle'\''s algorithm on (no TCP_NODELAY)]' \
-            '--keepalive=[probes a silent peer after so long]:TIME: ' \
+            '--keepalive=[probes a silent peer after so long, and gives up one that has vanished, or acknowledges nothing, after twice the time (at least 3 s more)]:TIME: ' \
             '--receive-buffer=[SO_RCVBUF]:SIZE: ' \
             '--send-buffer=[SO_SNDBUF]:SIZE: ' \
             '--log=[how events are told on stderr\: text, json (an object a line) or none]:FORMAT:(text json off none)' \

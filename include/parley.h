@@ -161,7 +161,8 @@ PARLEY_API void parley_server_free(parley_server *server);
  *   reuseport   a listening socket per worker instead of a shared one (SO_REUSEPORT)           (off)
  *   backlog     length of the accept queue, listen(2)                  (0: the system's maximum)
  *   nodelay     TCP_NODELAY                                                                    (on)
- *   keepalive   time before the first TCP keepalive probe, tcp(7)                               (0)
+ *   keepalive   time before the first TCP keepalive probe, tcp(7); a peer that has vanished, or acknowledges
+ *               nothing of what was sent, is given up after twice the time (at least 3 s more)    (0)
  *   receive-buffer, send-buffer   SO_RCVBUF, SO_SNDBUF                        (0: the kernel tunes)
  *   unix-mode   permissions of the socket files made, in octal: "0660"; nobody can connect before they hold.
  *               Who may write may connect, unix(7)                               (what the umask leaves)

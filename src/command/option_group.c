@@ -47,7 +47,9 @@ static const struct option socket_options[] = {
     {.name = "keepalive",
      .argument = "TIME",
      .setting = "keepalive",
-     .help = "probes a silent peer after so long"},
+     .help =
+         "probes a silent peer after so long, and gives up one that has vanished, or acknowledges nothing, "
+         "after twice the time (at least 3 s more)"},
     {.name = "receive-buffer", .argument = "SIZE", .setting = "receive-buffer", .help = "SO_RCVBUF"},
     {.name = "send-buffer", .argument = "SIZE", .setting = "send-buffer", .help = "SO_SNDBUF"},
     {0},
