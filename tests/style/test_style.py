@@ -174,3 +174,20 @@ def test_the_engine_reaches_the_kernel_through_its_table():
 def test_the_library_leaves_the_program_alone():
     """A library neither ends its host nor writes to its standard output."""
     report(house.matches(r"(?<![\w.>])(exit|printf|puts|putchar|perror|abort)\s*\(|(?<!fflush\()\bstdout\b", library_files()))
+
+
+def test_every_fault_has_tests_that_exist():
+    """Rows of tests/FAULTS.md name tests as `file::test`, or say why there is none."""
+    problems = []
+    tests = house.ROOT / "tests"
+    for number, line in enumerate((tests / "FAULTS.md").read_text(encoding="utf-8").split("\n"), 1):
+        if not line.startswith("|") or line.startswith(("|--", "| row")):
+            continue
+        named = re.findall(r"`([\w/.]+)::(\w+)`", line)
+        if not line.split("|")[3].strip():
+            problems.append(f"tests/FAULTS.md:{number}: no test, and no reason")
+        for file, test in named:
+            text = (tests / file).read_text(encoding="utf-8") if (tests / file).is_file() else ""
+            if not re.search(rf"^(def|static void) {test}\(", text, re.MULTILINE):
+                problems.append(f"tests/FAULTS.md:{number}: there is no {file}::{test}")
+    report(problems)

@@ -110,6 +110,11 @@ def _proportional_kib(pid):
     return 0
 
 
+def address_space_of(pid):
+    """Bytes of addresses it has taken, as RLIMIT_AS counts them."""
+    return os.sysconf("SC_PAGE_SIZE") * int(_read(f"/proc/{pid}/statm").split()[0])
+
+
 def memory_of(pid):
     """Bytes of memory of the family, shared pages counted once."""
     return 1024 * sum(map(_proportional_kib, family_of(pid)))

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 
 import procfs
 from client import PATIENCE, Stream, dial, exchange, has_ended, receive_exactly, reset, target_of, wait_until
-from harness import (EVENT_MODELS, MODELS, SOME_MODELS, Server, is_concurrent, is_pooled, only_line, placement_of,
+from harness import (EVENT_MODELS, MODELS, PARLEY, SOME_MODELS, Server, is_concurrent, is_pooled, only_line, placement_of,
                      poller_of, run)
 
 STREAM = Stream()
@@ -143,6 +144,25 @@ def test_a_stopped_server_recovers_from_a_backlog_overflow(serve, model):
         os.kill(member, signal.SIGCONT)
 
 
+# ---- A4: gone before they were accepted ----
+
+@pytest.mark.parametrize("model", SOME_MODELS)
+def test_clients_that_reset_before_they_are_accepted_stall_nobody(serve, model):
+    """On several listeners too, where readiness and accept are two calls."""
+    server = serve("echo", "127.0.0.1:0", "127.0.0.1:0", model=model)
+    family = server.family()
+    for member in family:
+        os.kill(member, signal.SIGSTOP)
+    for number in range(60):
+        reset(server.dial(number % 2))
+    with server.dial() as first, server.dial(1) as second:
+        for member in family:
+            os.kill(member, signal.SIGCONT)
+        for sock in (first, second):
+            exchange(sock, b"hello")
+            sock.close()
+
+
 # ---- A10: ports, paths, names and both families ----
 
 def test_port_0_tells_the_port_taken(serve):
@@ -198,6 +218,20 @@ def test_an_urgent_byte_neither_harms_nor_spins(serve, model):
         exchange(sock, b"after")
         server.wait_quiet()
         exchange(sock, b"and later")
+
+
+@pytest.mark.parametrize("model", SOME_MODELS)
+def test_a_peer_that_was_stopped_is_cut_at_the_write_deadline(serve, model):
+    """B10: its kernel goes on acknowledging until its buffer is full, and answers probes of the closed window."""
+    server = serve("chargen", model=model, options=["--write-timeout", "500ms"], probe=None)
+    with subprocess.Popen([PARLEY, "connect", server.addresses[0]], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE) as client:
+        try:
+            assert client.stdout.read(1)
+            client.send_signal(signal.SIGSTOP)
+            server.wait_said("left: stalled")
+        finally:
+            client.kill()
 
 
 @pytest.mark.parametrize("model", [model for model in MODELS if is_concurrent(model)])
@@ -290,6 +324,24 @@ def test_a_port_that_cannot_be_printed_is_no_success():
                               stderr=subprocess.PIPE, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 2
     assert "write standard output: no space left on device" in only_line(done.stderr)
+
+
+# ---- C3: no memory from the kernel ----
+
+@pytest.mark.skipif("PARLEY_SANITIZER" in os.environ, reason="a sanitizer needs all the addresses there are")
+@pytest.mark.parametrize("model", ["thread+blocking", "thread+epoll", "fork+poll", "prethread+epoll", "prethread+uring"])
+def test_more_clients_than_there_is_memory_for(serve, model):
+    """Each thread wants a stack, each connection a little, and mmap(2) and brk(2) say ENOMEM."""
+    server = serve("echo", model=model, workers=2)
+    size = procfs.address_space_of(server.pid)
+    for member in server.family():
+        resource.prlimit(member, resource.RLIMIT_AS, (size + (2 << 20), resource.RLIM_INFINITY))
+    with ExitStack() as stack:
+        clients = [stack.enter_context(server.dial()) for _ in range(200)]
+        for sock in clients:
+            send_quietly(sock, b"x")
+        wait_until(lambda: any(map(is_answered, clients)), "one of them is answered")
+        server.wait_quiet()
 
 
 # ---- E1: select and large descriptors ----
