@@ -431,18 +431,24 @@ PARLEY_API int parley_server_abort(parley_server *server, parley_id id);
 
 /* ---- a blocking client ---------------------------------------------------------------------- */
 
-/* It speaks no TLS: that takes a server with parley_dial(). */
-
 /* Dials `address` (names raced, RFC 8305) within `timeout` ms (0: the kernel's own time). NULL on
  * failure, with parley_error(). One thread at a time. Every write is whole, no SIGPIPE is raised. */
 PARLEY_API parley_stream *parley_stream_dial(const char *address, int64_t timeout);
+/* Speaks TLS from here on: right after the dial, or once both sides have agreed to. The server's certificate
+ * must be for the host that was dialled, and lead to an authority of the system's, unless `options` say
+ * otherwise: names and values in turn, ended by NULL, or NULL for none; dial-ca, dial-cert, dial-key,
+ * dial-alpn, server-name, pin, insecure, tls-min and tls-max, as parley_set() has them. Reads then give clear
+ * bytes, and 0 is the peer's close_notify: a wire that ends without one is PARLEY_NETWORK. The timeout of
+ * parley_stream_set_timeout() bounds the handshake. 0, or a parley_status: after PARLEY_USAGE the stream is
+ * as it was, after any other it can only be hung up. */
+PARLEY_API int parley_stream_secure(parley_stream *stream, const char *const *options);
 /* Reads up to `size` bytes as recv(2) does: > 0 bytes, 0 the peer finished, or a parley_status. */
 PARLEY_API ssize_t parley_stream_read(parley_stream *stream, void *bytes, size_t size);
 /* Reads exactly `size` bytes: `size`, fewer when the peer finished first, or a parley_status. */
 PARLEY_API ssize_t parley_stream_read_all(parley_stream *stream, void *bytes, size_t size);
 /* Writes all of it: 0 or a parley_status. */
 PARLEY_API int parley_stream_write(parley_stream *stream, const void *bytes, size_t size);
-/* Says "no more from here" (SHUT_WR) and goes on reading. */
+/* Says "no more from here" (close_notify, SHUT_WR) and goes on reading. */
 PARLEY_API int parley_stream_half_close(parley_stream *stream);
 /* Bounds each later read and write to `timeout` ms (0: none): PARLEY_TIMEOUT. */
 PARLEY_API int parley_stream_set_timeout(parley_stream *stream, int64_t timeout);

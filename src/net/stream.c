@@ -4,17 +4,12 @@
 #include "engine/error.h"
 #include "engine/sys.h"
 #include "net/dial.h"
-#include "net/patience.h"
+#include "net/stream.h"
+#include <stdio.h>
 
 enum { SHORTAGE_PAUSE = 10 };
 
-struct parley_stream {
-    int fd;
-    int64_t timeout; /* ms for each call; 0 none */
-    char peer[ADDRESS_TEXT];
-};
-
-static parley_stream *stream_new(int fd, const struct address *peer)
+static parley_stream *stream_new(int fd, const struct endpoint *endpoint, const struct address *peer)
 {
     parley_stream *stream = sys.calloc(1, sizeof *stream);
 
@@ -24,6 +19,8 @@ static parley_stream *stream_new(int fd, const struct address *peer)
         return NULL;
     }
     stream->fd = fd;
+    if (endpoint->kind == ENDPOINT_INET)
+        snprintf(stream->host, sizeof stream->host, "%s", *endpoint->host ? endpoint->host : "localhost");
     address_text((const struct sockaddr *)&peer->storage, peer->length, stream->peer);
     return stream;
 }
@@ -42,12 +39,15 @@ parley_stream *parley_stream_dial(const char *address, int64_t timeout)
     if (endpoint_parse(&endpoint, address) != 0)
         return NULL;
     fd = dial(&endpoint, &options, &peer);
-    return fd < 0 ? NULL : stream_new(fd, &peer);
+    return fd < 0 ? NULL : stream_new(fd, &endpoint, &peer);
 }
 
 void parley_stream_hang_up(parley_stream *stream)
 {
     if (stream != NULL) {
+        if (stream->tls != NULL)
+            stream_tls_say_end(stream, NULL);
+        stream_tls_free(stream->tls);
         sys.close(stream->fd);
         sys.free(stream);
     }
@@ -68,6 +68,11 @@ int parley_stream_set_timeout(parley_stream *stream, int64_t timeout)
 
 int parley_stream_half_close(parley_stream *stream)
 {
+    struct patience patience = patience_start(stream->timeout, -1);
+    int status = stream->tls != NULL ? stream_tls_say_end(stream, &patience) : 0;
+
+    if (status < 0)
+        return status;
     return sys.shutdown(stream->fd, SHUT_WR) == 0 ? 0 : fail_call("shutdown", stream->peer, errno);
 }
 
@@ -92,7 +97,7 @@ static int await(const parley_stream *stream, const struct patience *patience, c
     return waited == WAITED_READY ? 0 : fail_impatient(patience, waited, call, stream->peer);
 }
 
-static ssize_t read_some(parley_stream *stream, const struct patience *patience, void *bytes, size_t size)
+ssize_t stream_receive(const parley_stream *stream, const struct patience *patience, void *bytes, size_t size)
 {
     for (;;) {
         ssize_t n = sys.recv(stream->fd, bytes, size, MSG_DONTWAIT);
@@ -104,6 +109,13 @@ static ssize_t read_some(parley_stream *stream, const struct patience *patience,
         if (status != 0)
             return status;
     }
+}
+
+static ssize_t read_some(parley_stream *stream, const struct patience *patience, void *bytes, size_t size)
+{
+    if (stream->tls != NULL)
+        return stream_tls_receive(stream, patience, bytes, size);
+    return stream_receive(stream, patience, bytes, size);
 }
 
 ssize_t parley_stream_read(parley_stream *stream, void *bytes, size_t size)
@@ -130,9 +142,8 @@ ssize_t parley_stream_read_all(parley_stream *stream, void *bytes, size_t size)
     return (ssize_t)got;
 }
 
-int parley_stream_write(parley_stream *stream, const void *bytes, size_t size)
+int stream_send(const parley_stream *stream, const struct patience *patience, const void *bytes, size_t size)
 {
-    struct patience patience = patience_start(stream->timeout, -1);
     const char *from = bytes;
     size_t sent = 0;
 
@@ -144,9 +155,18 @@ int parley_stream_write(parley_stream *stream, const void *bytes, size_t size)
             sent += (size_t)n;
             continue;
         }
-        status = await(stream, &patience, "send", POLLOUT);
+        status = await(stream, patience, "send", POLLOUT);
         if (status != 0)
             return status;
     }
     return 0;
+}
+
+int parley_stream_write(parley_stream *stream, const void *bytes, size_t size)
+{
+    struct patience patience = patience_start(stream->timeout, -1);
+
+    if (stream->tls != NULL)
+        return stream_tls_send(stream, &patience, bytes, size);
+    return stream_send(stream, &patience, bytes, size);
 }
