@@ -129,9 +129,8 @@ static int judge_conditions(const struct arguments *arguments, const struct load
 /* Errors are part of a result, but a server that never answers is none. */
 static int complain_unanswered(const struct arguments *arguments, const struct load_result *result)
 {
-    const struct load_faults *unanswered = &result->faults[FAULT_UNANSWERED];
     complain(arguments->subcommand, "not one request was answered: %s", load_first_error(result));
-    if (unanswered->count > 0 && result->bytes_in > 0)
+    if (result->bytes_in > 0 && result->faults[FAULT_MISMATCH].count == 0)
         complain(arguments->subcommand,
                  "%llu bytes came, and made no reply: --reply-size, --expect-framing and --expect-end say "
                  "what one is",

@@ -11,7 +11,7 @@
 
 #include "report/chart.h"
 #include "load/histogram.h"
-#include "load/plan.h"
+#include "load/result.h"
 
 enum { MOST_WORKLOADS = 16, MOST_PROCESSORS = 256, REASON = 320 };
 
@@ -102,7 +102,7 @@ struct cell {
     struct measurement least, most;
     struct histogram latency; /* of all rounds together */
     uint64_t errors;
-    char first_error[160];
+    char first_error[FAULT_SENTENCE];
 };
 
 /* Takes what a load and the server's end told. 0, or PARLEY_RESOURCE. */

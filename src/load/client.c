@@ -153,7 +153,7 @@ static void give_up(struct client *client)
 
 static void not_reached(struct client *client, const parley_conn *conn)
 {
-    char peer[ADDRESS_TEXT], sentence[ADDRESS_TEXT + 128];
+    char peer[ADDRESS_TEXT], sentence[ADDRESS_TEXT + FAULT_SENTENCE];
     bool refused = conn->reason == PARLEY_REFUSED;
     snprintf(peer, sizeof peer, "%s", parley_peer((parley_conn *)conn));
     if (refused)

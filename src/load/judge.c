@@ -117,9 +117,9 @@ static void describe_lag(const struct load_result *result, char *text, size_t ro
 static void judge_limits(struct load_result *result, const struct load_plan *plan)
 {
     struct load_limits *limits = &result->limits;
-    char server[80], lag[128] = "";
+    char server[80], lag[160] = "";
     describe_server(limits, server, sizeof server);
-    if (is_open_loop(plan) && result->valid)
+    if (is_open_loop(plan) && result->valid && result->response.total > 0)
         describe_lag(result, lag, sizeof lag);
     snprintf(limits->sentence, sizeof limits->sentence,
              "%s; the generator's busiest thread was %.0f%% busy, %s%s", verdict(result, plan),

@@ -19,9 +19,10 @@ enum load_fault {
 /* "connect", "local", "reset", "closed", "mismatch", "unanswered": the keys of the JSON's `errors_by`. */
 const char *fault_name(enum load_fault fault);
 
+enum { FAULT_SENTENCE = 384 }; /* of TLS it may hold a fingerprint, and what to do with it */
 struct load_faults {
     uint64_t count;
-    char first[160]; /* the sentence of the first one */
+    char first[FAULT_SENTENCE]; /* the sentence of the first one */
 };
 
 /* Where the processors' time went, in shares of the measured time; negative: not known. */
@@ -33,7 +34,7 @@ struct load_limits {
     double server_cpu;     /* s, in the window */
     unsigned server_processes;
     double machine_idle; /* of all processors */
-    char sentence[256];  /* which side was the limit, said plainly */
+    char sentence[320];  /* which side was the limit, said plainly */
 };
 
 /* A second of the run, or less at its end. */

@@ -282,6 +282,20 @@ def test_bytes_that_make_no_reply_are_told(python_server, options, came):
     assert f"{came} bytes came, and made no reply: --reply-size, --expect-framing" in outcome.stderr, str(outcome)
 
 
+def test_a_service_of_one_answer_is_told_from_one_that_answers_nothing(serve):
+    """Bytes came, and then the end: --churn --expect-end would fit."""
+    outcome = load(serve("greet").addresses[0], *BRIEFLY, "-c", 1, code=1)
+    assert "bytes came, and made no reply: " in outcome.stderr and "--expect-end" in outcome.stderr, str(outcome)
+
+
+def test_what_a_server_is_not_trusted_for_is_told_whole(serve):
+    """The fingerprint that would be pinned, to its last digit."""
+    server = serve("echo", options=["--tls", "self-signed", "--quiet"], probe=None)
+    outcome = run("load", server.addresses[0], "--tls", "-d", "100ms")
+    assert outcome.returncode == 1, outcome.stderr
+    assert re.search(r"sha256:[0-9a-f]{64}; --pin trusts exactly that one\)$", outcome.stderr.strip()), outcome.stderr
+
+
 def test_a_late_reply_is_waited_for(python_server):
     """It counts among the latencies, not in the rate."""
     class Late(Service):

@@ -225,6 +225,15 @@ static void a_tail_that_is_our_own_is_told(void **state)
     said("; from p99.9 on times are mostly the generator's own lag, 15.0 ms of the max 16.0 ms");
 }
 
+static void where_nothing_was_answered_no_time_is_lag(void **state)
+{
+    (void)state;
+    histogram_clear(&result.response);
+    lag(15 * NS_PER_MS, 10000);
+    believed();
+    assert_null(strstr(result.limits.sentence, "lag"));
+}
+
 static void what_would_help_against_lateness_is_told(void **state)
 {
     (void)state;
@@ -265,6 +274,7 @@ int main(void)
         JUDGE_TEST(where_both_rest_the_round_trips_are_named),
         JUDGE_TEST(a_server_elsewhere_is_not_guessed_at),
         JUDGE_TEST(a_tail_that_is_our_own_is_told),
+        JUDGE_TEST(where_nothing_was_answered_no_time_is_lag),
         JUDGE_TEST(what_would_help_against_lateness_is_told),
         JUDGE_TEST(an_open_loop_is_limited_by_its_schedule),
     };
