@@ -20,7 +20,7 @@ static const struct part counts[] = {
 };
 static const struct part rates[] = {
     {1e18, 1e18, " E/s"}, {1e15, 1e15, " P/s"}, {1e12, 1e12, " T/s"}, {1e9, 1e9, " G/s"},
-    {1e6, 1e6, " M/s"},   {1e3, 1e3, " k/s"},   {0, 1, " /s"},
+    {1e6, 1e6, " M/s"},   {1e3, 1e3, " k/s"},   {0, 1, "/s"},
 };
 /* Steps of an axis are whole numbers of them. */
 static const struct part times[] = {

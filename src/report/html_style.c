@@ -100,6 +100,7 @@ thead th {
 }
 .text-1 tr > :nth-child(1), .text-2 tr > :nth-child(2), .text-3 tr > :nth-child(3),
 .text-4 tr > :nth-child(4), .text-5 tr > :nth-child(5), .text-6 tr > :nth-child(6) { text-align: left; }
+.text-2 tr > :nth-child(2) { white-space: normal; }
 
 @media (max-width: 40rem) {
     main, footer { padding-left: 1rem; padding-right: 1rem; }

@@ -34,7 +34,7 @@ static void numbers_have_three_digits_and_a_unit(void **state)
         {UNIT_COUNT, 0.125, "0.125"},
         {UNIT_RATE, 51322.2, "51.3 k/s"},
         {UNIT_RATE, 999.9, "1 k/s"},
-        {UNIT_RATE, 0.5, "0.5 /s"},
+        {UNIT_RATE, 0.5, "0.5/s"},
         {UNIT_TIME, 999, "999 ns"},
         {UNIT_TIME, 60223, "60.2 µs"},
         {UNIT_TIME, 999999, "1 ms"},
@@ -171,7 +171,7 @@ static void a_line_is_drawn_where_its_points_are(void **state)
     assert_holds(&written, "role=\"img\"");
     assert_holds(&written, "<title>Rate</title>");
     assert_holds(&written, "d=\"M0.0 1000.0L500.0 0.0L1000.0 500.0\"");
-    assert_holds(&written, "<title>requests: 100 /s at 5 s</title>");
+    assert_holds(&written, "<title>requests: 100/s at 5 s</title>");
     assert_lacks(&written, "legend");
     written_free(&written);
 }

@@ -128,7 +128,7 @@ static void what_went_wrong_comes_first(void **state)
     assert_holds(&written, "<div class=\"bad\"><dt>Errors</dt><dd>75</dd>");
     assert_holds(&written, "<dt>10 × could not connect</dt>");
     assert_holds(&written, "<dt>15 × not answered in time</dt>");
-    assert_holds(&written, "<title>errors: 75 /s at 12.5 s</title>");
+    assert_holds(&written, "<title>errors: 75/s at 12.5 s</title>");
     written_free(&written);
 }
 
