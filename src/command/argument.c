@@ -1,4 +1,5 @@
 /* What the options given on the command line mean. */
+#include <stdio.h>
 #include <string.h>
 
 #include "command/command.h"
@@ -59,4 +60,43 @@ int arguments_apply(const struct arguments *arguments, parley_server *server)
             return complain_setting(arguments, given->option, status);
     }
     return 0;
+}
+
+/* ---- typed again ---- */
+
+/* A word as a shell would have it. */
+static void put_word(FILE *out, const char *word)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:,@%+=";
+    if (*word && word[strspn(word, plain)] == '\0') {
+        fprintf(out, " %s", word);
+        return;
+    }
+    fputs(" '", out);
+    for (; *word; word++)
+        fputs(*word == '\'' ? "'\\''" : (char[]){*word, '\0'}, out);
+    fputc('\'', out);
+}
+
+char *arguments_quoted(const struct arguments *arguments)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        return NULL;
+    fprintf(out, "parley %s", arguments->subcommand->name);
+    for (size_t i = 0; i < arguments->operand_count; i++)
+        put_word(out, arguments->operands[i]);
+    for (size_t i = 0; i < arguments->given_count; i++) {
+        const struct given *given = &arguments->given[i];
+        if (given->option->letter)
+            fprintf(out, " -%c", given->option->letter);
+        else
+            fprintf(out, " --%s", given->option->name);
+        if (given->option->argument)
+            put_word(out, given->value);
+    }
+    fclose(out);
+    return text;
 }

@@ -10,7 +10,6 @@
 #include "command/suggest.h"
 #include "compare/report.h"
 #include "engine/error.h"
-#include "witness/proc.h"
 #include "service/service.h"
 
 /* ---- progress ---- */
@@ -130,28 +129,19 @@ static int choose_exchange(struct compare_plan *plan, const struct arguments *ar
     return 0;
 }
 
-/* As it was typed, but for quotes. */
-static void read_command_line(char *text, size_t room)
-{
-    ssize_t length = proc_text(text, room, "/proc/self/cmdline");
-    for (ssize_t i = 0; i + 1 < length; i++)
-        if (!text[i])
-            text[i] = ' ';
-}
-
 int compare_run(const struct arguments *arguments)
 {
     const char *models = arguments_value(arguments, "models");
     struct compare_plan plan;
     struct comparison comparison = {.plan = &plan};
-    char command_line[2048] = "";
     int status = read_compare_plan(&plan, arguments);
-    read_command_line(command_line, sizeof command_line);
+    char *command_line = arguments_quoted(arguments);
     plan.command_line = command_line;
     plan.may_refuse = !models || strcmp(models, "all") == 0;
     status = status ? status : choose_exchange(&plan, arguments);
     status = status ? status : read_candidates(&comparison, arguments);
     status = status ? status : compare(&comparison, arguments);
     comparison_close(&comparison);
+    free(command_line);
     return status;
 }

@@ -152,44 +152,6 @@ static int check(const struct load_plan *plan, const struct arguments *arguments
 
 /* ---- everything ---- */
 
-/* A word as a shell would have it. */
-static void put_word(FILE *out, const char *word)
-{
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:,@%+=";
-    if (*word && word[strspn(word, plain)] == '\0') {
-        fprintf(out, " %s", word);
-        return;
-    }
-    fputs(" '", out);
-    for (; *word; word++)
-        fputs(*word == '\'' ? "'\\''" : (char[]){*word, '\0'}, out);
-    fputc('\'', out);
-}
-
-/* The command line as it could be typed again. */
-static char *quoted(const struct arguments *arguments)
-{
-    char *text = NULL;
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
-    if (!out)
-        return NULL;
-    fprintf(out, "parley %s", arguments->subcommand->name);
-    for (size_t i = 0; i < arguments->operand_count; i++)
-        put_word(out, arguments->operands[i]);
-    for (size_t i = 0; i < arguments->given_count; i++) {
-        const struct given *given = &arguments->given[i];
-        if (given->option->letter)
-            fprintf(out, " -%c", given->option->letter);
-        else
-            fprintf(out, " --%s", given->option->name);
-        if (given->option->argument)
-            put_word(out, given->value);
-    }
-    fclose(out);
-    return text;
-}
-
 static void read_numbers(struct load_plan *plan, const struct arguments *arguments)
 {
     plan->connections = (unsigned)arguments_count(arguments, "connections", 1);
@@ -246,7 +208,7 @@ int load_order_read(struct load_order *order, const struct arguments *arguments)
     if (!order->address)
         return EXIT_USAGE;
     order->plan.address = order->address;
-    order->plan.command_line = order->command_line = quoted(arguments);
+    order->plan.command_line = order->command_line = arguments_quoted(arguments);
     read_numbers(&order->plan, arguments);
     int status = read_settings(order, arguments);
     if (status == 0)

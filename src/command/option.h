@@ -80,6 +80,10 @@ bool arguments_given(const struct arguments *arguments, const char *name);
 int64_t arguments_time(const struct arguments *arguments, const char *name, int64_t otherwise);
 int64_t arguments_count(const struct arguments *arguments, const char *name, int64_t otherwise);
 
+/* The command line as it could be typed again: operands first, letters where there are any. Allocated, NULL
+ * without memory. */
+char *arguments_quoted(const struct arguments *arguments);
+
 /* Hands every given option with a `setting` to parley_set(), in order, so that the last one wins.
  * Set a subcommand's own defaults before. 0, or the exit code after a complaint. */
 int arguments_apply(const struct arguments *arguments, parley_server *server);

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -232,9 +233,11 @@ def test_a_peer_that_answers_wrongly(tmp_path):
 def test_a_peer_that_ends_when_it_is_loaded():
     code = ("import socket, sys; s = socket.create_server((\"127.0.0.1\", int(sys.argv[1]))); "
             "[s.accept()[0].recv(9) for _ in range(2)]; sys.exit(\"enough\")")
-    done = compare("echo", "--models", "iterative", "-c", "1", *SHORT, f"--peer=brief={PYTHON} -c '{code}' {{port}}",
-                   "--json", "-")
-    brief = candidate(told(done, code=1), "brief")
+    peer = f"brief={PYTHON} -c '{code}' {{port}}"
+    document = told(compare("echo", "--models", "iterative", "-c", "1", *SHORT, f"--peer={peer}", "--json", "-"), code=1)
+    words = shlex.split(document["conditions"]["command_line"])
+    assert words[:3] == ["parley", "compare", "echo"] and words[words.index("--peer") + 1] == peer, words
+    brief = candidate(document, "brief")
     assert brief["status"] == "failed" and "ended with exit code 1: enough" in brief["reason"]
 
 
