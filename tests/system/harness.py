@@ -32,6 +32,8 @@ MANY = 8  # clients at once where the model has no limit of its own
 SANITIZERS = re.compile(r"(Address|Leak|Thread|Memory|UndefinedBehavior)Sanitizer|runtime error:")
 # ThreadSanitizer begins a thread of its own in a forked process, and another when that makes its first.
 SPARE_THREADS = 1 if os.environ.get("PARLEY_SANITIZER") == "tsan" else 0  # of a process
+# A sanitizer shadows memory, and holds back what is freed.
+SHADOWS = 4 if "PARLEY_SANITIZER" in os.environ else 1  # times what the server has
 # The quiet of an idle server: G4 of the faults, less than 50 wake-ups a second and 1 % of a processor.
 QUIET_WINDOW = 0.2
 QUIET_SWITCHES = 10

@@ -9,7 +9,9 @@
 #include <stddef.h>
 #include <time.h>
 
-enum { PATIENCE = 8000, REASONS = PARLEY_REFUSED + 1 };
+#include "sandbox/sanitized.h"
+
+enum { PATIENCE = IS_SANITIZED ? 60000 : 8000 /* ms */, REASONS = PARLEY_REFUSED + 1 };
 
 /* What handlers saw, in memory that worker processes share. */
 struct witness {
