@@ -184,3 +184,18 @@ def test_output_that_cannot_be_written_is_a_fault():
 def test_closed_standard_descriptors_do_no_harm():
     done = run("sh", "-c", f"exec '{PARLEY}' help <&- >&- 2>&-")
     assert done.returncode == 0
+
+
+# ---- what other tools' users would type here ----
+
+HABITS = [line.split(" | ")[-1].strip(" |").strip("`") for line in
+          (ROOT / "docs/habits.md").read_text(encoding="utf-8").splitlines() if "| `parley " in line]
+
+
+@pytest.mark.parametrize("line", HABITS)
+def test_the_options_of_a_habit_are_ours(line):
+    """Help is asked for behind them, so that they are read, values and all, and nothing is done."""
+    words = shlex.split(line)[1:]
+    dashes = words.index("--") if "--" in words else len(words)
+    done = run(PARLEY, *words[:dashes], "--help", *words[dashes:])
+    assert (done.returncode, done.stderr) == (0, "") and "usage: parley " + words[0] in done.stdout
