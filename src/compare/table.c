@@ -202,15 +202,41 @@ static void print_costs(const struct comparison *comparison, FILE *out)
     print_table(&table, out);
 }
 
+/* Where it was interrupted a table without a figure would be a page of nothing. */
+static bool is_told(const struct comparison *comparison, size_t workload)
+{
+    bool told = !comparison->interrupted;
+    for (size_t i = 0; i < comparison->count && !told; i++)
+        told = comparison->candidates[i].cells[workload].count > 0;
+    return told;
+}
+
+static bool print_tables(const struct comparison *comparison, FILE *out)
+{
+    const size_t costs = comparison->plan->workload_count - 1;
+    size_t told = 0;
+    for (size_t i = 0; i < costs; i++)
+        if (is_told(comparison, i)) {
+            print_load(comparison, i, out);
+            told++;
+        }
+    if (is_told(comparison, costs)) {
+        print_costs(comparison, out);
+        told++;
+    }
+    return told > 0;
+}
+
 int compare_table_print(const struct comparison *comparison, FILE *out)
 {
     struct claim claim;
     char text[CLAIM_ROOM];
-    for (size_t i = 0; i + 1 < comparison->plan->workload_count; i++)
-        print_load(comparison, i, out);
-    print_costs(comparison, out);
-    fprintf(out, "\n* the best of its column. Medians of %u round%s of %.3g s.\n", comparison->plan->rounds,
-            comparison->plan->rounds == 1 ? "" : "s", (double)comparison->plan->duration / 1000);
+    if (!print_tables(comparison, out))
+        fputs("interrupted before anything was measured\n", out);
+    else
+        fprintf(out, "\n* the best of its column. Medians of %u round%s of %.3g s.\n",
+                comparison->plan->rounds, comparison->plan->rounds == 1 ? "" : "s",
+                (double)comparison->plan->duration / 1000);
     if (comparison_claim(comparison, &claim))
         fprintf(out, "%s\n", claim_text(&claim, text));
     if (fflush(out) == 0 && !ferror(out))

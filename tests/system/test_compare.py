@@ -322,6 +322,16 @@ def test_interrupted_it_tells_what_was_measured(running, number):
     assert all(procfs.is_gone(pid) for pid in family), family
 
 
+def test_interrupted_it_leaves_out_tables_without_a_figure():
+    with subprocess.Popen([PARLEY, "compare", "echo", "--models", "thread,epoll", "-c", "1,50", "-d", "60s"],
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as one:
+        wait_until(lambda: procfs.children_of(one.pid), lambda: "it has a server")
+        one.send_signal(signal.SIGINT)
+        output, errors = one.communicate(timeout=PATIENCE)
+    assert one.returncode == 128 + signal.SIGINT, errors
+    assert output == "interrupted before anything was measured\n"
+
+
 def test_killed_it_takes_its_servers_along(running):
     one = running("--models", "fork", "-c", "4", "-d", "60s", "--rounds", "1")
     seen = set()
