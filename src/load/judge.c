@@ -118,6 +118,11 @@ static void judge_limits(struct load_result *result, const struct load_plan *pla
 {
     struct load_limits *limits = &result->limits;
     char server[80], lag[160] = "";
+    if (limits->generator_busy < 0) {
+        snprintf(limits->sentence, sizeof limits->sentence,
+                 "nothing was measured, so nobody is known to be the limit");
+        return;
+    }
     describe_server(limits, server, sizeof server);
     if (is_open_loop(plan) && result->valid && result->response.total > 0)
         describe_lag(result, lag, sizeof lag);

@@ -252,6 +252,13 @@ static void an_open_loop_is_limited_by_its_schedule(void **state)
     said("the generator was at its limit");
 }
 
+static void where_nothing_was_measured_nobody_is_named(void **state)
+{
+    (void)state;
+    result.limits.generator_busy = -1; /* interrupted in the ramp */
+    said("nothing was measured, so nobody is known to be the limit");
+}
+
 #define JUDGE_TEST(test) cmocka_unit_test_setup_teardown(test, prepare, finish)
 
 int main(void)
@@ -277,6 +284,7 @@ int main(void)
         JUDGE_TEST(where_nothing_was_answered_no_time_is_lag),
         JUDGE_TEST(what_would_help_against_lateness_is_told),
         JUDGE_TEST(an_open_loop_is_limited_by_its_schedule),
+        JUDGE_TEST(where_nothing_was_measured_nobody_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
