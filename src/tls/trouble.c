@@ -15,6 +15,7 @@ struct words {
 static const struct words words[] = {
     {ERR_LIB_SSL, SSL_R_UNSUPPORTED_PROTOCOL, "the peer offers no version of TLS that is allowed here"},
     {ERR_LIB_SSL, SSL_R_VERSION_TOO_LOW, "the peer offers no version of TLS that is allowed here"},
+    {ERR_LIB_SSL, SSL_R_UNEXPECTED_MESSAGE, "the peer said what has no place here: perhaps it speaks no TLS"},
     {ERR_LIB_SSL, SSL_R_NO_SHARED_CIPHER, "the peer offers no cipher that is allowed here"},
     {ERR_LIB_SSL, SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE, "the client showed no certificate"},
     {ERR_LIB_SSL, SSL_R_NO_APPLICATION_PROTOCOL, "the client speaks none of the protocols offered (ALPN)"},

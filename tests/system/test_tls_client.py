@@ -197,6 +197,13 @@ def test_an_end_without_close_notify_is_a_failure_and_its_file_is_discarded(auth
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_plain_echo_is_told_what_it_may_be():
+    """What it says looks like TLS: it is what we said."""
+    with listening(lambda sock: sock.sendall(sock.recv(65536))) as (address, _):
+        done = connect(address, "--insecure")
+    assert done.returncode == 1 and "TLS: the peer said what has no place here: perhaps it speaks no TLS" in done.stderr
+
+
 def test_a_plain_server_is_told_at_once():
     with listening(lambda sock: (sock.sendall(b"220 welcome\r\n"), receive_what_comes(sock))) as (address, _):
         done = connect(address, "--insecure")
