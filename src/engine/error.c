@@ -53,8 +53,8 @@ struct hint {
 
 static const struct hint hints[] = {
     {"bind", EACCES, "ports below 1024 need CAP_NET_BIND_SERVICE"},
-    {"bind", EADDRINUSE, "another process listens there; `ss -ltnp` shows which"},
-    {"listen", EADDRINUSE, "another process listens there; `ss -ltnp` shows which"},
+    {"bind", EADDRINUSE, "it is taken; `ss -tanp` shows by whom"},
+    {"listen", EADDRINUSE, "it is taken; `ss -tanp` shows by whom"},
     {"bind", EADDRNOTAVAIL, "no interface of this machine has it"},
     {"bind", EAFNOSUPPORT, "the address to reach is of another family"},
     {"connect", ECONNREFUSED, "nothing listens there"},
@@ -76,6 +76,7 @@ static const struct hint hints[] = {
 static const struct hint unix_hints[] = {
     {"bind", EACCES, "this user may not create files in its directory"},
     {"bind", EADDRINUSE, "a file of this name exists"},
+    {"bind", ENOENT, "its directory is not there"},
     {"connect", ECONNREFUSED, "nothing listens there"},
     {"connect", ENOENT, "no server has made it"},
     {"connect", EACCES, "this user may not write to the socket"},

@@ -244,3 +244,15 @@ def test_help_tells_how_times_and_sizes_are_written():
     for command in ("serve", "listen", "connect", "load", "compare"):
         assert "A TIME is 250us, 500ms, 30s, 1m or 2h" in run("help", command).stdout
     assert "A TIME" not in run("help", "version").stdout
+
+
+def test_an_address_named_twice_is_not_blamed_on_another_process():
+    address = f"127.0.0.1:{free_port()}"
+    done = run("serve", "echo", address, address)
+    assert done.returncode == 1
+    assert f"bind {address}: address already in use (it is taken; `ss -tanp` shows by whom)" in only_line(done.stderr)
+
+
+def test_a_socket_file_needs_its_directory():
+    done = run("serve", "echo", "unix:/nonexistent/echo")
+    assert done.returncode == 1 and "(its directory is not there)" in only_line(done.stderr)

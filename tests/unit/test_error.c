@@ -71,7 +71,7 @@ static void names_call_address_and_hint(void **state)
                         "bind 0.0.0.0:80: permission denied (ports below 1024 need CAP_NET_BIND_SERVICE)");
     assert_int_equal(fail_call("bind", "127.0.0.1:80", EADDRINUSE), PARLEY_NETWORK);
     assert_string_equal(parley_error(), "bind 127.0.0.1:80: address already in use "
-                                        "(another process listens there; `ss -ltnp` shows which)");
+                                        "(it is taken; `ss -tanp` shows by whom)");
     fail_call("bind", "10.9.9.9:80", EADDRNOTAVAIL);
     assert_string_equal(
         parley_error(),

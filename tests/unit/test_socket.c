@@ -100,8 +100,7 @@ static void port_in_use_is_said(void **state)
 
     (void)state;
     snprintf(text, sizeof text, "127.0.0.1:%d", port_of(fd));
-    check_failure(listen_on(text, AF_UNSPEC, &plain), PARLEY_NETWORK,
-                  "address already in use (another process");
+    check_failure(listen_on(text, AF_UNSPEC, &plain), PARLEY_NETWORK, "address already in use (it is taken");
     assert_non_null(strstr(parley_error(), text));
     close(fd);
 }
