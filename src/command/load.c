@@ -1,22 +1,25 @@
 /* parley load ADDRESS: loads a server, and tells how it did. */
 #include "command/load.h"
 #include "load/find_rate.h"
+#include "report/amount.h"
+#include "report/table.h"
 #include <string.h>
-#include <unistd.h>
 
+/* In the place of the live line. */
 static void tell_trial(const struct load_trial *trial)
 {
-    if (isatty(STDERR_FILENO))
-        fprintf(stderr, "%10.0f/s %s: %s\n", trial->rate, trial->kept ? "kept" : "broken", trial->what);
+    live_clear(stderr);
+    fprintf(stderr, "%-10s %s: %s\n", amount_rate(trial->rate).text, trial->kept ? "kept" : "broken",
+            trial->what);
 }
 
 /* The promise was checked by load_output_check(). */
-static int find_rate(const struct arguments *arguments, const struct load_plan *plan,
+static int find_rate(const struct arguments *arguments, const struct load_plan *plan, bool tells,
                      struct load_result *result)
 {
     struct condition promise;
     int status = condition_parse(&promise, arguments_value(arguments, "find-rate"));
-    return status < 0 ? status : load_find_rate(plan, &promise, result, tell_trial);
+    return status < 0 ? status : load_find_rate(plan, &promise, result, tells ? tell_trial : NULL);
 }
 
 static int run_and_tell(const struct arguments *arguments, struct load_order *order,
@@ -27,7 +30,8 @@ static int run_and_tell(const struct arguments *arguments, struct load_order *or
     if (code)
         return code;
     bool searches = arguments_given(arguments, "find-rate");
-    int status = searches ? find_rate(arguments, &order->plan, result) : load_run(&order->plan, result);
+    int status =
+        searches ? find_rate(arguments, &order->plan, live.line, result) : load_run(&order->plan, result);
     code = load_live_close(&live, arguments);
     if (status < 0)
         return complain_failure(arguments->subcommand, status);

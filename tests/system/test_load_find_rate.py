@@ -1,10 +1,13 @@
 """`parley load --find-rate`: the highest rate that keeps a promise."""
 
+import os
+import re
+import select
 import signal
 
 import pytest
 
-from client import wait_until
+from client import PATIENCE, wait_until
 from harness import run
 from lateness import Wrong
 from loading import FIRST, Load, Requests, load, natively
@@ -75,6 +78,22 @@ def test_a_server_that_answers_nothing_has_no_rate(python_server):
 def test_the_table_tells_it(python_server):
     outcome = load(python_server().address, "-d", "100ms", "--find-rate", "p99<1h", output=())
     assert "p99<1h is kept up to " in outcome.stdout, str(outcome)
+
+
+def test_a_trial_takes_the_place_of_the_live_line(known):
+    ours, theirs = os.openpty()
+    running = Load(known().address, "-d", "100ms", "--find-rate", "p99<1h", stderr=theirs)
+    os.close(theirs)
+    try:
+        seen = b""
+        while b"kept: " not in seen and select.select([ours], [], [], PATIENCE)[0]:
+            seen += os.read(ours, 4096)
+        running.signal(signal.SIGINT)
+        running.wait()
+    finally:
+        running.kill()
+        os.close(ours)
+    assert re.search(rb"\r\x1b\[K[\d.]+( k)?/s +kept: p99 is ", seen), seen
 
 
 @pytest.mark.parametrize("clients", [1, 2])
