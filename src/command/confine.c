@@ -263,7 +263,7 @@ static int confine_programs(void)
     if (status > 0)
         say("%d system calls forbidden, to programs too", status);
     else if (status < 0 && confinement.programs_gain)
-        say("no filter of system calls, which takes root then");
+        say("no filter of system calls (with --new-privileges only root may make one)");
     else if (status == 0)
         say_missing("seccomp");
     return status < 0 && !confinement.programs_gain ? status : 0;

@@ -120,12 +120,15 @@ static const struct access_entry *find(const struct access_rule *rule, const str
 static void explain(const struct access_rule *rule, const struct access_entry *entry, char text[ACCESS_TEXT])
 {
     char network[NETWORK_TEXT];
-    const char *verb = rule->source->allows ? "allowed" : "denied";
+    /* A unix peer is called what the rule is called: "unix turned away: denied by unix" told nothing. */
+    const char *what = entry->network.family == AF_UNIX ? "the rule for " : "";
+    const char *verb = rule->source->allows ? "allowed by" : "denied by";
     network_text(&entry->network, network);
     if (entry->line > 0)
-        snprintf(text, ACCESS_TEXT, "%s by %s (%s:%u)", verb, network, rule->source->text + 1, entry->line);
+        snprintf(text, ACCESS_TEXT, "%s %s%s (%s:%u)", verb, what, network, rule->source->text + 1,
+                 entry->line);
     else
-        snprintf(text, ACCESS_TEXT, "%s by %s", verb, network);
+        snprintf(text, ACCESS_TEXT, "%s %s%s", verb, what, network);
 }
 
 bool access_allows(const struct access *access, const struct sockaddr *client, char text[ACCESS_TEXT])

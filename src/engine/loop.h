@@ -86,6 +86,7 @@ struct loop {
 
     unsigned count;     /* those that take a place: established, not lingering */
     unsigned total;     /* all */
+    unsigned told;      /* of `count`, to the other workers */
     unsigned limit;     /* most that may take a place; 0: any */
     struct dirty dirty; /* whose wishes may have changed since the last settle */
 
@@ -100,7 +101,6 @@ struct loop {
     struct listener *listeners;
     size_t listener_count;
     struct passed_over *passed_over; /* sharing.c: each worker; NULL: no listener is shared */
-    unsigned told;                   /* of `count`, to the other workers */
     struct watch *watches;
     struct watch wake;       /* the mailbox's eventfd */
     struct watch supervisor; /* what wakes it, if it runs from this loop */

@@ -71,8 +71,8 @@ struct crowd_count {
 
 /* What all workers see, processes too: shared pages. */
 struct shared {
-    atomic_bool stopping; /* parley_stop(), from any process */
     struct share shares[MOST_WORKERS];
+    atomic_bool stopping; /* parley_stop(), from any process */
     struct crowd_count crowds[MOST_DOORS];
     struct log_counts log;
     atomic_int failed; /* a parley_status, with its sentence: */

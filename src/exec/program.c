@@ -53,8 +53,23 @@ static char *find_file(const char *name)
     return NULL;
 }
 
-static int find_program(struct program *program, const struct subcommand *subcommand)
+/* Once the root is another one the program is looked for there, and with it all that it needs. */
+static int check_root(const struct program *program, const struct arguments *arguments)
 {
+    const char *root = arguments_value(arguments, "chroot");
+    char *path = root && *program->path == '/' ? join(root, strlen(root), program->path + 1) : NULL;
+    const bool is_there = !path || access(path, X_OK) == 0;
+
+    free(path);
+    return is_there ? 0
+                    : complain(arguments->subcommand,
+                               "%s is not in %s, which --chroot makes the root of programs too",
+                               program->path, root);
+}
+
+static int find_program(struct program *program, const struct arguments *arguments)
+{
+    const struct subcommand *subcommand = arguments->subcommand;
     const char *name = program->words[0];
     struct stat status;
 
@@ -65,7 +80,7 @@ static int find_program(struct program *program, const struct subcommand *subcom
         return complain(subcommand, "%s cannot be run: %s", name, reason_of("access", errno));
     if (stat(program->path, &status) == 0 && !S_ISREG(status.st_mode))
         return complain(subcommand, "%s cannot be run: not a regular file", name);
-    return 0;
+    return check_root(program, arguments);
 }
 
 static int take_words(struct program *program, const struct arguments *arguments, const char *const *words)
@@ -86,7 +101,7 @@ static int take_words(struct program *program, const struct arguments *arguments
     if (!program->words)
         return complain(arguments->subcommand, "no memory");
     memcpy(program->words, from, count * sizeof *from);
-    return find_program(program, arguments->subcommand);
+    return find_program(program, arguments);
 }
 
 /* ---- the environment ------------------------------------------------------------------------ */
@@ -142,32 +157,35 @@ static int take_environment(struct program *program, const struct arguments *arg
 
 /* ---- limits --------------------------------------------------------------------------------- */
 
-static const struct {
+static const struct resource {
     const char *name;
-    int resource;
+    int number;
+    int (*parse)(const char *text, uint64_t *value);
 } resources[] = {
-    {"as", RLIMIT_AS},         {"core", RLIMIT_CORE},   {"cpu", RLIMIT_CPU},
-    {"data", RLIMIT_DATA},     {"fsize", RLIMIT_FSIZE}, {"memlock", RLIMIT_MEMLOCK},
-    {"nofile", RLIMIT_NOFILE}, {"nproc", RLIMIT_NPROC}, {"stack", RLIMIT_STACK},
+    {"as", RLIMIT_AS, parse_size},          {"core", RLIMIT_CORE, parse_size},
+    {"cpu", RLIMIT_CPU, parse_count},       {"data", RLIMIT_DATA, parse_size},
+    {"fsize", RLIMIT_FSIZE, parse_size},    {"memlock", RLIMIT_MEMLOCK, parse_size},
+    {"nofile", RLIMIT_NOFILE, parse_count}, {"nproc", RLIMIT_NPROC, parse_count},
+    {"stack", RLIMIT_STACK, parse_size},
 };
 
-static int resource_of(const char *name, size_t length)
+static const struct resource *resource_of(const char *name, size_t length)
 {
     for (size_t i = 0; i < sizeof resources / sizeof *resources; i++)
         if (strlen(resources[i].name) == length && strncmp(resources[i].name, name, length) == 0)
-            return resources[i].resource;
-    return -1;
+            return &resources[i];
+    return NULL;
 }
 
 /* "nofile=64", "as=512MiB", "cpu=10". */
 static int add_limit(struct program *program, const struct subcommand *subcommand, const char *text)
 {
     const char *equals = strchr(text, '=');
-    const int resource = equals ? resource_of(text, (size_t)(equals - text)) : -1;
+    const struct resource *resource = equals ? resource_of(text, (size_t)(equals - text)) : NULL;
     struct limit *limit = &program->limits[program->limit_count];
     uint64_t value;
 
-    if (resource < 0) {
+    if (!resource) {
         return complain(subcommand,
                         "--rlimit %s: give NAME=VALUE with as, core, cpu, data, fsize, memlock, "
                         "nofile, nproc or stack",
@@ -175,9 +193,10 @@ static int add_limit(struct program *program, const struct subcommand *subcomman
     }
     if (program->limit_count == MOST_LIMITS)
         return complain(subcommand, "--rlimit %s: at most %d limits", text, MOST_LIMITS);
-    if (parse_size(equals + 1, &value) < 0)
-        return complain(subcommand, "--rlimit %s: %s", text, parley_error());
-    *limit = (struct limit){resource, {value, value}};
+    if (resource->parse(equals + 1, &value) < 0)
+        return complain(subcommand, "--rlimit %s: %s%s", text, parley_error(),
+                        resource->number == RLIMIT_CPU ? "; it is in seconds" : "");
+    *limit = (struct limit){resource->number, {value, value}};
     program->limit_count++;
     return 0;
 }

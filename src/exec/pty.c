@@ -173,7 +173,7 @@ static int carry_between(int master, int stream)
 
 int pty_take_place(int *stream)
 {
-    struct pty pty;
+    struct pty pty = {-1, -1};
     int status = make(&pty);
 
     if (status < 0)

@@ -130,7 +130,7 @@ static void the_first_that_holds_it_decides(void **state)
     check("10.0.0.66", false, "denied by 10.0.0.66");
     check("10.0.0.67", true, "allowed by 10.0.0.0/24");
     check("10.0.1.67", false, "denied by 10.0.0.0/8");
-    check("", true, "allowed by unix");
+    check("", true, "allowed by the rule for unix");
     check("192.0.2.1", false, "in no network that is allowed");
 }
 
