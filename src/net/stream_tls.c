@@ -146,21 +146,24 @@ static int open_session(parley_stream *stream, struct stream_tls *tls, const cha
     return tls->session ? 0 : PARLEY_USAGE;
 }
 
+static const char too_early[] = "TLS: it ended in the middle of the handshake";
+
 static int shake(parley_stream *stream, const struct patience *patience)
 {
     struct stream_tls *tls = stream->tls;
     int status = 0;
     tls->patience = patience;
-    while (status == 0)
-        switch (tls_shake(tls->session)) {
-        case TLS_DONE: return 0;
-        case TLS_MORE:
-            status = fetch(stream, patience, "TLS: it ended in the middle of the handshake");
+    while (status == 0) {
+        enum tls_outcome outcome = tls_shake(tls->session);
+        if (outcome == TLS_DONE)
             break;
-        case TLS_ENDED: fail(PARLEY_NETWORK, "TLS: it ended in the middle of the handshake");
-        /* fallthrough */
-        case TLS_BROKEN: status = broke_inside(stream);
-        }
+        if (outcome == TLS_MORE)
+            status = fetch(stream, patience, too_early);
+        else if (outcome == TLS_ENDED)
+            status = broke(tls, fail(PARLEY_NETWORK, "recv %s: %s", stream->peer, too_early));
+        else
+            status = broke_inside(stream);
+    }
     return status;
 }
 
