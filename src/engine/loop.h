@@ -46,7 +46,8 @@ struct listener {
     unsigned refusals;           /* accept failures in a row, for the back-off */
     struct timer again;          /* when to accept again after a failure */
     enum way way;                /* sharing.c: lets another worker go first, */
-    unsigned to, its;            /* this one, which had taken so many */
+    unsigned to, its;            /* this one, which had taken so many, */
+    int64_t until;               /* ms: but no longer than this */
     char address[ADDRESS_TEXT];
 };
 

@@ -10,8 +10,9 @@ enum {
     FEW = 16,       /* clients up to which each one more is reason to look at the other workers, */
     LOOK_AFTER = 8, /* and so many from then on */
     /* ms: so long may a worker that was woken wait for its processor, and one that is busy not come back */
-    PATIENCE_ASLEEP = 50,
+    PATIENCE_ASLEEP = 20,
     PATIENCE_BUSY = 10,
+    LOOK_EVERY = 1,   /* ms: nobody wakes it when the other has overtaken it meanwhile */
     PASSED_OVER = 500 /* ms */
 };
 
@@ -77,19 +78,25 @@ struct lead {
     unsigned whose; /* the other's index */
 };
 
+static unsigned held_by(const struct loop *loop, unsigned index)
+{
+    return atomic_load_explicit(&share_of(loop, index)->holds, memory_order_relaxed);
+}
+
 /* Its share as far as this way of comparing goes. */
 static unsigned amount(const struct loop *loop, enum way way, unsigned index)
 {
     if (way == WAY_TAKEN)
         return taken_by(loop, index);
-    return atomic_load_explicit(&share_of(loop, index)->holds, memory_order_relaxed) - 1;
+    return held_by(loop, index) - 1;
 }
 
-static bool counts(const struct loop *loop, unsigned index)
+/* What a worker ever took counts only against one that holds no more: or each of two could be ahead of the
+ * other, and both would wait. */
+static bool counts(const struct loop *loop, enum way way, unsigned index)
 {
-    return index != loop->worker->index &&
-           atomic_load_explicit(&share_of(loop, index)->holds, memory_order_relaxed) > 0 &&
-           !is_passed_over(loop, index);
+    return index != loop->worker->index && held_by(loop, index) > 0 && !is_passed_over(loop, index) &&
+           (way == WAY_HELD || held_by(loop, index) - 1 <= loop->count);
 }
 
 static struct lead lead_of(const struct loop *loop, enum way way)
@@ -97,7 +104,7 @@ static struct lead lead_of(const struct loop *loop, enum way way)
     unsigned mine = way == WAY_TAKEN ? taken_by(loop, loop->worker->index) : loop->count;
     struct lead lead = {mine, mine, loop->worker->index};
     for (unsigned i = 0; i < loop->server->worker_total; i++) {
-        unsigned its = counts(loop, i) ? amount(loop, way, i) : mine;
+        unsigned its = counts(loop, way, i) ? amount(loop, way, i) : mine;
         if (its < lead.least)
             lead = (struct lead){mine, its, i};
     }
@@ -127,7 +134,8 @@ static void give_way(struct loop *loop, struct listener *listener, enum way way,
     listener->way = way;
     listener->to = to;
     listener->its = taken_by(loop, to);
-    timer_arm(&loop->timers, &listener->again, loop->now + patience(loop, to));
+    listener->until = loop->now + patience(loop, to);
+    timer_arm(&loop->timers, &listener->again, loop->now + LOOK_EVERY);
 }
 
 static bool look(struct loop *loop, struct listener *listener, enum way way)
@@ -153,7 +161,7 @@ void sharing_took(struct loop *loop, struct listener *listener)
 bool sharing_gives_way(struct loop *loop, struct listener *listener)
 {
     enum way way = listener->way;
-    bool is_over = listener->again.place == 0;
+    bool is_over = loop->now >= listener->until;
     if (is_over && listener->its == taken_by(loop, listener->to))
         loop->passed_over[listener->to] = (struct passed_over){loop->now + PASSED_OVER, listener->its};
     struct lead lead = lead_of(loop, way);
@@ -162,6 +170,8 @@ bool sharing_gives_way(struct loop *loop, struct listener *listener)
         timer_cancel(&loop->timers, &listener->again);
     } else if (is_over) {
         give_way(loop, listener, way, lead.whose);
+    } else if (listener->again.place == 0) {
+        timer_arm(&loop->timers, &listener->again, loop->now + LOOK_EVERY);
     }
     return listener->way != WAY_NONE;
 }

@@ -9,7 +9,7 @@
 
 #include "poller/poller.h"
 
-enum { PATIENCE_ASLEEP = 50, PATIENCE_BUSY = 10, PASSED_OVER = 500 /* ms */ };
+enum { PATIENCE_ASLEEP = 20, PATIENCE_BUSY = 10, PASSED_OVER = 500 /* ms */ };
 
 /* Worker 0 of three, as it is in itself; the others are what they have told. */
 struct worker_0 {
@@ -153,6 +153,35 @@ static void test_who_comes_is_waited_for_as_long_as_it_is_behind(void **state)
     assert_false(waits(self, 0));
 }
 
+/* One behind in what it holds may be ahead in what it took: if both gave way, clients would wait. */
+static void test_who_holds_less_never_gives_way(void **state)
+{
+    struct worker_0 *self = *state;
+    has(self, 1, 2);
+    for (int i = 1; i <= 32; i++) {
+        self->loop.count = 0;
+        assert_false(takes(self));
+    }
+    has(self, 1, 1);
+    for (int i = 1; i <= 8; i++) {
+        self->loop.count = 0;
+        assert_int_equal(takes(self), i == 8);
+    }
+}
+
+/* Nobody wakes it when the other has overtaken it. */
+static void test_who_gives_way_looks_each_millisecond(void **state)
+{
+    struct worker_0 *self = *state;
+    has(self, 1, 0);
+    takes(self);
+    assert_true(takes(self));
+    assert_true(waits(self, 1));
+    assert_int_equal(timer_due(&self->loop.timers, &self->listener.again), self->loop.now + 1);
+    has(self, 1, 3);
+    assert_false(waits(self, 1));
+}
+
 /* Clients that come and go: nobody holds more than one. */
 static void test_what_was_ever_taken_counts_too(void **state)
 {
@@ -191,6 +220,8 @@ int main(void)
         TEST(test_who_does_not_come_is_passed_over_until_it_does),
         TEST(test_each_that_does_not_come_is_waited_for_once),
         TEST(test_who_comes_is_waited_for_as_long_as_it_is_behind),
+        TEST(test_who_holds_less_never_gives_way),
+        TEST(test_who_gives_way_looks_each_millisecond),
         TEST(test_what_was_ever_taken_counts_too),
         TEST(test_a_worker_that_has_closed_tells_so),
     };
