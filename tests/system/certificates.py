@@ -189,14 +189,16 @@ def exchange_all(secured, data, pause=None):
             except ssl.SSLError:
                 pass
             said, pending = True, secured.flight()
-        readable, writable, _ = select.select([sock], [sock] if pending else [], [], 20)
-        assert readable or writable, f"nothing moves: {sent} sent, {sum(map(len, got))} received"
-        if writable:
+        poll = select.poll()  # select(2) cannot watch descriptors from 1024 on
+        poll.register(sock, select.POLLIN | (select.POLLOUT if pending else 0))
+        events = sum(seen for _, seen in poll.poll(20_000))
+        assert events, f"nothing moves: {sent} sent, {sum(map(len, got))} received"
+        if events & select.POLLOUT:
             try:
                 pending = pending[sock.send(pending):]
             except BlockingIOError:
                 pass
-        if readable:
+        if events & ~select.POLLOUT:
             if pause:
                 pause()
             data_in = sock.recv(1 << 18)
