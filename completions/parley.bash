@@ -235,7 +235,7 @@ _parley() {
         --report) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
         esac
         options=' --models --peer --workers --processors --connections -c --duration -d --rounds --size --depth --json --csv --report --help -h'
-        words='hangup echo upper greet discard exec relay chargen'
+        words='hangup echo upper greet discard'
         ;;
     help)
         case $previous in

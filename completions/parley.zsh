@@ -274,7 +274,7 @@ _parley() {
             '--csv=[writes a row for each server and each number of connections]:FILE:_files' \
             '--report=[writes one page of HTML with charts, which needs nothing beside it]:FILE:_files' \
             '(-h --help)'{-h,--help}'[shows this help]' \
-            '1:operand:((hangup\:"accepts and hangs up at once" echo\:"sends back what it receives" upper\:"sends it back with a-z as A-Z; a line \"end\" ends the conversation" greet\:"reads the first message, answers with its own, and closes" discard\:"reads and forgets \(RFC 863\)" exec\:"runs a program for each connection\: parley serve exec 3000 -- PROGRAM ARGS..." relay\:"forwards each connection\: parley serve relay 3000 --to HOST\:PORT" chargen\:"sends a pattern of characters without end \(RFC 864\)"))' \
+            '1:operand:((hangup\:"accepts and hangs up at once" echo\:"sends back what it receives" upper\:"sends it back with a-z as A-Z; a line \"end\" ends the conversation" greet\:"reads the first message, answers with its own, and closes" discard\:"reads and forgets \(RFC 863\)"))' \
             '*:address:_hosts'
         ;;
     help)

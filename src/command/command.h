@@ -28,6 +28,8 @@ int listen_run(const struct arguments *arguments);
 int connect_run(const struct arguments *arguments);
 int load_main(const struct arguments *arguments);
 int compare_run(const struct arguments *arguments);
+/* The services that can be compared: the `word` of its table. */
+const char *compare_word(size_t index, const char **help);
 int help_run(const struct arguments *arguments);
 int version_run(const struct arguments *arguments);
 int completion_run(const struct arguments *arguments);

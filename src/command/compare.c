@@ -102,6 +102,17 @@ static int compare(struct comparison *comparison, const struct arguments *argume
     return comparison_failed(comparison) ? EXIT_NETWORK : EXIT_DONE;
 }
 
+const char *compare_word(size_t index, const char **help)
+{
+    const char *name;
+    for (size_t i = 0; (name = service_word(i, help)); i++) {
+        const struct exchange *exchange = exchange_of(name);
+        if (exchange && !exchange->refusal && index-- == 0)
+            return name;
+    }
+    return NULL;
+}
+
 static int complain_no_service(const struct arguments *arguments, const char *name)
 {
     struct nearest nearest = {.word = name};

@@ -133,7 +133,7 @@ const struct subcommand subcommands[] = {
      .operands = "SERVICE",
      .run = compare_run,
      .groups = compare_groups,
-     .word = service_word,
+     .word = compare_word,
      .purpose = "measures the designs of a service, and other servers, against each other",
      .examples = "parley compare echo\n"
                  "parley compare echo --models iterative,fork,thread -c 1\n"

@@ -186,6 +186,11 @@ def test_closed_standard_descriptors_do_no_harm():
     assert done.returncode == 0
 
 
+def test_compare_names_the_services_it_takes():
+    words = set(re.findall(r"^  ([a-z]+) ", help_of("compare").partition("Servers:")[0], re.M))
+    assert words == {"hangup", "echo", "upper", "greet", "discard"}
+
+
 # ---- what other tools' users would type here ----
 
 HABITS = [line.split(" | ")[-1].strip(" |").strip("`") for line in
