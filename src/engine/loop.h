@@ -95,6 +95,8 @@ struct loop {
     struct conn_shape shape; /* of this shape */
     struct side **sides;     /* by slot, of those that have one; NULL: none has */
     uint32_t side_room;
+    unsigned doorway_count;
+    struct doorway *doorways; /* by the number of the door */
 
     /* The handler's `received` where it takes bytes as they come: no framing cuts them. Else NULL. */
     void (*straight)(parley_conn *conn, const void *bytes, size_t size);
@@ -116,8 +118,6 @@ struct loop {
     struct timer drain_timer;
     struct chunk_cache chunks;
     struct log log;
-    struct doorway *doorways; /* by the number of the door */
-    unsigned doorway_count;
     int reserve;            /* a descriptor to give up when accept says EMFILE */
     int cancel;             /* eventfd that ends the dials under way, or -1 */
     struct dialling *dials; /* their threads */

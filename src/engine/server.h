@@ -75,7 +75,8 @@ struct shared {
     atomic_bool stopping; /* parley_stop(), from any process */
     struct crowd_count crowds[MOST_DOORS];
     struct log_counts log;
-    atomic_int failed; /* a parley_status, with its sentence: */
+    atomic_bool stopping; /* parley_stop(), from any process */
+    atomic_int failed;    /* a parley_status, with its sentence: */
     char failure[512];
     atomic_ullong accepted;
 };
