@@ -197,7 +197,8 @@ PARLEY_API void parley_server_free(parley_server *server);
  *   when-full   what becomes of a client above these: "queue", it waits to be accepted (or is closed, if that
  *               shows only by its address); "close"; "reset"; "message=TEXT", a line and the close   (queue)
  *   when-over   what becomes of a client that meets one of its limits: idle, life, write-timeout,
- *               first-byte, min-rate, bytes-max, queue-max, message-max or the framing. "close"; "reset"; or
+ *               first-byte, min-rate, bytes-max, queue-max, message-max or the framing. "close", which is a
+ *               reset where bytes were queued for it, lest they seem to have been all; "reset"; or
  *               "message=TEXT": one more message of its framing (raw: a line) behind what is queued, if it is
  *               taken within "linger", then the close; none to a peer that takes nothing, or was told the
  *               end before. Who is not let in by handshake-timeout is told nothing                (close)

@@ -170,6 +170,14 @@ static void say_closed(parley_conn *conn)
              (unsigned long long)conn->received, (unsigned long long)conn->sent);
 }
 
+/* Not all was sent, or taken: an end in order would say that this was all. And what the kernel still holds
+ * for a peer whose window is closed stays there for as long as that peer's kernel answers, with nobody to
+ * count it. */
+static bool ends_in_a_reset(const parley_conn *conn)
+{
+    return conn->reason == PARLEY_ABORTED || conn->reason == PARLEY_STALLED || queue_size(&conn->queue) > 0;
+}
+
 /* The one place where a connection is freed: it is dead, nothing holds it, no callback of it runs. */
 void conn_free(parley_conn *conn)
 {
@@ -185,7 +193,7 @@ void conn_free(parley_conn *conn)
         say_closed(conn);
     else if (conn->reason == PARLEY_REFUSED && !conn->guest) /* a guest's handler is told */
         say_refused(conn);
-    if (conn->reason == PARLEY_ABORTED && conn->fd >= 0)
+    if (conn->fd >= 0 && ends_in_a_reset(conn))
         limits_reset_on_close(conn->fd);
     if (conn->fd >= 0)
         sys.close(conn->fd);

@@ -220,6 +220,13 @@ def test_an_urgent_byte_neither_harms_nor_spins(serve, model):
         exchange(sock, b"and later")
 
 
+def unsent_bytes(port):
+    """Of sockets that may have no owner any more."""
+    lines = subprocess.run(["ss", "-Htn", f"sport = :{port}"], capture_output=True, text=True, timeout=PATIENCE,
+                           check=True).stdout.splitlines()
+    return sum(int(line.split()[2]) for line in lines)
+
+
 @pytest.mark.parametrize("model", SOME_MODELS)
 def test_a_peer_that_was_stopped_is_cut_at_the_write_deadline(serve, model):
     """B10: its kernel goes on acknowledging until its buffer is full, and answers probes of the closed window."""
@@ -230,6 +237,10 @@ def test_a_peer_that_was_stopped_is_cut_at_the_write_deadline(serve, model):
             assert client.stdout.read(1)
             client.send_signal(signal.SIGSTOP)
             server.wait_said("left: stalled")
+            wait_until(lambda: not unsent_bytes(server.port), "the kernel keeps nothing for it either")
+            client.send_signal(signal.SIGCONT)
+            complaint = client.communicate(timeout=PATIENCE)[1].decode()
+            assert client.returncode == 1 and "reset" in complaint, "it took what came for all there was"
         finally:
             client.kill()
 
