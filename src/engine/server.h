@@ -72,7 +72,6 @@ struct crowd_count {
 /* What all workers see, processes too: shared pages. */
 struct shared {
     struct share shares[MOST_WORKERS];
-    atomic_bool stopping; /* parley_stop(), from any process */
     struct crowd_count crowds[MOST_DOORS];
     struct log_counts log;
     atomic_bool stopping; /* parley_stop(), from any process */
