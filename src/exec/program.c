@@ -290,12 +290,11 @@ int program_check(const struct program *program, const struct arguments *argumen
     const struct options *options = &server->options;
     const char *watching = NULL;
 
+    if (options->framing.kind != FRAMING_RAW)
+        return complain(arguments->subcommand, "exec passes on bytes, not messages: leave out --framing");
     for (const struct door *door = &server->front; door && options->model.poller->deaf && !watching;
          door = door->next)
         watching = watching_option(program, door->options);
-
-    if (options->framing.kind != FRAMING_RAW)
-        return complain(arguments->subcommand, "exec passes on bytes, not messages: leave out --framing");
     if (!watching)
         return 0;
     return complain(arguments->subcommand,
