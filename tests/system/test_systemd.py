@@ -79,6 +79,15 @@ def test_a_descriptor_by_its_number(serve, listener):
     assert server.addresses == [address_of(listener)]
 
 
+@pytest.mark.parametrize("name", ["systemd:", "systemd:web"])
+def test_limits_of_a_passed_socket_stand_behind_its_name(serve, listener, name):
+    server = serve("echo", f"{name} idle=300ms", wrapper=["env", "LISTEN_FDNAMES=web", *PASSING], stdin=listener)
+    with server.dial() as sock:
+        exchange(sock, b"hello")
+        assert sock.recv(1) == b""
+    server.wait_said("left: idle for too long: idle 300ms;")
+
+
 def test_no_option_of_ours_is_missing_on_it(serve, listener):
     serve("echo", "systemd:", wrapper=PASSING, stdin=listener)
     assert listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
