@@ -12,8 +12,10 @@ enum {
     /* ms: so long may a worker that was woken wait for its processor, and one that is busy not come back */
     PATIENCE_ASLEEP = 20,
     PATIENCE_BUSY = 10,
-    LOOK_EVERY = 1,   /* ms: nobody wakes it when the other has overtaken it meanwhile */
-    PASSED_OVER = 500 /* ms */
+    LOOK_EVERY = 1, /* ms: nobody wakes it when the other has overtaken it meanwhile */
+    /* ms, doubling to the longest: a worker that a busy machine woke too late is not one that is stopped */
+    PASSED_OVER = 50,
+    LONGEST_PASSED_OVER = 800
 };
 
 static struct share *share_of(const struct loop *loop, unsigned index)
@@ -33,8 +35,8 @@ static unsigned taken_by(const struct loop *loop, unsigned index)
 
 /* A worker that was waited for in vain. */
 struct passed_over {
-    int64_t until;  /* ms */
-    unsigned taken; /* what it had taken */
+    int64_t until, time; /* ms */
+    unsigned taken;      /* what it had taken */
 };
 
 static bool is_passed_over(const struct loop *loop, unsigned index)
@@ -129,6 +131,17 @@ static int64_t patience(const struct loop *loop, unsigned with)
     return is_asleep && !loop->poller->deaf ? PATIENCE_ASLEEP : PATIENCE_BUSY;
 }
 
+static void pass_over(struct loop *loop, unsigned index)
+{
+    struct passed_over *passed = &loop->passed_over[index];
+    const bool again = passed->time > 0 && passed->taken == taken_by(loop, index);
+    passed->time = !again                               ? PASSED_OVER
+                   : passed->time < LONGEST_PASSED_OVER ? passed->time * 2
+                                                        : passed->time;
+    passed->until = loop->now + passed->time;
+    passed->taken = taken_by(loop, index);
+}
+
 static void give_way(struct loop *loop, struct listener *listener, enum way way, unsigned to)
 {
     listener->way = way;
@@ -163,7 +176,7 @@ bool sharing_gives_way(struct loop *loop, struct listener *listener)
     enum way way = listener->way;
     bool is_over = loop->now >= listener->until;
     if (is_over && listener->its == taken_by(loop, listener->to))
-        loop->passed_over[listener->to] = (struct passed_over){loop->now + PASSED_OVER, listener->its};
+        pass_over(loop, listener->to);
     struct lead lead = lead_of(loop, way);
     if (!is_still_ahead(&lead, way)) {
         listener->way = WAY_NONE;

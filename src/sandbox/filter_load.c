@@ -16,7 +16,7 @@ int filter_prepare(scmp_filter_ctx filter)
 
 int filter_own_threads(scmp_filter_ctx filter, uint32_t action, enum scmp_compare compare)
 {
-    return seccomp_rule_add(filter, action, SCMP_SYS(tgkill), 1, SCMP_CMP(0, compare, (uint64_t)getpid()));
+    return seccomp_rule_add(filter, action, SCMP_SYS(tgkill), 1, SCMP_CMP(0, compare, (uint64_t)getpid(), 0));
 }
 
 int filter_load(scmp_filter_ctx filter, int result)

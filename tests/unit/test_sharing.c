@@ -9,7 +9,7 @@
 
 #include "poller/poller.h"
 
-enum { PATIENCE_ASLEEP = 20, PATIENCE_BUSY = 10, PASSED_OVER = 500 /* ms */ };
+enum { PATIENCE_ASLEEP = 20, PATIENCE_BUSY = 10, PASSED_OVER = 50 /* ms */ };
 
 /* Worker 0 of three, as it is in itself; the others are what they have told. */
 struct worker_0 {
