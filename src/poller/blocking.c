@@ -211,6 +211,8 @@ static int sleep_blocking(struct loop *loop, int64_t time)
         return ready;
     if (found.listener)
         return sleep_accepting(state, found.listener);
+    if (!found.conn)
+        return 0;
     if (conn_wants_input(found.conn))
         return sleep_receiving(loop, state, found.conn, 0);
     return sleep_over(state, found.conn, found.events);
