@@ -29,7 +29,8 @@ static int exchange(long call, struct __user_cap_data_struct sets[_LINUX_CAPABIL
 
 int capabilities_drop(uint64_t keep)
 {
-    struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
+    /* valgrind believes that the kernel fills the first only. */
+    struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {{0}};
     if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 && errno != EINVAL)
         return fail(PARLEY_RESOURCE, "prctl PR_CAP_AMBIENT_CLEAR_ALL: %s", reason_of("prctl", errno));
     if (exchange(SYS_capget, sets) < 0)
