@@ -18,6 +18,8 @@ from client import (Stream, Writer, dial, fill, has_bytes, receive_all, receive_
                     wait_until)
 from harness import PARLEY, only_line, run
 
+pytestmark = pytest.mark.skipif(os.environ.get("PARLEY_SANITIZER") == "valgrind",
+                                reason="valgrind 3.19 has neither pidfd_open(2) nor a clone(2) that shares memory")
 MODELS = ["iterative+epoll", "fork+blocking", "fork+epoll", "thread+blocking", "prefork+epoll", "prethread+blocking",
           "prethread+select", "prethread+poll", "prethread+epoll", "prethread+uring"]
 FEW = ["fork+blocking", "prethread+epoll", "prethread+uring"]
