@@ -80,6 +80,16 @@ struct lead {
     unsigned whose; /* the other's index */
 };
 
+static bool is_far_ahead(const struct lead *lead, enum way way)
+{
+    return lead->mine > lead->least + lead->least / 4 + (way == WAY_TAKEN ? LOOK_AFTER : 1);
+}
+
+static bool is_still_ahead(const struct lead *lead, enum way way)
+{
+    return lead->mine > lead->least + lead->least / 8 + (way == WAY_HELD);
+}
+
 static unsigned held_by(const struct loop *loop, unsigned index)
 {
     return atomic_load_explicit(&share_of(loop, index)->holds, memory_order_relaxed);
@@ -93,12 +103,13 @@ static unsigned amount(const struct loop *loop, enum way way, unsigned index)
     return held_by(loop, index) - 1;
 }
 
-/* What a worker ever took counts only against one that holds no more: or each of two could be ahead of the
- * other, and both would wait. */
+/* What a worker ever took does not count against one that gives way by what it holds: both would wait. */
 static bool counts(const struct loop *loop, enum way way, unsigned index)
 {
-    return index != loop->worker->index && held_by(loop, index) > 0 && !is_passed_over(loop, index) &&
-           (way == WAY_HELD || held_by(loop, index) - 1 <= loop->count);
+    if (index == loop->worker->index || held_by(loop, index) == 0 || is_passed_over(loop, index))
+        return false;
+    const struct lead its = {held_by(loop, index) - 1, loop->count, loop->worker->index};
+    return way == WAY_HELD || !is_still_ahead(&its, WAY_HELD);
 }
 
 static struct lead lead_of(const struct loop *loop, enum way way)
@@ -111,16 +122,6 @@ static struct lead lead_of(const struct loop *loop, enum way way)
             lead = (struct lead){mine, its, i};
     }
     return lead;
-}
-
-static bool is_far_ahead(const struct lead *lead, enum way way)
-{
-    return lead->mine > lead->least + lead->least / 4 + (way == WAY_TAKEN ? LOOK_AFTER : 1);
-}
-
-static bool is_still_ahead(const struct lead *lead, enum way way)
-{
-    return lead->mine > lead->least + lead->least / 8 + (way == WAY_HELD);
 }
 
 /* ---- giving way ---- */
