@@ -45,8 +45,10 @@ int accepting_open(struct loop *loop)
             return fail(PARLEY_RESOURCE, "%s: descriptor %d is beyond what %s can watch (below %d)",
                         server->bounds[i].text, loop->listeners[i].fd, loop->poller->name,
                         loop->poller->descriptors);
-        /* A blocking accept can wait for one listener only; several are polled first. */
-        bool blocking = !loop->poller->nonblocking && (!loop->poller->deaf || server->bound_count == 1);
+        /* A blocking accept can wait for one listener only, and for nothing else: several are polled first,
+         * and one that another worker may be faster at, while the last bytes of a client are awaited. */
+        bool blocking = !loop->poller->nonblocking &&
+                        (!loop->poller->deaf || (server->bound_count == 1 && !loop->listeners[i].shared));
         if (socket_set_blocking(loop->listeners[i].fd, blocking) < 0)
             return fail_call("fcntl", server->bounds[i].text, errno);
     }

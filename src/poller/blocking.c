@@ -195,6 +195,12 @@ static parley_conn *served(const struct loop *loop)
     return conn;
 }
 
+/* With one listener, whose descriptor blocks. */
+static bool is_alone(const struct loop *loop)
+{
+    return loop->listener_count == 1 && loop->listeners[0].wanted && !loop->listeners[0].shared;
+}
+
 static int sleep_blocking(struct loop *loop, int64_t time)
 {
     int64_t timeout = ready_ms(time);
@@ -203,7 +209,7 @@ static int sleep_blocking(struct loop *loop, int64_t time)
     state->outcome = NOTHING;
     if (conn && conn_wants_input(conn))
         return sleep_receiving(loop, state, conn, timeout);
-    if (loop->total == 0 && loop->listener_count == 1 && loop->listeners[0].wanted)
+    if (loop->total == 0 && is_alone(loop))
         return sleep_accepting(state, &loop->listeners[0]);
     struct found found = {.listener = NULL};
     int ready = wait_for_one(loop, timeout, &found); /* over none, poll() sleeps */

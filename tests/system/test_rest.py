@@ -94,3 +94,16 @@ def test_each_worker_has_a_socket_of_its_own_with_reuseport(serve, placement, po
     for _ in range(100):
         server.serve_probe()
     assert re.search("listens on", server.stderr())
+
+
+@pytest.mark.parametrize("placement", ["prefork", "prethread"])
+def test_no_accept_blocks_where_another_worker_may_be_faster(serve, placement):
+    """A worker that awaits a client's last bytes polls both: were its accept to block, it would not see them."""
+    server = serve("echo", model=f"{placement}+blocking")
+    with open("/proc/net/tcp", encoding="ascii") as file:
+        listening = {f"socket:[{words[9]}]" for words in map(str.split, file) if words[3] == "0A"}
+    found = [number for number, target in procfs.descriptors_of(server.pid).items() if target in listening]
+    assert found
+    for number in found:
+        with open(f"/proc/{server.pid}/fdinfo/{number}", encoding="ascii") as file:
+            assert int(re.search(r"flags:\s*(\d+)", file.read())[1], 8) & os.O_NONBLOCK, number
