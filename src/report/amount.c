@@ -22,8 +22,10 @@ static const struct unit shares[] = {{1, " %"}, {0, NULL}};
 static int decimals_of(double value)
 {
     int decimals = value < 99.95 ? 1 : 0;
-    for (double limit = 9.995; value < limit && decimals < MOST_DECIMALS; limit /= 10)
+    while (value < 9.995 && decimals < MOST_DECIMALS) {
+        value *= 10;
         decimals++;
+    }
     return decimals;
 }
 
