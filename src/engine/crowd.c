@@ -94,6 +94,7 @@ static void step(parley_conn *conn, unsigned by)
 {
     struct loop *loop = conn->loop;
     loop->count += by;
+    sharing_tell(loop);
     if (conn->covered && conn_cover(conn)->door->crowd->own)
         loop->doorways[conn_cover(conn)->door->crowd->number].count += by;
 }

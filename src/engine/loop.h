@@ -87,7 +87,6 @@ struct loop {
 
     unsigned count;     /* those that take a place: established, not lingering */
     unsigned total;     /* all */
-    unsigned told;      /* of `count`, to the other workers */
     unsigned limit;     /* most that may take a place; 0: any */
     struct dirty dirty; /* whose wishes may have changed since the last settle */
 
@@ -275,7 +274,7 @@ void accepting_hurry(struct loop *loop);
 /* sharing.c: the loop takes part in sharing its listeners, or no longer; -1 without memory. */
 int sharing_open(struct loop *loop);
 void sharing_close(struct loop *loop);
-/* What it holds has changed. */
+/* What it holds has changed: crowd.c. */
 void sharing_tell(struct loop *loop);
 /* This worker took a client; whether it, which gave way to another, still does. */
 void sharing_took(struct loop *loop, struct listener *listener);

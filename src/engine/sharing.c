@@ -59,7 +59,6 @@ int sharing_open(struct loop *loop)
 /* Who holds none is told from who is not there. */
 void sharing_tell(struct loop *loop)
 {
-    loop->told = loop->count;
     if (loop->passed_over)
         atomic_store_explicit(&own_share(loop)->holds, loop->count + 1, memory_order_relaxed);
 }
@@ -165,7 +164,6 @@ void sharing_took(struct loop *loop, struct listener *listener)
     if (!listener->shared)
         return;
     unsigned taken = atomic_fetch_add_explicit(&own_share(loop)->taken, 1, memory_order_relaxed) + 1;
-    sharing_tell(loop);
     bool is_time = taken % LOOK_AFTER == 0;
     if (listener->way == WAY_NONE && (is_time || loop->count <= FEW) && !look(loop, listener, WAY_HELD) &&
         is_time)

@@ -1,4 +1,5 @@
 /* Who gives way to whom, for how long, and when nobody is waited for. */
+#include "engine/crowd.h"
 #include "engine/loop.h"
 #include "engine/server.h"
 #include <setjmp.h>
@@ -200,6 +201,17 @@ static void test_what_was_ever_taken_counts_too(void **state)
     assert_false(waits(self, 0));
 }
 
+static void test_who_comes_and_who_leaves_is_told(void **state)
+{
+    struct worker_0 *self = *state;
+    parley_conn conn = {.loop = &self->loop};
+    crowd_joined(&conn);
+    crowd_joined(&conn);
+    assert_int_equal(atomic_load(&other(self, 0)->holds), 3);
+    crowd_left(&conn);
+    assert_int_equal(atomic_load(&other(self, 0)->holds), 2);
+}
+
 static void test_a_worker_that_has_closed_tells_so(void **state)
 {
     struct worker_0 *self = *state;
@@ -223,6 +235,7 @@ int main(void)
         TEST(test_who_holds_far_less_never_gives_way),
         TEST(test_who_gives_way_looks_each_millisecond),
         TEST(test_what_was_ever_taken_counts_too),
+        TEST(test_who_comes_and_who_leaves_is_told),
         TEST(test_a_worker_that_has_closed_tells_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
