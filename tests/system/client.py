@@ -190,3 +190,32 @@ def fill(sock, stream, limit):
     finally:
         sock.settimeout(PATIENCE)
     return sent
+
+
+# ---- a client that may be turned away: None where a RST was faster than its connect ----
+
+def fate(sock):
+    """What becomes of a client that waits to hear something."""
+    if sock is None:
+        return "reset"
+    try:
+        return receive_all(sock).decode() or "closed"
+    except ConnectionResetError:
+        return "reset"
+
+
+def is_served(sock):
+    """Whether it is answered, and not turned away."""
+    try:
+        if sock is None:
+            return False
+        sock.sendall(b"hello")
+        return receive_exactly(sock, 5) == b"hello"
+    except (ConnectionResetError, BrokenPipeError):
+        return False
+
+
+def probe_patiently(sock):
+    """Who is turned away while others are still leaving may come again."""
+    if not is_served(sock):
+        raise ConnectionResetError("turned away")

@@ -9,8 +9,8 @@ from contextlib import ExitStack
 import pytest
 
 from certificates import Authority, Secured
-from client import (PATIENCE, exchange, has_bytes, has_ended, receive_all, receive_exactly, receive_what_comes,
-                    wait_until)
+from client import (PATIENCE, exchange, fate, has_bytes, has_ended, is_served, probe_patiently, receive_all,
+                    receive_exactly, receive_what_comes, wait_until)
 from harness import (MODELS, SOME_MODELS, WORKERS, is_concurrent, only_line, placement_of, run)
 from proxying import v1
 
@@ -26,33 +26,6 @@ def come(stack, server, source=None):
         return stack.enter_context(server.dial(bind=source))
     except ConnectionResetError:
         return None
-
-
-def fate(sock):
-    """What becomes of a client that waits to hear something."""
-    if sock is None:
-        return "reset"
-    try:
-        return receive_all(sock).decode() or "closed"
-    except ConnectionResetError:
-        return "reset"
-
-
-def is_served(sock):
-    """Whether it is answered, and not turned away."""
-    try:
-        if sock is None:
-            return False
-        sock.sendall(b"hello")
-        return receive_exactly(sock, 5) == b"hello"
-    except (ConnectionResetError, BrokenPipeError):
-        return False
-
-
-def probe_patiently(sock):
-    """Who is turned away while others are still leaving may come again."""
-    if not is_served(sock):
-        raise ConnectionResetError("turned away")
 
 
 @pytest.fixture(name="serve")

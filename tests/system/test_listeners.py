@@ -7,36 +7,13 @@ from contextlib import ExitStack
 
 import pytest
 
-from client import exchange, has_bytes, receive_all, receive_exactly, wait_until
+from client import (exchange, fate, has_bytes, is_served, probe_patiently, receive_all, receive_exactly,
+                    wait_until)
 from harness import WORKERS, only_line, run
 from proxying import v1
 
 SEVERAL = ["prethread+epoll", "prethread+uring", "prefork+epoll", "prefork+poll", "fork+blocking", "thread+blocking"]
 LOCAL = "127.0.0.1:0"
-
-
-def probe(sock):
-    if not is_served(sock):
-        raise ConnectionResetError("turned away")
-
-
-def fate(sock):
-    if sock is None:
-        return "reset"
-    try:
-        return receive_all(sock).decode() or "closed"
-    except ConnectionResetError:
-        return "reset"
-
-
-def is_served(sock):
-    try:
-        if sock is None:
-            return False
-        sock.sendall(b"hello")
-        return receive_exactly(sock, 5) == b"hello"
-    except (ConnectionResetError, BrokenPipeError):
-        return False
 
 
 class Clients(ExitStack):
@@ -60,7 +37,7 @@ class Clients(ExitStack):
 def serve_two(serve, first, second, model=None, options=(), **others):
     """The first is the front door, unless it has words."""
     return serve("echo", f"{LOCAL} {first}".rstrip(), f"{LOCAL} {second}".rstrip(), model=model, options=options,
-                 probe=probe, **others)
+                 probe=probe_patiently, **others)
 
 
 # ---- how many ----
@@ -205,7 +182,7 @@ def test_each_has_its_proxies(serve, model):
 # ---- how they are written ----
 
 def test_a_name_with_several_addresses_is_one_listener(serve):
-    server = serve("echo", "localhost:0 connections=2 when-full=close", probe=probe)
+    server = serve("echo", "localhost:0 connections=2 when-full=close", probe=probe_patiently)
     if len(server.addresses) == 1:
         pytest.skip("localhost has one address here")
     with Clients(server) as clients:
