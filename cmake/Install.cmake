@@ -37,13 +37,16 @@ if(SCDOC)
 endif()
 
 # Where systemd looks for the units of what is installed under this prefix, which the unit names: `cmake
-# --install --prefix` may have chosen another one than the build did.
+# --install --prefix` may have chosen another one than the build did. The unit is written straight to its place:
+# two installations at once would get in each other's way over a file in the build.
 install(CODE "
     set(CMAKE_INSTALL_FULL_BINDIR \"${CMAKE_INSTALL_BINDIR}\")
     cmake_path(ABSOLUTE_PATH CMAKE_INSTALL_FULL_BINDIR BASE_DIRECTORY \"\${CMAKE_INSTALL_PREFIX}\")
-    configure_file(\"${PROJECT_SOURCE_DIR}/dist/parley@.service.in\"
-                   \"${PROJECT_BINARY_DIR}/dist/parley@.service\" @ONLY)")
-install(FILES ${PROJECT_BINARY_DIR}/dist/parley@.service dist/parley-echo.socket DESTINATION lib/systemd/system)
+    set(unit \"\${CMAKE_INSTALL_PREFIX}/lib/systemd/system/parley@.service\")
+    message(STATUS \"Installing: \$ENV{DESTDIR}\${unit}\")
+    configure_file(\"${PROJECT_SOURCE_DIR}/dist/parley@.service.in\" \"\$ENV{DESTDIR}\${unit}\" @ONLY)
+    list(APPEND CMAKE_INSTALL_MANIFEST_FILES \"\${unit}\")")
+install(FILES dist/parley-echo.socket DESTINATION lib/systemd/system)
 
 # Written by scripts/generate from the command's tables; each shell looks in its own place for its own name.
 install(FILES completions/parley.bash RENAME parley

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,16 @@ def test_everything_is_installed(prefix, library_dir):
     for name in ("libparley.a", "libparley.so.0", f"libparley.so.{version}", "pkgconfig/parley.pc",
                  "cmake/parley/parley-config.cmake", "cmake/parley/parley-config-version.cmake"):
         assert (library_dir / name).is_file(), name
+
+
+def test_an_installation_changes_nothing_in_the_build(tmp_path):
+    """Two at once, each into its own prefix, would else write the same file."""
+    began = time.time_ns()
+    run("cmake", "--install", BUILD, "--prefix", tmp_path / "own")
+    changed = {path.name for path in BUILD.rglob("*")
+               if path.is_file() and path.stat().st_mtime_ns > began and "reports" not in path.parts}
+    # cmake's own list, whole whoever writes it last.
+    assert changed <= {"install_manifest.txt"}
 
 
 def test_manual_and_completions_are_installed(prefix):
