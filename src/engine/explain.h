@@ -13,13 +13,8 @@
 #ifndef ENGINE_EXPLAIN_H
 #define ENGINE_EXPLAIN_H
 
-#include <stdbool.h>
-
 /* Turns the narration on for the whole process and those it forks. Idempotent; before listeners are opened,
  * so that their making is told, and before workers start. */
 void explain_start(void);
-
-/* What this thread does meanwhile is no part of the story: a question to the machine, answered by trying. */
-void explain_hush(bool hushed);
 
 #endif

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "engine/escape.h"
-#include "engine/explain.h"
 #include "engine/stderr.h"
 
 /* A line holds the longest of all its parts. */
@@ -17,7 +16,6 @@ enum { COLUMN = 72, HEAD_SIZE = 512, LINE_SIZE = 1024, PREVIEW = 32, DESCRIPTORS
 
 struct sys plain_sys;
 static const char *dim = "", *plain = "";
-static _Thread_local bool is_hushed;
 
 /* ---- what an error means -------------------------------------------------------------------- */
 
@@ -81,18 +79,13 @@ static int spaces_after(const char *text)
     return columns < COLUMN ? COLUMN - columns : 0;
 }
 
-void explain_hush(bool hushed)
-{
-    is_hushed = hushed;
-}
-
 void narration_write(const char *call, const char *meaning)
 {
     char head[HEAD_SIZE], line[LINE_SIZE];
     int pid = getpid(), thread = gettid();
     int size;
 
-    if (is_hushed)
+    if (sys_untold)
         return;
     if (pid == thread)
         snprintf(head, sizeof head, "[pid %d] %s", pid, call);

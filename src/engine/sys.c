@@ -67,6 +67,8 @@ static uint32_t real_random(void)
     return value ^ value >> 15;
 }
 
+_Thread_local bool sys_untold;
+
 struct sys sys = {
     .socket = socket,
     .bind = real_bind,

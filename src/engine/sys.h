@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/select.h>
@@ -53,5 +54,9 @@ struct sys {
 };
 
 extern struct sys sys;
+
+/* What this thread does while it is set is no part of the story that --explain tells: a question to the
+ * machine, answered by trying. */
+extern _Thread_local bool sys_untold;
 
 #endif

@@ -6,7 +6,6 @@
 #include <strings.h>
 
 #include "engine/error.h"
-#include "engine/explain.h"
 #include "engine/sys.h"
 #include <stdio.h>
 
@@ -129,13 +128,13 @@ static int interleave(const struct addrinfo *found, struct address_list *list)
 /* Only the kernel knows: the C library lists [::] even where IPv6 was left out of the boot. */
 static bool machine_has_ipv6(void)
 {
-    explain_hush(true);
+    sys_untold = true;
     int fd = sys.socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
     bool has = fd >= 0 || errno != EAFNOSUPPORT;
 
     if (fd >= 0)
         sys.close(fd);
-    explain_hush(false);
+    sys_untold = false;
     return has;
 }
 
