@@ -66,18 +66,18 @@ static int check_outputs(const struct arguments *arguments)
 static int write_output(const struct output *output, const char *path, const struct comparison *comparison,
                         const struct arguments *arguments)
 {
-    FILE *out = result_file_open(arguments, path);
-    if (!out)
-        return EXIT_USAGE;
-    int written = output->write(comparison, out);
-    int code = written ? complain_failure(arguments->subcommand, written) : 0;
-    int closed = result_file_close(arguments, path, out);
-    return code ? code : closed;
+    struct result_file file;
+    int code = result_file_open(&file, arguments);
+    if (code)
+        return code;
+    bool is_whole = output->write(comparison, file.out) == 0;
+    return result_file_close(&file, arguments, path, is_whole);
 }
 
 static int write_outputs(const struct comparison *comparison, const struct arguments *arguments)
 {
     int worst = 0;
+    result_file_outlive_limits(); /* not before: the servers are as they would be without us */
     if (stdouts(arguments) == 0 && compare_table_print(comparison, stdout) < 0)
         worst = complain_call(arguments->subcommand, "write", "standard output");
     for (size_t i = 0; i < OUTPUTS; i++) {

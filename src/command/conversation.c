@@ -129,6 +129,8 @@ static void ended(parley_conn *conn)
     if (conversation->conn != conn)
         return;
     conversation->peer_ended = true;
+    if (hearing_settle(conversation) != 0)
+        return;
     if (speech->text == NULL && speech->terminal == NULL && !speech->ended && !conversation->leaving)
         conversation_schedule(conversation, DUE_GRACE, 200);
     else

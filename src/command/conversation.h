@@ -117,6 +117,9 @@ void recite_next(struct conversation *conversation);
 int hearing_open(struct conversation *conversation);
 /* Bytes, or one message where the connection is framed. */
 void hearing_take(struct conversation *conversation, const void *bytes, size_t size);
+/* The peer has said all: what is saved reaches the disk before it is told our end. 0; or -1 after a
+ * complaint, and the peer is reset. */
+int hearing_settle(struct conversation *conversation);
 /* The peer says no more: an unfinished character or line is shown as it is. */
 void hearing_end(struct conversation *conversation);
 /* Writes out what is left and, when the conversation went well, gives the saved file its name. */

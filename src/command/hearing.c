@@ -145,6 +145,14 @@ void hearing_take(struct conversation *conversation, const void *bytes, size_t s
         take(conversation, "\n", 1);
 }
 
+int hearing_settle(struct conversation *conversation)
+{
+    if (save_settle(&conversation->hearing.save) == 0)
+        return 0;
+    save_failed(conversation);
+    return -1;
+}
+
 void hearing_end(struct conversation *conversation)
 {
     struct hearing *hearing = &conversation->hearing;

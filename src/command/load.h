@@ -44,6 +44,7 @@ int load_merge_main(const struct arguments *arguments);
 /* The live line, and --intervals: struct load_plan's `second` and its context. */
 struct load_live {
     FILE *intervals; /* NULL: none */
+    int error;       /* errno of the first line of it that could not be written */
     bool line;
     double total; /* s */
 };

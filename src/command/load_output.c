@@ -40,13 +40,12 @@ enum { FORMS = sizeof forms / sizeof *forms };
 static int write_form(const struct arguments *arguments, const struct form *form, const char *path,
                       const struct load_result *result)
 {
-    FILE *out = result_file_open(arguments, path);
-    if (!out)
-        return EXIT_USAGE;
-    bool failed = form->write(result, out) != 0;
-    int code = failed ? complain_call(arguments->subcommand, "write", path) : 0;
-    int closed = result_file_close(arguments, path, out);
-    return code ? code : closed;
+    struct result_file file;
+    int code = result_file_open(&file, arguments);
+    if (code)
+        return code;
+    bool is_whole = form->write(result, file.out) == 0;
+    return result_file_close(&file, arguments, path, is_whole);
 }
 
 static bool takes_stdout(const struct arguments *arguments)
@@ -60,11 +59,18 @@ static bool takes_stdout(const struct arguments *arguments)
     return taken;
 }
 
+static int write_table(const struct arguments *arguments, const struct load_result *result)
+{
+    if (arguments_given(arguments, "quiet") || takes_stdout(arguments))
+        return 0;
+    if (load_table_print(result, stdout) == 0 && fflush(stdout) == 0)
+        return 0;
+    return complain_call(arguments->subcommand, "write", "standard output");
+}
+
 static int write_forms(const struct arguments *arguments, const struct load_result *result)
 {
-    int worst = 0;
-    if (!arguments_given(arguments, "quiet") && !takes_stdout(arguments))
-        load_table_print(result, stdout);
+    int worst = write_table(arguments, result);
     for (int i = 0; i < FORMS; i++) {
         const char *path = arguments_value(arguments, forms[i].name);
         int code = path ? write_form(arguments, &forms[i], path, result) : 0;
@@ -93,6 +99,7 @@ int load_output_check(const struct arguments *arguments)
     struct condition condition;
     const char *promise = arguments_value(arguments, "find-rate");
     int stdouts = 0;
+    result_file_outlive_limits();
     if (promise && condition_parse(&condition, promise) < 0)
         return complain_failure(arguments->subcommand, PARLEY_USAGE);
     if (promise && (condition.comparison == ABOVE || condition.comparison == AT_LEAST))

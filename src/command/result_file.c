@@ -2,16 +2,23 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include "command/save.h"
 
 bool is_stdout(const char *path)
 {
     return strcmp(path, "-") == 0;
 }
 
+/* ---- before ---- */
+
 /* A pipe that nobody reads yet may have its reader by then. */
-static int try_existing(const char *path)
+static int try_device(const char *path)
 {
     int fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
     if (fd >= 0)
@@ -19,35 +26,69 @@ static int try_existing(const char *path)
     return fd >= 0 || errno == ENXIO ? 0 : -1;
 }
 
-static int try_new(const char *path)
+static int try_file(const char *path)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (fd < 0)
-        return errno == EEXIST ? try_existing(path) : -1;
-    close(fd);
-    return unlink(path);
+    struct save save;
+    int outcome = save_open(&save, path);
+    save_discard(&save);
+    return outcome;
+}
+
+static bool is_device(const char *path)
+{
+    struct stat present;
+    return stat(path, &present) == 0 && !S_ISREG(present.st_mode) && !S_ISDIR(present.st_mode);
 }
 
 int result_file_check(const struct arguments *arguments, const char *option)
 {
     const char *path = arguments_value(arguments, option);
-    if (!path || is_stdout(path) || try_new(path) == 0)
+    if (!path || is_stdout(path) || (is_device(path) ? try_device(path) : try_file(path)) == 0)
         return 0;
     return complain_call(arguments->subcommand, "open", path);
 }
 
-FILE *result_file_open(const struct arguments *arguments, const char *path)
+/* ---- the result ---- */
+
+int result_file_open(struct result_file *file, const struct arguments *arguments)
 {
-    FILE *file = is_stdout(path) ? stdout : fopen(path, "we");
-    if (!file)
-        complain_call(arguments->subcommand, "open", path);
-    return file;
+    *file = (struct result_file){0};
+    file->out = open_memstream(&file->text, &file->size);
+    return file->out ? 0 : complain_call(arguments->subcommand, "open_memstream", "for the result");
 }
 
-int result_file_close(const struct arguments *arguments, const char *path, FILE *file)
+void result_file_outlive_limits(void)
 {
-    bool failed = ferror(file) || fflush(file) != 0;
-    if (file != stdout && fclose(file) != 0)
-        failed = true;
-    return failed ? complain_call(arguments->subcommand, "write", path) : 0;
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    sigemptyset(&ignore.sa_mask);
+    sigaction(SIGXFSZ, &ignore, NULL);
+}
+
+static int write_stdout(const struct result_file *file, const struct arguments *arguments)
+{
+    if (fwrite(file->text, 1, file->size, stdout) == file->size && fflush(stdout) == 0)
+        return 0;
+    return complain_call(arguments->subcommand, "write", "standard output");
+}
+
+static int write_file(const struct result_file *file, const struct arguments *arguments, const char *path)
+{
+    struct save save;
+    if (save_open(&save, path) == 0 && save_write(&save, file->text, file->size) == 0 &&
+        save_commit(&save) == 0)
+        return 0;
+    save_discard(&save);
+    return complain_call(arguments->subcommand, save_failed_call(), path);
+}
+
+int result_file_close(struct result_file *file, const struct arguments *arguments, const char *path,
+                      bool is_whole)
+{
+    int code;
+    if (fclose(file->out) != 0 || !is_whole)
+        code = complain(arguments->subcommand, "write %s: no memory for the result", path);
+    else
+        code = is_stdout(path) ? write_stdout(file, arguments) : write_file(file, arguments, path);
+    free(file->text);
+    return code;
 }

@@ -130,12 +130,19 @@ static int close_file(struct save *save)
     return close(fd);
 }
 
-static int commit(struct save *save)
+int save_settle(struct save *save)
 {
+    if (save->fd < 0)
+        return 0;
     if (sync_file(save) != 0)
         return failed("fsync");
-    if (close_file(save) != 0)
-        return failed("close");
+    return close_file(save) != 0 ? failed("close") : 0;
+}
+
+static int commit(struct save *save)
+{
+    if (save_settle(save) != 0)
+        return -1;
     if (save->temporary == NULL)
         return 0;
     if (rename(save->temporary, save->path) != 0)
@@ -148,7 +155,7 @@ static int commit(struct save *save)
 
 int save_commit(struct save *save)
 {
-    if (save->fd < 0)
+    if (save->path == NULL)
         return 0;
     int outcome = commit(save);
     save_discard(save);

@@ -21,7 +21,10 @@ struct save {
 /* Each returns 0, or -1 with errno; save_failed_call() then names the call. */
 int save_open(struct save *save, const char *path);
 int save_write(struct save *save, const void *bytes, size_t size);
-/* Everything has come: fsync, close, rename. On failure nothing is left behind. */
+/* Everything has come: fsync, close. It may be called before save_commit(), while whoever sent it can still
+ * be told that it was in vain. */
+int save_settle(struct save *save);
+/* The same, unless it was done, and rename. On failure nothing is left behind. */
 int save_commit(struct save *save);
 /* Removes what was written so far. Harmless after save_commit(). */
 void save_discard(struct save *save);
