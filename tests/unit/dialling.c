@@ -21,6 +21,22 @@ struct sys real;
 int (*connect_instead)(int fd, const struct sockaddr *address, socklen_t length);
 int (*socket_instead)(int family, int type, int protocol);
 atomic_int allocations_left;
+atomic_int waited;
+
+static int counted_poll(struct pollfd *fds, nfds_t count, int timeout)
+{
+    int ready = real.poll(fds, count, timeout);
+
+    if (ready == 0)
+        atomic_fetch_add(&waited, timeout);
+    return ready;
+}
+
+void check_waited(int64_t start, int least, int most)
+{
+    assert_true(sys.now() - start >= least);
+    assert_in_range(waited, 0, most);
+}
 
 static int switched_connect(int fd, const struct sockaddr *address, socklen_t length)
 {
@@ -53,6 +69,7 @@ int switch_calls(void **state)
     real = sys;
     sys.connect = switched_connect;
     sys.socket = switched_socket;
+    sys.poll = counted_poll;
     sys.calloc = scarce_calloc;
     sys.realloc = scarce_realloc;
     return remember_baseline(state);
@@ -91,6 +108,7 @@ int forget(void **state)
     connect_instead = NULL;
     socket_instead = NULL;
     allocations_left = INT_MAX;
+    waited = 0;
     memset(&reached, 0, sizeof reached);
     return 0;
 }

@@ -44,7 +44,7 @@ static void refusal_is_said_at_once(void **state)
              port);
     check_failure(dial_text(port_text("127.0.0.1", port), &options), PARLEY_NETWORK, sentence);
     assert_string_equal(parley_error(), sentence);
-    assert_true(sys.now() - start < SOON);
+    check_waited(start, 0, 0);
 }
 
 static void silence_ends_at_the_deadline(void **state)
@@ -58,7 +58,7 @@ static void silence_ends_at_the_deadline(void **state)
     (void)state;
     snprintf(sentence, sizeof sentence, "connect 127.0.0.1:%d: timed out after 300 ms", port);
     check_failure(dial_text(port_text("127.0.0.1", port), &options), PARLEY_TIMEOUT, sentence);
-    assert_in_range(sys.now() - start, 300, 300 + SOON);
+    check_waited(start, 300, 300);
     black_hole_close(&hole);
 }
 
@@ -82,7 +82,7 @@ static void signals_do_not_stretch_it(void **state)
     setitimer(ITIMER_REAL, &storm, NULL);
     check_failure(dial_text(port_text("127.0.0.1", port), &options), PARLEY_TIMEOUT,
                   "timed out after 300 ms");
-    assert_in_range(sys.now() - start, 300, 300 + SOON);
+    check_waited(start, 300, 300); /* a deadline that moves never comes */
     memset(&storm, 0, sizeof storm);
     setitimer(ITIMER_REAL, &storm, NULL);
     black_hole_close(&hole);
@@ -109,7 +109,7 @@ static void can_be_cancelled(void **state)
     options.retries = 5;
     on_try = cancel_it;
     check_failure(dial_text(port_text("127.0.0.1", port), &options), PARLEY_STALE, "cancelled");
-    assert_true(sys.now() - start < SOON);
+    check_waited(start, 0, 0);
     assert_int_equal(tries, 1);
     close(cancel_ends[0]);
     close(cancel_ends[1]);

@@ -20,7 +20,7 @@ static void refused_ipv6_costs_nothing(void **state)
 
     (void)state;
     check_connected(dial_text(port_text("localhost", port), &options), port_text("127.0.0.1", port));
-    assert_true(sys.now() - start < 250);
+    check_waited(start, 0, 0);
     assert_int_equal(strncmp(heard, "localhost is ::1, 127.0.0.1\ntrying [::1]:", 41), 0);
     assert_non_null(strstr(heard, "connection refused (nothing listens there)\ntrying 127.0.0.1:"));
     close(listener);
@@ -36,7 +36,7 @@ static void silent_ipv6_costs_a_quarter_second(void **state)
 
     (void)state;
     check_connected(dial_text(port_text("both.test", port), &options), port_text("127.0.0.1", port));
-    assert_in_range(sys.now() - start, 250, SOON);
+    check_waited(start, 250, 250);
     close(listener);
     black_hole_close(&hole);
 }
@@ -79,7 +79,7 @@ static void deadline_covers_all_addresses(void **state)
     options.retries = 3;
     snprintf(sentence, sizeof sentence, "connect localhost:%d: timed out after 400 ms", port);
     check_failure(dial_text(port_text("localhost", port), &options), PARLEY_TIMEOUT, sentence);
-    assert_in_range(sys.now() - start, 400, 400 + SOON);
+    check_waited(start, 400, 400);
     assert_int_equal(tries, 2);
     black_hole_close(&first);
     black_hole_close(&second);
@@ -96,7 +96,7 @@ static void last_of_a_thousand_is_reached(void **state)
     (void)state;
     check_connected(dial_text(port_text("many.test", port), &options), port_text("127.0.0.1", port));
     assert_int_equal(tries, 1000);
-    assert_true(sys.now() - start < 5000);
+    check_waited(start, 0, 0);
     assert_non_null(strstr(heard, "127.1.0.8 and 992 more\n"));
     close(listener);
 }
