@@ -15,6 +15,7 @@ from certificates import authority, good  # pylint: disable=unused-import  # fix
 from harness import MODELS, PARLEY, Server
 from lateness import agrees_at_last, sleeper_program  # pylint: disable=unused-import  # fixtures
 from loading import known, known_program, python_server, servers  # pylint: disable=unused-import  # fixtures
+from memory_cgroup import memory_limit  # pylint: disable=unused-import  # a fixture
 
 
 def pytest_configure(config):

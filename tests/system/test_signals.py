@@ -17,6 +17,7 @@ FORK_MODELS = [f"fork+{poller}" for poller in POLLERS]
 PREFORK_MODELS = [f"prefork+{poller}" for poller in POLLERS]
 STREAM = Stream()
 STORM = 5000
+MEMORY = 32 << 20  # of a server and all its workers, where that is limited
 
 
 # ---- D2: storms ----
@@ -110,12 +111,12 @@ def kill_worker(server):
     return victim
 
 
-def hold_clients(stack, server):
+def hold_clients(stack, server, message=b"before"):
     """So many that surely no worker has them all, or one for each where that is the most."""
     count = WORKERS if poller_of(server.model) == "blocking" else 10 * WORKERS
     clients = [stack.enter_context(server.dial()) for _ in range(count)]
     for sock in clients:
-        exchange(sock, b"before")
+        exchange(sock, message)
     return clients
 
 
@@ -158,6 +159,57 @@ def test_a_crash_loop_is_slowed_down(serve):
     assert 2 <= killed <= 12, f"{killed} workers were started in 3 s"
     server.wait_baseline()
     server.probe = probe_echo
+
+
+# ---- C4: the kernel has no memory for a worker ----
+
+def send_without_an_end(sock, size):
+    """So much of a line that is never whole, as long as anybody takes it."""
+    try:
+        for _ in range(size // Stream.PIECE):
+            sock.sendall(bytes(Stream.PIECE))
+    except (ConnectionResetError, BrokenPipeError):
+        pass
+
+
+def serve_within(serve, limit, model, **options):
+    """One client may fill the memory of all: the limit of its line is too large."""
+    return serve("echo", model=model, options=["--framing", f"line max={8 * MEMORY}"],
+                 wrapper=limit.set(MEMORY), probe=probe_line, **options)
+
+
+def probe_line(sock):
+    exchange(sock, b"are you there?\n")
+
+
+@pytest.mark.skipif("PARLEY_SANITIZER" in os.environ, reason="a sanitizer has other limits of memory")
+@pytest.mark.parametrize("model", PREFORK_MODELS)
+def test_a_worker_that_the_kernel_kills_for_its_memory_is_started_again(memory_limit, serve, model):
+    server = serve_within(serve, memory_limit, model)
+    before = server.children()
+    with ExitStack() as stack:
+        greedy, *clients = hold_clients(stack, server, b"before\n")
+        sockets = {child: procfs.sockets_of(child) for child in before}
+        send_without_an_end(greedy, 2 * MEMORY)
+        victim = int(server.wait_said(r"process (\d+) was killed by signal 9")[1])
+        wait_until(lambda: len(server.children()) == WORKERS and set(server.children()) != set(before),
+                   "another is started in its place")
+        assert memory_limit.kills() == 1 and victim in before
+        ended = [sock for sock in clients if has_ended(sock)]
+        assert len(ended) < sockets[victim], "only its own clients may be lost"
+        for sock in set(clients) - set(ended):
+            exchange(sock, b"after\n")
+
+
+@pytest.mark.skipif("PARLEY_SANITIZER" in os.environ, reason="a sanitizer has other limits of memory")
+def test_workers_that_the_kernel_kills_again_and_again_come_later_and_later(memory_limit, serve):
+    server = serve_within(serve, memory_limit, "prefork+epoll", workers=1)
+    began = time.monotonic()
+    for count in range(1, 4):
+        with server.dial() as greedy:
+            send_without_an_end(greedy, 2 * MEMORY)
+        wait_until(lambda count=count: memory_limit.kills() == count, "it is killed")
+    assert time.monotonic() - began >= 0.1 + 0.2
 
 
 # ---- D7: the supervisor dies ----
