@@ -10,8 +10,10 @@
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 
-/* ms: a kernel without memory for a send is asked again so soon. */
-enum { STARVED_RETRY = 10 };
+enum {
+    STARVED_RETRY = 10, /* ms: a kernel without memory for a send is asked again so soon */
+    LOOK_AGAIN = 50     /* ms: whether a slow reader takes bytes is looked at no more often */
+};
 
 struct limit {
     int64_t due;
@@ -99,10 +101,11 @@ bool conn_has_unsent(const parley_conn *conn)
     return conn_waiting(conn) > 0 || (conn->sent > 0 && unacknowledged(conn) > 0);
 }
 
-static void look_again(parley_conn *conn)
+/* In the time to linger, or in `least` ms. */
+static void look_in(parley_conn *conn, int64_t least)
 {
     int64_t linger = conn->loop->server->options.linger;
-    timer_arm(&conn->loop->timers, &conn->deadline, conn->loop->now + (linger > 0 ? linger : 1));
+    timer_arm(&conn->loop->timers, &conn->deadline, conn->loop->now + (linger > least ? linger : least));
 }
 
 void conn_linger(parley_conn *conn)
@@ -111,7 +114,7 @@ void conn_linger(parley_conn *conn)
     conn->active_at = conn->loop->now;
     if (!conn->guest)
         crowd_left(conn);
-    look_again(conn);
+    look_in(conn, 1);
     loop_touch(conn->loop, conn);
 }
 
@@ -131,7 +134,7 @@ static void look_lingering(parley_conn *conn)
     if (patience > 0 && conn->loop->now - conn->active_at >= patience)
         conn_die(conn, PARLEY_STALLED);
     else
-        look_again(conn);
+        look_in(conn, LOOK_AGAIN);
 }
 
 static void look_overdue(parley_conn *conn, parley_reason reason)

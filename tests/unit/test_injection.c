@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "engine/sys.h"
 #include "injecting.h"
 #include "serving.h"
 
@@ -260,6 +261,50 @@ static void single_bytes_and_half_of_them_refused(void **state)
     in_models(NULL, worst_in);
 }
 
+/* ---- lingering ------------------------------------------------------------------------------ */
+
+enum { MORE_THAN_A_PEER_HOLDS = 256 << 10 };
+
+static void much_opened(parley_conn *conn)
+{
+    static const char much[MORE_THAN_A_PEER_HOLDS];
+
+    saw_opened(conn);
+    parley_send(conn, much, sizeof much);
+    parley_finish(conn);
+}
+
+static const parley_handler generous = PARLEY_HANDLER(.name = "generous", .state_size = sizeof(struct seen),
+                                                      .opened = much_opened, .closed = saw_closed);
+
+/* The kernel has it all, so that the next client is served, and the peer takes none of it: without a time to
+ * linger for it is looked at now and then, not as often as the clock ticks. A slow machine looks less often.
+ */
+static void unread_in(const char *model)
+{
+    enum call wait = model_has(model, "poll") ? CALL_POLL : CALL_EPOLL_WAIT;
+
+    server_start(&generous, model, OPTIONS("linger", "0", "send-buffer", "4MiB"));
+    int first = client_open(), second = client_open();
+    UNTIL(witness->opened == 2);
+    plan_nothing();
+    int64_t began = sys.now(), passed = 0;
+    UNTIL(calls_of(wait) >= 4 && (passed = sys.now() - began) >= 250);
+    int looks = calls_of(wait);
+    if (looks > 20 + passed / 10)
+        fail_msg("%s: it woke %d times in %d ms", model, looks, (int)passed);
+    client_reset(first);
+    client_reset(second);
+    assert_int_equal(server_stop(), 0);
+}
+
+static void an_unread_end_is_not_looked_at_all_the_time(void **state)
+{
+    (void)state;
+    in_models("iterative+poll", unread_in);
+    in_models("iterative+epoll", unread_in);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -272,6 +317,7 @@ int main(void)
         INJECTED_TEST(one_byte_at_a_time),
         INJECTED_TEST(half_of_all_calls_say_again),
         INJECTED_TEST(single_bytes_and_half_of_them_refused),
+        INJECTED_TEST(an_unread_end_is_not_looked_at_all_the_time),
     };
 
     return cmocka_run_group_tests(tests, injecting_prepare, injecting_check);
