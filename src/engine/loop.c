@@ -259,9 +259,9 @@ int loop_open(struct loop *loop, struct worker *worker)
 void loop_close(struct loop *loop)
 {
     dialling_close(loop);
+    accepting_close(loop); /* one that never opened has to let go of the listeners too */
     if (loop->poller_state) {
         watching_close(loop);
-        accepting_close(loop);
         loop->poller->close(loop);
     }
     if (loop->mailbox.tail)

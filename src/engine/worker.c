@@ -196,8 +196,10 @@ int worker_start_thread(struct parley_server *server, const struct visitor *visi
     int error = ENOMEM;
     pthread_mutex_lock(&server->lock);
     struct worker *worker = worker_new(server, visitor, false);
-    if (worker && (error = create_thread(worker)) != 0)
+    if (worker && (error = create_thread(worker)) != 0) {
+        atomic_fetch_sub(&server->accepting, !is_own_client(worker));
         worker_forget(&server->workers);
+    }
     pthread_mutex_unlock(&server->lock);
     errno = error;
     return error ? -1 : 0;

@@ -70,6 +70,37 @@ static void half_a_server_is_none(void **state)
     in_models("prefork prethread", second_in);
 }
 
+/* ... and when it has ended nobody is left who holds the listener: who comes is refused, and does not wait in
+ * its queue for a server that only drains. */
+static void closed_in(const char *model, enum call call, int error)
+{
+    server_make_listening(&witnessed_echo, model, NULL);
+    plan(call, error, 1, 1);
+    assert_true(parley_run(server) < 0);
+    plan_nothing();
+    int fd = client_try();
+    if (fd >= 0)
+        fail_msg("%s: it still listens", model);
+    assert_int_equal(errno, ECONNREFUSED);
+    parley_server_free(server);
+    server = NULL;
+}
+
+static void closed_by_all_in(const char *model)
+{
+    closed_in(model, CALL_THREAD, EAGAIN);
+    if (model_has(model, "epoll"))
+        closed_in(model, CALL_EPOLL_CREATE, EMFILE);
+    if (!model_has(model, "blocking"))
+        closed_in(model, CALL_EVENTFD, EMFILE);
+}
+
+static void half_a_server_does_not_listen(void **state)
+{
+    (void)state;
+    in_models("prethread", closed_by_all_in);
+}
+
 /* FAULTS C5, C6: no worker for this client: it is closed, and the next is served. */
 static void shed_in(const char *model)
 {
@@ -260,6 +291,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         INJECTED_TEST(a_server_that_cannot_start_says_why),
         INJECTED_TEST(half_a_server_is_none),
+        INJECTED_TEST(half_a_server_does_not_listen),
         INJECTED_TEST(clients_without_a_worker_are_shed),
         INJECTED_TEST(a_client_s_own_loop_may_not_open),
         INJECTED_TEST(waiting_may_fail),
