@@ -36,8 +36,8 @@ static void plan_restart(struct supervision *supervision, const struct worker *w
         supervision->restart_delay = FIRST_RESTART;
     if (supervision->missing++ == 0)
         supervision->restart_at = now + supervision->restart_delay;
-    if (supervision->restart_delay < LAST_RESTART)
-        supervision->restart_delay *= 2;
+    int64_t delay = 2 * supervision->restart_delay;
+    supervision->restart_delay = delay < LAST_RESTART ? delay : LAST_RESTART;
 }
 
 static struct worker **place_of(parley_server *server, pid_t pid)
@@ -48,14 +48,14 @@ static struct worker **place_of(parley_server *server, pid_t pid)
     return *place ? place : NULL;
 }
 
-/* A process that has ended and is ours: 0 if there is none. Looks before it reaps, since children of the host
- * program are not ours to reap. */
+/* A process that has ended and is ours: 0 if there is none, -1 if we have no child at all. Looks before it
+ * reaps, since children of the host program are not ours to reap. */
 static pid_t next_ended(parley_server *server)
 {
     siginfo_t info = {.si_pid = 0};
-    if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0)
-        return 0;
-    if (place_of(server, info.si_pid))
+    if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0)
+        return -1;
+    if (info.si_pid == 0 || place_of(server, info.si_pid))
         return info.si_pid;
     /* The host's child stands in front of ours: ask for each of ours. */
     for (struct worker *worker = server->workers; worker; worker = worker->next) {
@@ -78,20 +78,56 @@ static void give_back(parley_server *server, const struct worker *worker)
         census_bury(server->census, worker->index);
 }
 
-static void reap_processes(struct supervision *supervision)
+static void take_leave(struct supervision *supervision, struct worker **place)
 {
     parley_server *server = supervision->server;
-    for (pid_t pid; (pid = next_ended(server)) > 0;) {
-        struct worker **place = place_of(server, pid);
-        int how = 0;
-        while (waitpid(pid, &how, 0) < 0 && errno == EINTR)
+    give_back(server, *place);
+    if (serves_listeners(*place) && !supervision->stop_at && !atomic_load(&server->shared->failed))
+        plan_restart(supervision, *place);
+    worker_forget(place);
+}
+
+static void reap_one(struct supervision *supervision, pid_t pid)
+{
+    struct worker **place = place_of(supervision->server, pid);
+    int how = 0;
+    while (waitpid(pid, &how, 0) < 0 && errno == EINTR)
+        continue;
+    say_reaped(supervision, *place, how);
+    take_leave(supervision, place);
+}
+
+/* The host program waits for any child, or has SIGCHLD ignored: how it ended nobody tells. */
+static bool is_reaped_elsewhere(const struct worker *worker)
+{
+    siginfo_t info;
+    return worker->is_process && waitid(P_PID, (id_t)worker->pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 &&
+           errno == ECHILD;
+}
+
+static void forget_reaped_elsewhere(struct supervision *supervision)
+{
+    parley_server *server = supervision->server;
+    for (struct worker **place = &server->workers; *place;) {
+        if (!is_reaped_elsewhere(*place)) {
+            place = &(*place)->next;
             continue;
-        say_reaped(supervision, *place, how);
-        give_back(server, *place);
-        if (serves_listeners(*place) && !supervision->stop_at && !atomic_load(&server->shared->failed))
-            plan_restart(supervision, *place);
-        worker_forget(place);
+        }
+        log_line(&server->log, LOG_FAULT, NULL, "process %d has ended, and this program reaped it before us",
+                 (int)(*place)->pid);
+        take_leave(supervision, place);
     }
+}
+
+/* To ask for each costs a call for each: it is done where the kernel knows of no child, and at a stop, which
+ * would wait for ever. */
+static void reap_processes(struct supervision *supervision)
+{
+    pid_t pid;
+    while ((pid = next_ended(supervision->server)) > 0)
+        reap_one(supervision, pid);
+    if (pid < 0 || supervision->stop_at)
+        forget_reaped_elsewhere(supervision);
 }
 
 static void join_threads(struct supervision *supervision)

@@ -93,8 +93,8 @@ static void watch_stop(struct supervision *supervision)
     bool stuck = waited > server->options.drain + GRACE;
     supervision->aborted = supervision->aborted || stuck || atomic_load(&server->signals_seen) > 1;
     interrupt_all(supervision, supervision->aborted ? WORKER_ABORT : WORKER_DRAINS);
-    if (supervision->kick < LAST_KICK)
-        supervision->kick *= 2;
+    int64_t kick = 2 * supervision->kick;
+    supervision->kick = kick < LAST_KICK ? kick : LAST_KICK;
 }
 
 static bool is_over(struct supervision *supervision)
