@@ -57,7 +57,7 @@ int limits_parse_min_rate(struct limits *limits, const char *text)
         status = parse_size(bytes, &size);
     if (status < 0)
         return status;
-    if (span == 0 || size > SIZE_MAX / 4)
+    if (span == 0 || size > SIZE_MAX / USUAL_SPAN)
         return fail(PARLEY_USAGE, "min-rate '%s': %s", text, span == 0 ? "in no time?" : "too many bytes");
     limits->rate_bytes = slash ? (size_t)size : (size_t)size * USUAL_SPAN / 1000;
     limits->rate_span = size > 0 ? span : 0;

@@ -307,6 +307,7 @@ static void a_rate_has_bytes_and_a_time(void **state)
     refuse("min-rate", "/1s", "is not a size");
     refuse("min-rate", "100/", "is not a time");
     refuse("min-rate", "16EiB", "");
+    refuse("min-rate", "4000000000000000000", "too many bytes"); /* in ten seconds */
     refuse("min-rate", "1111111111111111111111111111111111111111/1s", "BYTES or BYTES/TIME");
 }
 
