@@ -104,7 +104,7 @@ void conn_settle(parley_conn *conn)
         bridge_settle(conn);
     if (conn->drained_owed && conn_waiting(conn) == 0) {
         conn->drained_owed = false;
-        if (conn_handler(conn)->drained && !conn->finishing && !conn->dead)
+        if (conn_handler(conn)->drained && !conn->finishing && !conn->dead && !conn->bridged)
             conn_handler(conn)->drained(conn);
     }
     if (conn->half_closing && conn->eof && !conn->ended_owed)

@@ -340,6 +340,39 @@ static void hears_a_program_to_its_end(void **state)
     in_models(LONERS, program_in);
 }
 
+static void greeting_opened(parley_conn *conn)
+{
+    parley_send(conn, "hello", 5);
+    adopt_opened(conn);
+}
+
+static const parley_handler greeter =
+    PARLEY_HANDLER(.name = "greeter", .state_size = sizeof(struct seen), .opened = greeting_opened,
+                   .drained = saw_drained, .closed = saw_closed);
+
+/* What was sent before goes out first, and `drained` is not called for it any more. */
+static void greeting_in(const char *model)
+{
+    if (model_has(model, "blocking"))
+        return;
+    server_start(&greeter, model, NULL);
+    int fd = client_open();
+    UNTIL(witness->flag == 1);
+    client_say(program, " world", 6);
+    client_hear(fd, "hello world", 11);
+    close(program);
+    assert_int_equal(client_hear_end(fd, NULL), 0);
+    client_leave(fd);
+    assert_int_equal(server_stop(), 0);
+    assert_int_equal(witness->drained, 0);
+}
+
+static void a_bridge_has_no_drained(void **state)
+{
+    (void)state;
+    in_models(LONERS, greeting_in);
+}
+
 static void refusal_in(const char *model)
 {
     if (!model_has(model, "blocking"))
@@ -429,6 +462,7 @@ int main(void)
         SERVER_TEST(ends_with_who_is_not_reached),
         SERVER_TEST(a_stop_lets_bridges_end),
         SERVER_TEST(hears_a_program_to_its_end),
+        SERVER_TEST(a_bridge_has_no_drained),
         SERVER_TEST(blocking_has_one_connection),
         SERVER_TEST(guests_have_framing_state_and_timer),
     };
