@@ -109,10 +109,10 @@ struct parley_server {
     struct census *census;          /* connections of each address; NULL: not counted */
     atomic_bool reload_asked;       /* by SIGHUP, in this process */
 
-    pthread_mutex_t lock; /* workers, next_index, and each worker's loop pointer */
+    pthread_mutex_t lock; /* workers, last_index, laps, and each worker's loop pointer */
     struct worker *workers;
-    unsigned next_index;
-    uint64_t born;                   /* workers ever */
+    unsigned last_index;             /* of a worker that serves one client, */
+    uint32_t laps;                   /* and how often they began anew */
     bool restarted;                  /* a worker that cannot start is no longer a reason to stop */
     atomic_uint accepting;           /* loops of this process that hold the listeners */
     unsigned worker_total;           /* workers that serve the listeners */

@@ -17,7 +17,7 @@
 /* The loop this thread runs: what a forked child has to leave behind. */
 static _Thread_local struct loop *this_loop;
 
-enum { THREAD_STACK = 256 << 10, MOST_INDEXES = 1 << 20 };
+enum { THREAD_STACK = 256 << 10 };
 
 /* ---- running ---- */
 
@@ -117,19 +117,27 @@ static bool is_taken(const struct parley_server *server, unsigned index)
     return worker != NULL;
 }
 
-/* An index no worker has; those below worker_total are for workers that serve the listeners. */
-static unsigned next_index(struct parley_server *server, bool own_client)
+/* Indexes that no worker has. The lowest are for workers that serve the listeners: */
+static unsigned index_of_listening(const struct parley_server *server)
 {
-    unsigned index = own_client ? server->next_index : 0;
-    do {
-        if (own_client && (++index >= MOST_INDEXES || index < server->worker_total))
-            index = server->worker_total;
-        else if (!own_client && is_taken(server, index))
-            index++;
-    } while (is_taken(server, index));
-    if (own_client)
-        server->next_index = index;
+    unsigned index = 0;
+    while (is_taken(server, index))
+        index++;
     return index;
+}
+
+/* those from worker_total on go round among workers that serve one client each. */
+static unsigned next_index(struct parley_server *server)
+{
+    do {
+        if (++server->last_index < server->worker_total)
+            server->last_index = server->worker_total;
+        if (server->last_index >= MOST_INDEXES) {
+            server->last_index = server->worker_total;
+            server->laps = (server->laps + 1) % GENERATIONS;
+        }
+    } while (is_taken(server, server->last_index));
+    return server->last_index;
 }
 
 /* Makes a worker and lists it; under server->lock. */
@@ -144,8 +152,8 @@ static struct worker *worker_new(struct parley_server *server, const struct visi
     worker->is_process = is_process;
     atomic_store(&worker->cancel, -1);
     worker->started_at = sys.now();
-    worker->index = next_index(server, is_own_client(worker));
-    worker->generation = (uint32_t)(server->born++ / MOST_INDEXES % GENERATIONS) + 1;
+    worker->index = is_own_client(worker) ? next_index(server) : index_of_listening(server);
+    worker->generation = server->laps + 1;
     if (visitor && visitor->peer)
         memcpy(&worker->peer.storage, visitor->peer, sizeof worker->peer.storage);
     worker->next = server->workers;

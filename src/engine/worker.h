@@ -13,6 +13,8 @@ struct loop;
 
 enum worker_stop { WORKER_RUNS, WORKER_DRAINS, WORKER_ABORT };
 
+enum { MOST_INDEXES = 1 << 20 };
+
 struct worker {
     struct worker *next; /* server->workers */
     struct parley_server *server;

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "engine/server.h"
 #include "loopback.h"
 #include "serving.h"
 
@@ -237,12 +238,45 @@ static void speaking_into_a_stop_is_safe(void **state)
     in_models(NULL, stop_in);
 }
 
+/* Numbers of workers come back once all have been given, sooner where others are still taken: the next one
+ * here begins anew. */
+static void number_in(const char *model)
+{
+    if (!can_be_told(model))
+        return;
+    server_start(&named, model, NULL);
+    int first = client_open();
+    parley_id before = next_id();
+    client_leave(first);
+    UNTIL(witness->closed == 1 && parley_server_finish(server, before) == PARLEY_STALE);
+    pthread_mutex_lock(&server->lock);
+    server->last_index = MOST_INDEXES - 1;
+    pthread_mutex_unlock(&server->lock);
+    int second = client_open();
+    parley_id now = next_id();
+    assert_true(now >> 44 == before >> 44 && now != before);
+    parley_server_finish(server, before);
+    client_say(second, "hello", 5);
+    client_hear(second, "hello", 5);
+    client_leave(second);
+    assert_int_equal(server_stop(), 0);
+}
+
+static void a_worker_s_number_comes_back_and_an_id_does_not(void **state)
+{
+    (void)state;
+    in_models("thread", number_in);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SERVER_TEST(other_threads_may_speak),      SERVER_TEST(stale_ids_reach_nobody),
-        SERVER_TEST(some_models_cannot_be_told),   SERVER_TEST(many_threads_may_speak),
+        SERVER_TEST(other_threads_may_speak),
+        SERVER_TEST(stale_ids_reach_nobody),
+        SERVER_TEST(some_models_cannot_be_told),
+        SERVER_TEST(many_threads_may_speak),
         SERVER_TEST(speaking_into_a_stop_is_safe),
+        SERVER_TEST(a_worker_s_number_comes_back_and_an_id_does_not),
     };
 
     return cmocka_run_group_tests(tests, serving_prepare, serving_check);
