@@ -31,6 +31,15 @@ static void listener_open(struct loop *loop, struct listener *listener, const st
     memcpy(listener->address, bound->text, sizeof listener->address);
 }
 
+/* With "reuseport" unix sockets are shared all the same. */
+static bool shares_some(const struct loop *loop)
+{
+    size_t i = 0;
+    while (i < loop->listener_count && !loop->listeners[i].shared)
+        i++;
+    return i < loop->listener_count;
+}
+
 int accepting_open(struct loop *loop)
 {
     struct parley_server *server = loop->server;
@@ -53,7 +62,7 @@ int accepting_open(struct loop *loop)
             return fail_call("fcntl", server->bounds[i].text, errno);
     }
     loop->listener_count = server->bound_count;
-    if (loop->listeners[0].shared && sharing_open(loop) < 0)
+    if (shares_some(loop) && sharing_open(loop) < 0)
         return fail(PARLEY_RESOURCE, "no memory for what the workers share");
     loop->reserve = open_reserve(loop);
     return 0;

@@ -2,9 +2,12 @@
 #include "engine/crowd.h"
 #include "engine/loop.h"
 #include "engine/server.h"
+#include "engine/sys.h"
 #include <setjmp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -222,6 +225,28 @@ static void test_a_worker_that_has_closed_tells_so(void **state)
     assert_int_equal(atomic_load(&other(self, 0)->holds), 0);
 }
 
+/* With "reuseport" each worker has a TCP socket of its own; a unix socket is shared all the same. */
+static void test_one_shared_listener_of_several_is_enough(void **state)
+{
+    struct worker_0 *self = *state;
+    parley_server *server = self->server;
+    char name[32];
+    snprintf(name, sizeof name, "@parley-test-%d", (int)getpid());
+    const char *const addresses[] = {"127.0.0.1:0", name};
+    sharing_close(&self->loop);
+    self->loop.holds_listeners = true;
+    assert_int_equal(parley_set(server, "reuseport", "on"), 0);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(parley_listen(server, addresses[i]), 0);
+    assert_int_equal(server_open_copies(server), 0);
+    assert_int_equal(accepting_open(&self->loop), 0);
+    assert_false(self->loop.listeners[0].shared);
+    assert_true(self->loop.listeners[1].shared);
+    assert_int_equal(atomic_load(&other(self, 0)->holds), 1);
+    sys.close(self->loop.reserve);
+    accepting_close(&self->loop);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -237,6 +262,7 @@ int main(void)
         TEST(test_what_was_ever_taken_counts_too),
         TEST(test_who_comes_and_who_leaves_is_told),
         TEST(test_a_worker_that_has_closed_tells_so),
+        TEST(test_one_shared_listener_of_several_is_enough),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
