@@ -137,12 +137,23 @@ static void look_lingering(parley_conn *conn)
         look_in(conn, LOOK_AGAIN);
 }
 
+/* It is not silent, though nothing of it has been heard: behind a time in which we did not look a poller
+ * brings the bytes of some connections after those of others. */
+static bool is_to_be_heard(const parley_conn *conn, parley_reason reason)
+{
+    int bytes = 0;
+    bool of_silence = reason == PARLEY_IDLE || reason == PARLEY_SILENT;
+    return of_silence && conn_wants_input(conn) && ioctl(conn->fd, SIOCINQ, &bytes) == 0 && bytes > 0;
+}
+
 static void look_overdue(parley_conn *conn, parley_reason reason)
 {
     if (conn->connecting)
         conn_failed(conn, "connect", ETIMEDOUT);
     else if (conn->leaving)
         conn_over(conn);
+    else if (is_to_be_heard(conn, reason))
+        timer_arm(&conn->loop->timers, &conn->deadline, conn->loop->now + 1);
     else if (reason == PARLEY_REFUSED)
         cover_too_late(conn);
     else if (reason == PARLEY_SLOW && limited_keeps_up(conn))

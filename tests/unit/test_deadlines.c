@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "engine/sys.h"
 #include "serving.h"
 
 static void silent(const char *model, const char *option, const char *time, parley_reason reason)
@@ -35,6 +36,50 @@ static void idle_connections_end(void **state)
 {
     (void)state;
     in_models(NULL, idle_in);
+}
+
+/* One client keeps the worker busy for longer than the idle time. */
+static void stuck_received(parley_conn *conn, const void *bytes, size_t size)
+{
+    struct timespec nap = {.tv_nsec = 1000000};
+
+    while (*(const char *)bytes == 's' && !witness->flag) {
+        witness->other = 1;
+        nanosleep(&nap, NULL);
+    }
+    echo_received(conn, bytes, size);
+}
+
+static const parley_handler stuck = WITNESS(.received = stuck_received);
+
+/* More have spoken meanwhile than one look at epoll brings: those that are still to be heard are not idle. */
+static void unheard_in(const char *model)
+{
+    enum { MANY = 600, IDLE = IS_SANITIZED ? 10000 : 1000 /* ms */ };
+    int fds[MANY];
+
+    server_start(&stuck, model, OPTIONS("workers", "1", "idle", IS_SANITIZED ? "10s" : "1s"));
+    for (int i = 0; i < MANY; i++)
+        fds[i] = client_open();
+    UNTIL(witness->opened == MANY);
+    client_say(fds[0], "s", 1);
+    UNTIL(witness->other == 1);
+    for (int i = 1; i < MANY; i++)
+        client_say(fds[i], "x", 1);
+    int64_t began = sys.now();
+    UNTIL(sys.now() - began > IDLE);
+    witness->flag = 1;
+    for (int i = 0; i < MANY; i++)
+        client_hear(fds[i], i == 0 ? "s" : "x", 1);
+    for (int i = 0; i < MANY; i++)
+        client_leave(fds[i]);
+    assert_int_equal(server_stop(), 0);
+}
+
+static void who_is_still_to_be_heard_is_not_idle(void **state)
+{
+    (void)state;
+    in_models("prefork+epoll", unheard_in);
 }
 
 static void life_in(const char *model)
@@ -216,7 +261,7 @@ int main(void)
         SERVER_TEST(talking_is_not_idle),          SERVER_TEST(a_peer_that_never_reads_is_cut),
         SERVER_TEST(the_drain_deadline_cuts),      SERVER_TEST(a_stop_loses_nothing),
         SERVER_TEST(a_stop_ends_idle_connections), SERVER_TEST(lingering_has_an_end),
-        SERVER_TEST(callbacks_are_optional),
+        SERVER_TEST(callbacks_are_optional),       SERVER_TEST(who_is_still_to_be_heard_is_not_idle),
     };
 
     return cmocka_run_group_tests(tests, serving_prepare, serving_check);
