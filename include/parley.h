@@ -96,14 +96,19 @@ typedef enum parley_reason {
 
 /* What a service requires of a model; a model that cannot give it is refused at the start. */
 enum {
-    PARLEY_PUSH = 1u << 0,       /* one connection's event sends on another connection */
-    PARLEY_CONCURRENT = 1u << 1, /* several clients must be connected at the same time */
-    PARLEY_BESIDE = 1u << 2      /* a connection has others beside it: parley_adopt(), parley_connect() */
+    /* One connection's event sends on another, by parley_server_send(): a chat. Not under blocking,
+     * iterative, fork, prefork: connections must be told, at the same time, in one memory. */
+    PARLEY_PUSH = 1u << 0,
+    /* Several clients must be connected at the same time. Not under iterative, nor one blocking worker. */
+    PARLEY_CONCURRENT = 1u << 1,
+    /* A connection has others beside it: parley_adopt(), parley_connect(). Not under blocking. */
+    PARLEY_BESIDE = 1u << 2
 };
 
 /* The callbacks of a service. Fill it with PARLEY_HANDLER(...), which sets `size`. Any callback may
  * be NULL. All callbacks of one connection run in one worker, one after another, never nested: no
  * call you make from a callback runs another callback of that connection before yours returns.
+ * What connections share, such as a global, threads use at once: lock it; processes have a copy each.
  * The server copies the structure; what it points to must outlive the server. */
 typedef struct parley_handler {
     size_t size;         /* sizeof(parley_handler): lets the library grow without breaking you */
@@ -168,9 +173,10 @@ PARLEY_API void parley_server_free(parley_server *server);
  *               Who may write may connect, unix(7)                               (what the umask leaves)
  *   family      any, 4 or 6: which IP versions names and wildcards resolve to                 (any)
  *   bind        local address and port of dialled connections                      (any free port)
- *   framing     overrides the handler's: "raw", "line max=512" (ends in LF, CR LF accepted),
- *               "u16be", "u32be max=1MiB", "varint", "fixed=64", "delim=\r\n max=4KiB"; a length
- *               counts the payload alone; sending adds what receiving strips
+ *   framing     overrides the handler's: "raw", "line max=512" (ends in LF, CR LF accepted; a last line may
+ *               end with the connection), "u16be", "u32be max=1MiB", "varint", "fixed=64",
+ *               "delim=\r\n max=4KiB"; a length counts the payload alone; sending adds what receiving
+ *               strips. Without max: line and delim 64KiB, u32be and varint 16MiB
  *   idle        closes a connection without a byte either way for so long                       (0)
  *   life        closes a connection so long after it was established                            (0)
  *   handshake-timeout  turns away who has not been let in for so long: PROXY header and TLS handshake
@@ -185,7 +191,8 @@ PARLEY_API void parley_server_free(parley_server *server);
  *   write-timeout  cuts a peer that takes no byte of what is queued for so long               (60s)
  *   linger      after the last byte, waits so long for the peer to finish too; longer while the peer
  *               still takes bytes; 0 does not wait                                             (2s)
- *   drain       at the stop, lets connections finish for so long; 0 cuts them                 (10s)
+ *   drain       at the stop each connection is finished, as by parley_finish(), and a bridge goes on; what
+ *               is not sent, or has not ended, after so long is cut                           (10s)
  *   high-water  queued bytes above which a connection's reading pauses                     (256KiB)
  *   queue-max   queued bytes above which a connection is cut, PARLEY_OVERFLOW               (64MiB)
  *   connect-timeout  overall deadline of a dial, name look-up and retries included              (0)
@@ -195,7 +202,8 @@ PARLEY_API void parley_server_free(parley_server *server);
  *               a /48); unix peers are not counted                                         (0: any)
  *   accept-rate most clients a second; a tenth of a second's may come at once              (0: any)
  *   when-full   what becomes of a client above these: "queue", it waits to be accepted (or is closed, if that
- *               shows only by its address); "close"; "reset"; "message=TEXT", a line and the close   (queue)
+ *               shows only by its address); "close"; "reset"; "message=TEXT", a line and the close, which is
+ *               the close alone where TLS is spoken                                            (queue)
  *   when-over   what becomes of a client that meets one of its limits: idle, life, write-timeout,
  *               first-byte, min-rate, bytes-max, queue-max, message-max or the framing. "close", which is a
  *               reset where bytes were queued for it, lest they seem to have been all; "reset"; or
@@ -277,8 +285,9 @@ PARLEY_API const char *parley_listener_address(const parley_server *server, size
 PARLEY_API int parley_listener_port(const parley_server *server, size_t index);
 
 /* Dials `address` when parley_run() starts; the connection takes the server's handler like an
- * accepted one. Names are looked up off the loop and raced (RFC 8305). Models iterative and
- * prethread; a server without listeners ends when its last connection has closed. */
+ * accepted one: parley_is_dialled() tells them apart. Names are looked up off the loop and raced (RFC 8305).
+ * Models iterative and prethread, under blocking beside listeners with more than one worker; a server without
+ * listeners ends when its last connection has closed. */
 PARLEY_API int parley_dial(parley_server *server, const char *address);
 
 /* Told what a dial does, in sentences: "localhost is ::1, 127.0.0.1", "trying [::1]:3000". Before
@@ -300,8 +309,8 @@ PARLEY_API int parley_run(parley_server *server);
 /* Asks a running server to drain and end. Any thread, any process's signal handler; idempotent. */
 PARLEY_API void parley_stop(parley_server *server);
 
-/* Calls `readable` on the first worker whenever `descriptor` (a pipe, terminal, socket or file of
- * yours) can be read or is at its end. One per descriptor; parley_watch_pause() holds it back.
+/* Calls `readable` on the first worker whenever `descriptor` (a pipe, terminal, socket, file or
+ * timerfd(2) of yours) can be read or is at its end. One per descriptor; parley_watch_pause() holds it back.
  * Before parley_run(); event pollers, iterative and prethread. The descriptor stays yours. */
 PARLEY_API int parley_watch(parley_server *server, int descriptor,
                             void (*readable)(parley_server *server, int descriptor));
@@ -338,7 +347,7 @@ PARLEY_API void parley_resume(parley_conn *conn);
 /* Calls `timed` once after `delay` milliseconds; a later call moves it, -1 cancels it. */
 PARLEY_API void parley_set_timer(parley_conn *conn, int64_t delay);
 
-/* The `state_size` bytes of this connection, zeroed at first, aligned for any type. */
+/* The `state_size` bytes of this connection, zeroed at first, aligned for any type, freed behind `closed`. */
 PARLEY_API void *parley_state(parley_conn *conn);
 /* The pointer given to parley_server_set_user(). */
 PARLEY_API void *parley_user(const parley_conn *conn);
@@ -422,10 +431,11 @@ PARLEY_API int parley_bridge(parley_conn *one, parley_conn *other);
 /* ---- from any thread ------------------------------------------------------------------------ */
 
 /* As parley_send(), parley_finish() and parley_abort(), through the bounded mailbox of the
- * connection's worker. The bytes are copied. PARLEY_STALE when the connection has gone or lives in
- * another process, PARLEY_FULL when the mailbox is, PARLEY_USAGE when the model's poller is blocking
- * (a blocked recv cannot be told). That the call succeeds promises queueing, not delivery: a connection that
- * ends before its worker reads the letter takes it along. */
+ * connection's worker; also from a callback of another connection. The bytes are copied, and framed there.
+ * PARLEY_STALE when the connection has gone or lives in another process, PARLEY_FULL when the mailbox is,
+ * PARLEY_USAGE when the model's poller is blocking (a blocked recv cannot be told). That the call succeeds
+ * promises queueing, not delivery: a connection that ends before its worker reads the letter takes it along.
+ */
 PARLEY_API int parley_server_send(parley_server *server, parley_id id, const void *bytes, size_t size);
 PARLEY_API int parley_server_finish(parley_server *server, parley_id id);
 PARLEY_API int parley_server_abort(parley_server *server, parley_id id);

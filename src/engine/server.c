@@ -202,8 +202,8 @@ static int check_needs(const parley_server *server)
         return refuse_model(server,
                             "each connection has another one beside it, and a worker blocked in recv has one "
                             "(choose select, poll, epoll or uring)");
-    if ((needs & PARLEY_PUSH) && (model->placement->processes || model->placement->per_client))
-        return refuse_model(server, "its connections must share one memory (choose prethread)");
+    if ((needs & PARLEY_PUSH) && model->placement->processes)
+        return refuse_model(server, "its connections must share one memory (choose prethread or thread)");
     if ((needs & (PARLEY_PUSH | PARLEY_CONCURRENT)) && model->poller->capacity == 1 &&
         !model->placement->per_client && server_workers(server) == 1)
         return refuse_model(server, "its clients must be connected at the same time, and one blocking worker "
@@ -235,13 +235,12 @@ static int check_doors(const parley_server *server)
     return status;
 }
 
-int parley_check(const parley_server *server)
+/* What the server does beside accepting. */
+static int check_dials_and_watches(const parley_server *server)
 {
     const struct model *model = &server->options.model;
-    int status = check_needs(server);
-    if (status < 0)
-        return status;
-    if (server->dial_count > 1 && (model->placement->limit == 1 || model->poller->capacity == 1))
+    bool one_at_a_time = model->poller->capacity == 1;
+    if (server->dial_count > 1 && (model->placement->limit == 1 || one_at_a_time))
         return refuse_model(server,
                             "it dials several connections, which must be open at the same time (choose "
                             "prethread+epoll)");
@@ -254,7 +253,21 @@ int parley_check(const parley_server *server)
         return refuse_model(
             server, "dialled connections and watched descriptors belong to one worker of this process "
                     "(choose iterative or prethread)");
-    status = check_doors(server);
+    if (server->dial_count > 0 && parley_listeners(server) > 0 && one_at_a_time &&
+        server_workers(server) == 1)
+        return refuse_model(server, "it dials and listens, and one blocking worker does either (choose more "
+                                    "workers, or another poller)");
+    return 0;
+}
+
+int parley_check(const parley_server *server)
+{
+    const struct model *model = &server->options.model;
+    int status = check_needs(server);
+    if (status == 0)
+        status = check_dials_and_watches(server);
+    if (status == 0)
+        status = check_doors(server);
     if (status == 0 && server->options.proxy_source.length > 0 && !server->options.proxy_send)
         status =
             fail(PARLEY_USAGE, "proxy-source is named in a PROXY header, which proxy-send v1 or v2 sends");

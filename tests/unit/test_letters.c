@@ -125,6 +125,50 @@ static void some_models_cannot_be_told(void **state)
     in_models(NULL, unreachable_in);
 }
 
+/* ---- one client's message goes to another --------------------------------------------------- */
+
+static _Atomic parley_id first_of_two;
+
+static void remember_first(parley_conn *conn)
+{
+    parley_id nobody = 0;
+    saw_opened(conn);
+    atomic_compare_exchange_strong(&first_of_two, &nobody, parley_id_of(conn));
+}
+
+static void tell_first(parley_conn *conn, const void *bytes, size_t size)
+{
+    saw_received(conn, size);
+    if (parley_server_send(parley_server_of(conn), first_of_two, bytes, size) < 0)
+        atomic_fetch_add(&witness->misuse, 1);
+}
+
+static void push_in(const char *model)
+{
+    const parley_handler teller =
+        PARLEY_HANDLER(.name = "teller", .needs = PARLEY_PUSH, .state_size = sizeof(struct seen),
+                       .opened = remember_first, .received = tell_first, .closed = saw_closed);
+
+    if (model_has(model, "blocking"))
+        return;
+    atomic_store(&first_of_two, 0);
+    server_start(&teller, model, NULL);
+    int first = client_open();
+    UNTIL(witness->opened == 1);
+    int second = client_open();
+    client_say(second, "news", 4);
+    client_hear(first, "news", 4);
+    client_leave(first);
+    client_leave(second);
+    assert_int_equal(server_stop(), 0);
+}
+
+static void clients_may_speak_to_each_other(void **state)
+{
+    (void)state;
+    in_models("thread prethread", push_in);
+}
+
 /* ---- many writers, while connections come and go -------------------------------------------- */
 
 struct writer {
@@ -274,6 +318,7 @@ int main(void)
         SERVER_TEST(other_threads_may_speak),
         SERVER_TEST(stale_ids_reach_nobody),
         SERVER_TEST(some_models_cannot_be_told),
+        SERVER_TEST(clients_may_speak_to_each_other),
         SERVER_TEST(many_threads_may_speak),
         SERVER_TEST(speaking_into_a_stop_is_safe),
         SERVER_TEST(a_worker_s_number_comes_back_and_an_id_does_not),

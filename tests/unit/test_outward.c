@@ -78,6 +78,47 @@ static void dials(void **state)
     in_models(LONERS, dial_in);
 }
 
+static void ask_if_dialled(parley_conn *conn)
+{
+    saw_opened(conn);
+    if (parley_is_dialled(conn))
+        parley_send(conn, "question", 8);
+}
+
+static void answer_or_stop(parley_conn *conn, const void *bytes, size_t size)
+{
+    saw_received(conn, size);
+    if (parley_is_dialled(conn))
+        parley_stop(parley_server_of(conn));
+    else
+        parley_send(conn, bytes, size);
+}
+
+/* A server that is its own client: one blocking worker would sit in one of the two for ever. */
+static void both_in(const char *model)
+{
+    const parley_handler both =
+        PARLEY_HANDLER(.name = "both", .state_size = sizeof(struct seen), .opened = ask_if_dialled,
+                       .received = answer_or_stop, .closed = saw_closed);
+
+    server_make_listening(&both, model, OPTIONS("workers", "1"));
+    assert_int_equal(parley_dial(server, parley_listener_address(server, 0)), 0);
+    server_run();
+    if (model_has(model, "blocking")) {
+        assert_int_equal(server_wait(), PARLEY_USAGE);
+        assert_non_null(strstr(server_sentence, "it dials and listens"));
+        return;
+    }
+    assert_int_equal(server_wait(), 0);
+    assert_true(witness->received >= 2);
+}
+
+static void listens_and_dials(void **state)
+{
+    (void)state;
+    in_models(LONERS, both_in);
+}
+
 static void unreached_in(const char *model)
 {
     char address[64];
@@ -331,7 +372,7 @@ static void needs_are_checked(void **state)
     need("iterative+epoll", PARLEY_CONCURRENT, "2", "one after another");
     need("iterative+blocking", PARLEY_PUSH, "2", "one after another");
     need("prethread+blocking", PARLEY_PUSH, "2", "speaks without being spoken to");
-    need("thread+epoll", PARLEY_PUSH, "2", "share one memory");
+    need("thread+blocking", PARLEY_PUSH, "2", "speaks without being spoken to");
     need("fork+poll", PARLEY_PUSH, "2", "share one memory");
     need("prefork+epoll", PARLEY_PUSH, "2", "share one memory");
     need("prethread+blocking", PARLEY_CONCURRENT, "1", "at the same time");
@@ -348,6 +389,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         SERVER_TEST(dials),
+        SERVER_TEST(listens_and_dials),
         SERVER_TEST(says_who_was_not_reached),
         SERVER_TEST(a_stop_calls_dials_off),
         SERVER_TEST(dials_keep_their_deadline),
