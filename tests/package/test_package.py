@@ -2,7 +2,9 @@
 
 import os
 import re
+import select
 import shutil
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -135,6 +137,47 @@ def test_an_example_builds_with_pkg_config(example, linkage, prefix, pkg_config,
     if linkage == "static":
         flags = ["-l:libparley.a" if flag == "-lparley" else flag for flag in flags]
     run("gcc", "-std=gnu17", *WARNINGS, example, "-o", tmp_path / example.stem, *flags)
+
+
+def connected(port):
+    """A connection to a server that may still be starting; the chat says nothing of it."""
+    until = time.monotonic() + 10
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port), timeout=10)
+        except ConnectionRefusedError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+
+
+def says_until_heard(speaker, other):
+    """A client that has connected is not in the room yet."""
+    for _ in range(100):
+        speaker.sendall(b"hello\n")
+        if select.select([other], [], [], 0.1)[0]:
+            return other.recv(1000)
+    return b""
+
+
+@pytest.mark.parametrize("model", ["prethread+epoll", "thread+poll"])
+def test_a_chat_tells_all_the_others(model, prefix, library_dir, tmp_path):
+    run("gcc", "-std=gnu17", ROOT / "examples/chat.c", "-o", tmp_path / "chat", f"-I{prefix}/include",
+        f"-L{library_dir}", "-lparley", f"-Wl,-rpath,{library_dir}")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with subprocess.Popen([tmp_path / "chat", f"127.0.0.1:{port}", model]) as chat:
+        speaker, *others = clients = [connected(port) for _ in range(3)]
+        try:
+            line = b"127.0.0.1:%d: hello\n" % speaker.getsockname()[1]
+            for other in others:
+                assert says_until_heard(speaker, other).startswith(line)
+            assert not select.select([speaker], [], [], 0)[0]  # nobody hears himself
+        finally:
+            for client in clients:
+                client.close()
+            chat.terminate()
+    assert chat.returncode == 0
 
 
 def test_every_example_builds_with_cmake(prefix, tmp_path):
