@@ -52,7 +52,7 @@ complete -c parley -n '__parley_in serve' -l connections -x -d 'most connections
 complete -c parley -n '__parley_in serve' -l per-address -x -d 'most connections of one address; of IPv6, of one /64'
 complete -c parley -n '__parley_in serve' -l per-network -x -d 'most connections of one network: a /24 of IPv4, a /48 of IPv6'
 complete -c parley -n '__parley_in serve' -l accept-rate -x -d 'most clients a second; as many as come in a tenth of it may come at once'
-complete -c parley -n '__parley_in serve' -l when-full -x -d 'what becomes of a client above these: queue, the default (it waits to be accepted, or is closed if that shows only by its address), close, reset, or message=TEXT (a line, then the close)'
+complete -c parley -n '__parley_in serve' -l when-full -x -d 'what becomes of a client above these: queue, the default (it waits to be accepted, or is closed if that shows only by its address), close, reset, or message=TEXT (a line, then the close; under TLS the close alone)'
 complete -c parley -n '__parley_in serve' -l first-byte -x -d 'closes a connection whose peer has sent nothing so long after it was let in'
 complete -c parley -n '__parley_in serve' -l min-rate -x -d 'cuts a connection that moves, both ways together, fewer BYTES in each TIME; without TIME: fewer a second, over 10s'
 complete -c parley -n '__parley_in serve' -l bytes-max -x -d 'cuts a connection that moves more, both ways together'

@@ -37,7 +37,7 @@ _parley() {
             '--per-address=[most connections of one address; of IPv6, of one /64]:N: ' \
             '--per-network=[most connections of one network\: a /24 of IPv4, a /48 of IPv6]:N: ' \
             '--accept-rate=[most clients a second; as many as come in a tenth of it may come at once]:N: ' \
-            '--when-full=[what becomes of a client above these\: queue, the default (it waits to be accepted, or is closed if that shows only by its address), close, reset, or message=TEXT (a line, then the close)]:POLICY: ' \
+            '--when-full=[what becomes of a client above these\: queue, the default (it waits to be accepted, or is closed if that shows only by its address), close, reset, or message=TEXT (a line, then the close; under TLS the close alone)]:POLICY: ' \
             '--first-byte=[closes a connection whose peer has sent nothing so long after it was let in]:TIME: ' \
             '--min-rate=[cuts a connection that moves, both ways together, fewer BYTES in each TIME; without TIME\: fewer a second, over 10s]:BYTES[/TIME]: ' \
             '--bytes-max=[cuts a connection that moves more, both ways together]:SIZE: ' \

@@ -35,7 +35,8 @@ static const struct option crowd_options[] = {
      .setting = "when-full",
      .help =
          "what becomes of a client above these: queue, the default (it waits to be accepted, or is closed if "
-         "that shows only by its address), close, reset, or message=TEXT (a line, then the close)"},
+         "that shows only by its address), close, reset, or message=TEXT (a line, then the close; under TLS "
+         "the close alone)"},
     {0},
 };
 const struct option_group crowd_group = {.title = "How many may come", .options = crowd_options};

@@ -109,6 +109,23 @@ def test_every_public_declaration_is_documented():
             and not re.search(r"\*/$|;$", lines[number - 2])])
 
 
+def test_every_public_function_is_in_the_manual():
+    manual = (house.ROOT / "man/parley.3.scd").read_text(encoding="utf-8")
+    declared = re.findall(r"^PARLEY_API .*?\b(parley_\w+)\(", (house.ROOT / "include/parley.h").read_text(), re.M)
+    report([f"man/parley.3.scd says nothing of {name}()" for name in declared if f"*{name}*" not in manual])
+
+
+def test_every_option_of_the_library_is_documented():
+    """What it takes: the tables of the engine and of TLS; what is told: parley.h, and from there the manual."""
+    manual = (house.ROOT / "man/parley.3.scd").read_text(encoding="utf-8").split("; end of options")[0]
+    manual = manual.split("; options:")[1]
+    told = {name for line in re.findall(r"^\*([-a-z]+(?:, [-a-z]+)*)\*$", manual, re.M) for name in line.split(", ")}
+    taken = {name for source in ("engine/option.c", "tls/policy.c")
+             for name in re.findall(r'^    \{"([-a-z]+)", [A-Z_]+,', (house.ROOT / "src" / source).read_text(), re.M)}
+    assert taken and told
+    report([f"{name}: told, not taken" for name in told - taken] + [f"{name}: taken, not told" for name in taken - told])
+
+
 def test_one_place_frees_a_connection():
     sources = house.c_files("src")
     definitions = house.matches(r"^(static )?void conn_free\([^;]*$", sources)
