@@ -73,6 +73,7 @@ build() {
     shift
     directory=$(binary_dir "$preset")
     for target in "$@"; do targets+=(--target "$target"); done
+    [ -e "$directory/build.ninja" ] || echo "building in $directory, a minute or two the first time …" >&2
     mkdir -p "$directory"
     (
         flock 9

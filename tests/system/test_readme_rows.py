@@ -172,6 +172,8 @@ def test_the_demonstration_runs():
     written = done.stdout.decode()
     assert done.returncode == 0 and written.count("helloworld went there and came back") == 6, written
     shown = " ".join(written.split())
+    assert written.count("✓") + written.count("no ring") == 25, written
+    assert "by way of the relay" in shown, written
     assert "latency " in shown and "response " in shown and "times as dear as a thread" in shown, written
 
 
