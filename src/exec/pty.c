@@ -42,7 +42,8 @@ static int make(struct pty *pty)
 struct flow {
     int from, to;
     size_t start, end;
-    bool is_over; /* nothing more is to be read */
+    bool is_over;     /* nothing more is to be read */
+    bool is_mid_line; /* what was read does not end with a newline */
     char bytes[ROOM];
 };
 
@@ -67,6 +68,8 @@ static void fill(struct flow *flow)
     flow->start = 0;
     flow->end = size > 0 ? (size_t)size : 0;
     flow->is_over = size == 0 || (size < 0 && !is_passing());
+    if (size > 0)
+        flow->is_mid_line = flow->bytes[size - 1] != '\n' && flow->bytes[size - 1] != '\r';
 }
 
 static void drain(struct flow *flow)
@@ -79,11 +82,12 @@ static void drain(struct flow *flow)
         flow->end = flow->start; /* nobody takes it */
 }
 
+/* A terminal hands over half a line at the first ^D, and only at the next says that this was the end. */
 static void say_end(struct flow *in)
 {
-    in->bytes[0] = END_OF_FILE;
+    in->bytes[0] = in->bytes[1] = END_OF_FILE;
     in->start = 0;
-    in->end = 1;
+    in->end = in->is_mid_line ? 2 : 1;
 }
 
 static short wishes(const struct flow *from, const struct flow *to)
@@ -99,19 +103,25 @@ static void look(const struct pollfd *fd, struct flow *from, struct flow *to)
         fill(from);
 }
 
-/* A program that lets go of its terminal makes the master's reads fail with EIO. */
+/* A hang-up is told over and over, wished for or not: nothing is asked where nothing can be done. */
+static struct pollfd asked(int fd, short wishes)
+{
+    return (struct pollfd){.fd = wishes ? fd : -1, .events = wishes};
+}
+
+/* A program that lets go of its terminal makes the master's reads and writes fail with EIO. The stream hangs
+ * up when the client is gone: nobody hears the rest, and who closes the terminal tells the program. */
 static void carry(struct flow *in, struct flow *out)
 {
     while (!out->is_over || has_bytes(out)) {
         const bool was_over = in->is_over;
-        struct pollfd stream = {.fd = in->from, .events = wishes(in, out)};
-        struct pollfd master = {.fd = out->from, .events = wishes(out, in)};
-        struct pollfd fds[] = {stream, master};
+        struct pollfd fds[] = {{.fd = in->from, .events = wishes(in, out)},
+                               asked(out->from, wishes(out, in))};
 
         if (poll(fds, 2, -1) < 0)
             continue;
-        if (was_over && fds[0].revents & (POLLHUP | POLLERR))
-            return; /* nobody is there to hear the rest */
+        if (fds[0].revents & (POLLHUP | POLLERR))
+            return;
         look(&fds[0], in, out);
         look(&fds[1], out, in);
         if (in->is_over && !was_over)

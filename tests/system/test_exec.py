@@ -300,6 +300,39 @@ def test_a_terminals_program_ends_with_its_client(serve):
             receive_what_comes(sock)
 
 
+def test_a_terminal_hears_the_end_behind_half_a_line(serve):
+    server = serve("exec", model="prethread+epoll", options=["--pty", "--shell", "stty -echo; echo ready; cat; echo done"])
+    with server.dial() as sock:
+        assert receive_exactly(sock, 7) == b"ready\r\n"
+        sock.sendall(b"half")
+        sock.shutdown(socket.SHUT_WR)
+        assert receive_all(sock) == b"halfdone\r\n"
+
+
+def test_a_terminal_whose_program_has_ended_waits_asleep_for_its_client(serve):
+    """That it has hung up is told over and over to who waits for something else."""
+    server = serve("exec", model="prethread+epoll", probe=None, options=[
+        "--pty", "--send-buffer", "4KiB", "--high-water", "4KiB", "--shell", "timeout 0.3 head -c 100000000 /dev/zero"])
+    with dial(server.addresses[0], receive_buffer=4096):
+        server.wait_said(r"connected\n")
+        wait_until(lambda: server.children() and all(map(procfs.is_zombie, server.children())), "the program's end")
+        looks = [{task.state for task in procfs.tasks_of(server.pid)} for _ in range(20) if not server.watch(0.01)]
+        assert looks.count({"S"}) > 15, looks
+
+
+def test_a_terminal_is_closed_when_its_client_is_gone(serve):
+    """Even if the program has not read what came: nobody waits for that."""
+    server = serve("exec", model="prethread+epoll", probe=None, options=[
+        "--pty", "--grace", "60s", "--shell", "stty raw -echo; trap '' TERM HUP; echo ready; sleep 1000"])
+    with server.dial() as sock:
+        assert receive_exactly(sock, 5) == b"ready"
+        fill(sock, Stream(3), 16 << 20)
+        reset(sock)
+    wait_until(lambda: len(procfs.tasks_of(server.pid)) == server.baseline.threads, "the end of the terminal's thread")
+    for pid in server.children():
+        os.kill(pid, signal.SIGKILL)
+
+
 # ---- how it ends ----
 
 def test_the_log_tells_how_it_ended(serve, some_model):
