@@ -35,6 +35,7 @@ static const struct event_class {
     [LOG_CLOSED] = {"closed", 1, COMINGS_A_SECOND, UNLIMITED},
     [LOG_MESSAGE] = {"message", 1, COMINGS_A_SECOND, UNLIMITED},
     [LOG_HANDLER] = {"handler", 1, COMINGS_A_SECOND, UNLIMITED},
+    [LOG_SAID] = {"said", 1, COMINGS_A_SECOND, UNLIMITED},
     [LOG_WORKER] = {"worker", 1, COMINGS_A_SECOND, UNLIMITED},
     [LOG_DETAIL] = {"detail", 2, COMINGS_A_SECOND, UNLIMITED},
     [LOG_RELOAD] = {"reload", 1, 1, 1},

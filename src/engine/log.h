@@ -18,6 +18,7 @@ enum log_event {
     LOG_CLOSED,  /* it left (1) */
     LOG_MESSAGE, /* a message of it (1) */
     LOG_HANDLER, /* parley_log() (1) */
+    LOG_SAID,    /* a program said it on its standard error (1) */
     LOG_WORKER,  /* a worker started, was reaped (1) */
     LOG_DETAIL,  /* resolver, options, threads (2) */
     LOG_RELOAD,  /* files were read again (1) */

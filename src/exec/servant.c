@@ -40,17 +40,19 @@ static void close_errors(struct servant *servant)
     servant->errors.fd = -1;
 }
 
-static void read_errors(struct servant *servant)
+typedef bool read_words(struct words *words, int fd, struct log *log, const char *peer, pid_t pid);
+
+static void read_errors(struct servant *servant, read_words *read)
 {
     if (servant->errors.fd >= 0 &&
-        !words_read(&servant->words, servant->errors.fd, &loop_of(servant)->log, servant->peer, servant->pid))
+        !read(&servant->words, servant->errors.fd, &loop_of(servant)->log, servant->peer, servant->pid))
         close_errors(servant);
 }
 
 static void errors_came(struct loop *loop, struct watch *watch)
 {
     (void)loop;
-    read_errors(watch->context);
+    read_errors(watch->context, words_read);
 }
 
 /* ---- its end ---- */
@@ -64,7 +66,7 @@ static void reap(struct servant *servant)
     while (wait4(servant->pid, &status, 0, &usage) < 0 && errno == EINTR)
         continue;
     servant->is_reaped = true;
-    read_errors(servant);
+    read_errors(servant, words_read_all);
     report_exit(&loop_of(servant)->log, servant->peer, servant->pid, status, &usage,
                 sys.now() - servant->started_at);
     place_hold(servant->program, servant->place, 0);

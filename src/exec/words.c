@@ -4,6 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { PIPE = 64 << 10 /* bytes that a pipe holds */ };
+
 /* Control bytes are escaped by the log. */
 static void say(struct log *log, const char *peer, pid_t pid, const char *line, size_t size)
 {
@@ -13,7 +15,7 @@ static void say(struct log *log, const char *peer, pid_t pid, const char *line, 
         size--;
     log_escape(text, sizeof text, line, size);
     if (size > 0)
-        log_line(log, LOG_HANDLER, peer, "process %d says: %s", (int)pid, text);
+        log_line(log, LOG_SAID, peer, "process %d says: %s", (int)pid, text);
 }
 
 void words_end(struct words *words, struct log *log, const char *peer, pid_t pid)
@@ -33,12 +35,33 @@ static void take(struct words *words, const char *bytes, size_t size, struct log
     }
 }
 
-bool words_read(struct words *words, int fd, struct log *log, const char *peer, pid_t pid)
+/* As read(2). */
+static ssize_t read_piece(struct words *words, int fd, struct log *log, const char *peer, pid_t pid)
 {
     char bytes[4096];
     const ssize_t size = read(fd, bytes, sizeof bytes);
 
     if (size > 0)
         take(words, bytes, (size_t)size, log, peer, pid);
+    return size;
+}
+
+static bool is_open(ssize_t size)
+{
     return size > 0 || (size < 0 && (errno == EAGAIN || errno == EINTR));
+}
+
+bool words_read(struct words *words, int fd, struct log *log, const char *peer, pid_t pid)
+{
+    return is_open(read_piece(words, fd, log, peer, pid));
+}
+
+bool words_read_all(struct words *words, int fd, struct log *log, const char *peer, pid_t pid)
+{
+    ssize_t total = 0, size;
+
+    do
+        total += size = read_piece(words, fd, log, peer, pid);
+    while (size > 0 && total < PIPE);
+    return is_open(size);
 }

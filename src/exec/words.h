@@ -18,6 +18,8 @@ struct words {
 /* Reads what is there, a line of the log for each of its lines; a longer one is several. False: its end, or a
  * failure. */
 bool words_read(struct words *words, int fd, struct log *log, const char *peer, pid_t pid);
+/* The same with all that is there: what a program that has ended said before, and no more, if others go on. */
+bool words_read_all(struct words *words, int fd, struct log *log, const char *peer, pid_t pid);
 /* What is left without its newline. */
 void words_end(struct words *words, struct log *log, const char *peer, pid_t pid);
 

@@ -265,6 +265,21 @@ def test_errors_go_to_the_log_escaped(serve, some_model):
     server.wait_said(r"process \d+ says: two\n")
 
 
+def test_no_last_word_is_lost(serve, some_model):
+    """As much as a pipe holds may be unread when the program ends."""
+    server = serve("exec", model=some_model, options=["-v", "--shell", "seq -f 'word %g.' 1 5000 >&2"])
+    assert ask(server) == b""
+    told = server.wait_said(r"process \d+ ended with exit code 0").string
+    words = re.findall(r"says: (.*)\n", told.partition(" ended with")[0])
+    assert [words[0], words[-1], len(words)] == ["word 1.", "word 5000.", 5000]
+
+
+def test_what_a_program_says_does_not_drown_how_it_ended(serve, some_model):
+    server = serve("exec", model=some_model, probe=None, options=["--shell", "seq 1 1000 >&2; exit 7"])
+    assert ask(server) == b""
+    server.wait_said(r"process \d+ ended with exit code 7")
+
+
 def test_errors_go_to_the_client_if_asked(serve, some_model):
     server = serve("exec", model=some_model, options=["--stderr-to-client", "--shell", "echo out; echo err >&2"])
     assert ask(server) == b"out\nerr\n"
