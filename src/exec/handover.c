@@ -20,6 +20,8 @@
 #include "exec/spawn.h"
 #include "exec/words.h"
 
+/* States behind the peer's end: <netinet/tcp.h> has them, and an older struct tcp_info. */
+enum { CLOSE_WAIT = 8, LAST_ACK = 9, CLOSING = 11 };
 /* ms: between looks for a place; the longest grace once the server stops */
 enum { LOOK_AGAIN = 50, LAST_GRACE = 1000, NEVER = 0 };
 
@@ -37,7 +39,7 @@ struct watcher {
     int64_t started_at;
     int64_t end_at;  /* the life time is over, or the drain deadline; NEVER: none */
     int64_t kill_at; /* SIGTERM was sent, and SIGKILL follows; NEVER: not yet */
-    bool has_exited, was_killed;
+    bool has_exited, was_killed, has_failed;
     bool is_left; /* it is out of our reach, and not waited for */
 };
 
@@ -140,6 +142,7 @@ static void look(struct watcher *watcher, const struct pollfd *exit, const struc
     }
     if (errors->revents)
         read_errors(watcher);
+    watcher->has_failed |= (socket->revents & POLLERR) != 0;
     if (socket->revents)
         tell(watcher, sys.now());
 }
@@ -157,6 +160,12 @@ static void wait_for_end(struct watcher *watcher)
 
 /* ---- the end ---- */
 
+/* The kernel counts the peer's end as a byte. */
+static bool has_ended(const struct tcp_info *info)
+{
+    return info->tcpi_state == CLOSE_WAIT || info->tcpi_state == LAST_ACK || info->tcpi_state == CLOSING;
+}
+
 /* What the program did with the socket, for the log, and so that the end is said as after bytes of our own.
  */
 static void count_bytes(parley_conn *client)
@@ -167,8 +176,19 @@ static void count_bytes(parley_conn *client)
     memset(&info, 0, sizeof info);
     if (client->is_unix || getsockopt(client->fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
         return;
-    client->received = info.tcpi_bytes_received;
-    client->sent = info.tcpi_bytes_sent;
+    client->received = info.tcpi_bytes_received - has_ended(&info);
+    client->sent = info.tcpi_bytes_sent - info.tcpi_bytes_retrans + info.tcpi_notsent_bytes;
+}
+
+/* Whether the socket broke down. The program may have been told why, and the kernel says it but once. */
+static void find_failure(const struct watcher *watcher)
+{
+    int error = 0;
+    socklen_t size = sizeof error;
+
+    getsockopt(watcher->client->fd, SOL_SOCKET, SO_ERROR, &error, &size);
+    if (error || watcher->has_failed)
+        conn_failed(watcher->client, "recv", error ? error : ECONNRESET);
 }
 
 static void reap(struct watcher *watcher)
@@ -189,16 +209,17 @@ static void reap(struct watcher *watcher)
     report_exit(watcher->log, watcher->peer, watcher->pid, status, &usage, sys.now() - watcher->started_at);
 }
 
-/* Who is left of its group may have the socket still: it is then closed here, and the end is theirs to say.
- */
+/* Who is left of its group may have the socket still: it is then closed here as after its end, and our own is
+ * theirs to say. */
 static void finish(struct watcher *watcher)
 {
     if (watcher->kill_at != NEVER)
         kill(-watcher->pid, SIGKILL);
     reap(watcher);
     place_hold(watcher->program, watcher->place, 0);
-    if (kill(-watcher->pid, 0) < 0)
-        count_bytes(watcher->client);
+    count_bytes(watcher->client);
+    watcher->client->eof = kill(-watcher->pid, 0) == 0;
+    find_failure(watcher);
 }
 
 /* ---- the beginning ---- */

@@ -360,6 +360,23 @@ def test_the_log_tells_how_it_ended(serve, some_model):
     killed.wait_said(r"process \d+ was killed by signal 9 \(Killed\)")
 
 
+def test_bytes_are_counted(serve, some_model):
+    server = serve("exec", model=some_model, program=["sort"])
+    assert ask(server, b"b\na\n" * 1000) == b"a\n" * 1000 + b"b\n" * 1000
+    server.wait_said(r"left: finished; 4000 bytes in, 4000 bytes out\n")
+    left = serve("exec", model=some_model, options=["--shell", "echo first; { sleep 0.1; echo second; } 2>/dev/null & exec 2>&-"])
+    assert ask(left) == b"first\nsecond\n"
+    left.wait_said(rf"left: finished; 0 bytes in, {6 if some_model == 'fork+blocking' else 13} bytes out\n")
+
+
+def test_a_reset_is_called_so(serve, some_model):
+    server = serve("exec", model=some_model, options=["--shell", "echo there; sleep 1000"])
+    with server.dial() as sock:
+        assert receive_exactly(sock, 6) == b"there\n"
+        reset(sock)
+    server.wait_said(r"left: reset: recv: connection reset by peer; 0 bytes in, 6 bytes out\n")
+
+
 def leader_and_child(sock):
     """Of a program that says their numbers first."""
     line = b""
