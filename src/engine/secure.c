@@ -1,6 +1,7 @@
 #include "engine/secure.h"
 #include "engine/cover.h"
 #include "engine/error.h"
+#include "engine/escape.h"
 #include "engine/loop.h"
 #include "engine/server.h"
 #include "engine/sys.h"
@@ -107,12 +108,23 @@ static int put(void *conn, const void *bytes, size_t size)
 }
 
 static const struct {
-    const char *what, *before, *after;
+    const char *what, *before;
+    bool is_quoted; /* the peer's own words, which could read as a fact of ours */
 } facts[] = {
-    {"protocol", "", ""},           {"cipher", ", ", ""},         {"server-name", ", asked for ", ""},
-    {"alpn", ", speaking ", ""},    {"peer-cn", ", is \"", "\""}, {"verified", ", verified ", ""},
-    {"resumed", ", resumed: ", ""},
+    {"protocol", "", false},           {"cipher", ", ", false},    {"server-name", ", asked for ", true},
+    {"alpn", ", speaking ", true},     {"peer-cn", ", is ", true}, {"verified", ", verified ", false},
+    {"resumed", ", resumed: ", false},
 };
+
+/* Control bytes are escaped already. */
+static void add_fact(char *text, size_t room, const char *before, const char *fact, bool is_quoted)
+{
+    char quoted[1024];
+    size_t used = strlen(text);
+    const char *quote = is_quoted ? "\"" : "";
+    escape_bytes(quoted, sizeof quoted, fact, strlen(fact), quote, NULL);
+    snprintf(text + used, room - used, "%s%s%s%s", before, quote, quoted, quote);
+}
 
 void secure_say(const parley_conn *conn, const char *whose)
 {
@@ -122,9 +134,8 @@ void secure_say(const parley_conn *conn, const char *whose)
     char text[1024] = "";
     for (size_t i = 0; i < sizeof facts / sizeof *facts; i++) {
         const char *fact = parley_tls(conn, facts[i].what);
-        size_t used = strlen(text);
         if (fact && *fact)
-            snprintf(text + used, sizeof text - used, "%s%s%s", facts[i].before, fact, facts[i].after);
+            add_fact(text, sizeof text, facts[i].before, fact, facts[i].is_quoted);
     }
     log_line(log, LOG_DETAIL, parley_peer(conn), "%s: %s", whose, text);
 }

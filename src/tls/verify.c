@@ -1,6 +1,7 @@
 /* Whether the peer is who it should be: by the chain and the name, or by a pin, or not at all when told so.
  * A refusal is put in a sentence here, where the certificate is at hand. */
 #include "engine/error.h"
+#include "engine/escape.h"
 #include "tls/inside.h"
 #include "tls/names.h"
 #include <openssl/crypto.h>
@@ -27,8 +28,9 @@ static void say_name(struct tls_session *session, const X509 *certificate)
 
 static void say_issuer(struct tls_session *session, const X509 *certificate)
 {
-    char issuer[NAME];
-    names_common(X509_get_issuer_name(certificate), issuer, sizeof issuer);
+    char name[NAME], issuer[NAME];
+    names_common(X509_get_issuer_name(certificate), name, sizeof name);
+    escape_bytes(issuer, sizeof issuer, name, strlen(name), "\"", NULL); /* the rest is escaped already */
     snprintf(session->verdict, VERDICT,
              "was issued by \"%s\", who is not trusted here (%s FILE adds an authority)", issuer,
              session->dialled ? "--ca" : "--client-ca");

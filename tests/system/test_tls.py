@@ -314,6 +314,14 @@ def test_a_flood_that_says_nothing_is_cut(serve_tls, tmp_path, content, kind):
 
 # ---- certificates of the server's ----
 
+def test_what_a_client_asks_for_reads_as_no_fact_of_ours(serve_tls, authority):
+    server = serve_tls("-v", "--client-ca", authority.path, probe=None)
+    certificate = authority.client('a", verified by us')[:2]
+    with Secured(server.dial(), trusting(certificate=certificate), name='x, is "root"').handshake() as secured:
+        exchange(secured, b"hello")
+    server.wait_said(r'asked for "x, is \\"root\\"", is "a\\", verified by us", verified by its chain\n')
+
+
 def test_the_name_that_is_asked_for_chooses_the_certificate(serve_tls, authority):
     one = authority.issue("one", names=["one.test"])
     wild = authority.issue("wild", names=["*.wild.test"])
