@@ -121,7 +121,7 @@ static int rest(struct loop *loop, struct pollfd *fds, nfds_t count, int time)
 static void read_errors(struct watcher *watcher)
 {
     if (watcher->errors.fd < 0 ||
-        words_read_all(&watcher->words, watcher->errors.fd, watcher->log, watcher->peer, watcher->pid))
+        words_read(&watcher->words, watcher->errors.fd, WORDS_ALL, watcher->log, watcher->peer, watcher->pid))
         return;
     close(watcher->errors.fd);
     watcher->errors.fd = -1;

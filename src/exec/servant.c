@@ -40,19 +40,17 @@ static void close_errors(struct servant *servant)
     servant->errors.fd = -1;
 }
 
-typedef bool read_words(struct words *words, int fd, struct log *log, const char *peer, pid_t pid);
-
-static void read_errors(struct servant *servant, read_words *read)
+static void read_errors(struct servant *servant, size_t most)
 {
-    if (servant->errors.fd >= 0 &&
-        !read(&servant->words, servant->errors.fd, &loop_of(servant)->log, servant->peer, servant->pid))
+    if (servant->errors.fd >= 0 && !words_read(&servant->words, servant->errors.fd, most,
+                                               &loop_of(servant)->log, servant->peer, servant->pid))
         close_errors(servant);
 }
 
 static void errors_came(struct loop *loop, struct watch *watch)
 {
     (void)loop;
-    read_errors(watch->context, words_read);
+    read_errors(watch->context, WORDS_PIECE);
 }
 
 /* ---- its end ---- */
@@ -66,7 +64,7 @@ static void reap(struct servant *servant)
     while (wait4(servant->pid, &status, 0, &usage) < 0 && errno == EINTR)
         continue;
     servant->is_reaped = true;
-    read_errors(servant, words_read_all);
+    read_errors(servant, WORDS_ALL);
     report_exit(&loop_of(servant)->log, servant->peer, servant->pid, status, &usage,
                 sys.now() - servant->started_at);
     place_hold(servant->program, servant->place, 0);

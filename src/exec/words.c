@@ -4,8 +4,6 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PIPE = 64 << 10 /* bytes that a pipe holds */ };
-
 /* Control bytes are escaped by the log. */
 static void say(struct log *log, const char *peer, pid_t pid, const char *line, size_t size)
 {
@@ -35,33 +33,16 @@ static void take(struct words *words, const char *bytes, size_t size, struct log
     }
 }
 
-/* As read(2). */
-static ssize_t read_piece(struct words *words, int fd, struct log *log, const char *peer, pid_t pid)
+bool words_read(struct words *words, int fd, size_t most, struct log *log, const char *peer, pid_t pid)
 {
-    char bytes[4096];
-    const ssize_t size = read(fd, bytes, sizeof bytes);
+    char bytes[WORDS_PIECE];
+    ssize_t size;
 
-    if (size > 0)
-        take(words, bytes, (size_t)size, log, peer, pid);
-    return size;
-}
-
-static bool is_open(ssize_t size)
-{
+    do {
+        size = read(fd, bytes, sizeof bytes);
+        if (size > 0)
+            take(words, bytes, (size_t)size, log, peer, pid);
+        most -= sizeof bytes;
+    } while (size > 0 && most > 0);
     return size > 0 || (size < 0 && (errno == EAGAIN || errno == EINTR));
-}
-
-bool words_read(struct words *words, int fd, struct log *log, const char *peer, pid_t pid)
-{
-    return is_open(read_piece(words, fd, log, peer, pid));
-}
-
-bool words_read_all(struct words *words, int fd, struct log *log, const char *peer, pid_t pid)
-{
-    ssize_t total = 0, size;
-
-    do
-        total += size = read_piece(words, fd, log, peer, pid);
-    while (size > 0 && total < PIPE);
-    return is_open(size);
 }
