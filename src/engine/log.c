@@ -39,6 +39,7 @@ static const struct event_class {
     [LOG_WORKER] = {"worker", 1, COMINGS_A_SECOND, UNLIMITED},
     [LOG_DETAIL] = {"detail", 2, COMINGS_A_SECOND, UNLIMITED},
     [LOG_RELOAD] = {"reload", 1, 1, 1},
+    [LOG_UNREAD] = {"unread", 0, 1, 1},
     [LOG_REFUSED] = {"refused", 0, 1, 1},
     [LOG_ACCEPT] = {"accept", 0, 1, 1},
     [LOG_CONN] = {"connection", 0, 1, 1},

@@ -22,6 +22,7 @@ enum log_event {
     LOG_WORKER,  /* a worker started, was reaped (1) */
     LOG_DETAIL,  /* resolver, options, threads (2) */
     LOG_RELOAD,  /* files were read again (1) */
+    LOG_UNREAD,  /* and could not (0, failure) */
     LOG_REFUSED, /* a client was turned away: limits, no descriptors (0, failure) */
     LOG_ACCEPT,  /* accept failed (0, failure) */
     LOG_CONN,    /* a connection failed: reset, stalled, overflow (0 , failure) */

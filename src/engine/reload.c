@@ -3,6 +3,8 @@
 #include "engine/server.h"
 #include "engine/signals.h"
 #include <signal.h>
+#include <stdio.h>
+#include <string.h>
 
 static void let_go(struct reading *reading)
 {
@@ -54,18 +56,33 @@ void reload_let_go(struct held *held)
 
 /* ---- SIGHUP ---- */
 
-/* How many could not be read. */
+enum { NAMES = 256, SENTENCE = 640, FAILURES = 1024 };
+
+static void add(char *text, size_t room, const char *between, const char *more)
+{
+    size_t used = strlen(text);
+    snprintf(text + used, room - used, "%s%s", used ? between : "", more);
+}
+
+/* How many could not be read. All that came of one signal is a line, as the log has but one of a kind a
+ * second. */
 static unsigned read_again(parley_server *server, struct log *log, bool says_so)
 {
+    char good[NAMES] = "", failures[FAILURES] = "", sentence[SENTENCE];
     unsigned failed = 0;
     for (struct reloadable *each = server->reloadables; each; each = each->next) {
-        int status = reload_read(server, each);
-        if (status < 0)
-            log_line(log, LOG_FAULT, NULL, "%s; %s stay as they were", parley_error(), each->what);
-        else if (says_so)
-            log_line(log, LOG_RELOAD, NULL, "%s have been read again", each->what);
-        failed += status < 0;
+        bool is_read = reload_read(server, each) == 0;
+        snprintf(sentence, sizeof sentence, "%s; %s stay as they were", parley_error(), each->what);
+        if (!is_read)
+            add(failures, sizeof failures, "; and ", sentence);
+        else if (!strstr(good, each->what)) /* of each listener they have the same name */
+            add(good, sizeof good, " and ", each->what);
+        failed += !is_read;
     }
+    if (*failures)
+        log_line(log, LOG_UNREAD, NULL, "%s", failures);
+    if (*good && says_so)
+        log_line(log, LOG_RELOAD, NULL, "%s have been read again", good);
     return failed;
 }
 

@@ -9,6 +9,7 @@ import socket
 import ssl
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import hashes
@@ -414,6 +415,21 @@ def test_a_session_is_resumed_where_it_was_made_and_nowhere_else(serve_tls, auth
 
 
 # ---- changed certificates ----
+
+def test_what_came_of_a_hang_up_is_told_whole(serve_tls, authority, tmp_path):
+    """One line of a kind a second hides nothing that one signal came to."""
+    networks, live = tmp_path / "networks", Authority(tmp_path).issue("live")
+    networks.write_text("127.0.0.0/8\n")
+    server = serve_tls("--allow", f"@{networks}", "--quiet", certificate=live)
+    networks.write_text("nonsense\n")
+    Path(live[1]).write_text("nonsense\n")
+    server.signal(signal.SIGHUP)
+    server.wait_said(r"networks:1: .*; the access lists stay as they were")
+    server.wait_said(r"no private key is in it \(PEM is wanted\); the certificates stay as they were")
+    server.checked_after = False
+    server.stop()
+    assert "suppressed" not in server.stderr()
+
 
 @pytest.mark.parametrize("name", ["iterative+blocking", "fork+blocking", "thread+uring", "prefork+epoll", "prethread+poll"])
 def test_changed_certificates_are_read_on_hup_and_broken_ones_are_not(serve_tls, authority, tmp_path, name):
