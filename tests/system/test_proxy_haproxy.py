@@ -99,7 +99,7 @@ def test_tls_that_ends_at_the_proxy(serve, tmp_path, authority):
         with context.wrap_socket(sock, server_hostname="localhost") as secured:
             exchange(secured, b"hello")
         server.wait_said(rf"{me} connected via {PROXY_ADDRESS}:\d+\b")
-    server.wait_said(rf"{me} TLS at the proxy: TLSv1\.3, TLS_\w+, asked for "localhost", is \"alice\", verified by the proxy")
+    server.wait_said(rf'{me} TLS at the proxy: TLSv1\.3, TLS_\w+, asked for "localhost", is "alice", verified by the proxy')
 
 
 def test_health_checks_speak_for_the_proxy_itself(serve, tmp_path):
