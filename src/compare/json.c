@@ -7,6 +7,7 @@
 
 #include "compare/report.h"
 #include "engine/error.h"
+#include "report/json_field.h"
 
 /* What is not known is null, never a number that means so. */
 static json_t *number(double value)
@@ -185,10 +186,9 @@ static json_t *conditions_of(const struct compare_plan *plan)
 static json_t *document_of(const struct comparison *comparison)
 {
     json_t *document = json_object();
-    const char *signal = comparison->interrupted ? sigabbrev_np(comparison->interrupted) : NULL;
     json_object_set_new(document, "schema", text(COMPARE_JSON_SCHEMA));
     json_object_set_new(document, "service", text(comparison->plan->exchange->service));
-    json_object_set_new(document, "interrupted", text(signal));
+    json_object_set_new(document, "interrupted", json_signal(comparison->interrupted));
     json_object_set_new(document, "since", date(comparison->since));
     json_object_set_new(document, "elapsed_s", number(comparison->elapsed));
     json_object_set_new(document, "conditions", conditions_of(comparison->plan));

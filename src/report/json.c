@@ -23,12 +23,6 @@ static json_t *instant(double since)
     return json_string(text);
 }
 
-static json_t *signal_name(int number)
-{
-    const char *name = number ? sigabbrev_np(number) : NULL;
-    return name ? json_sprintf("SIG%s", name) : json_null();
-}
-
 /* ---- histograms ---- */
 
 static json_t *microseconds(uint64_t ns)
@@ -159,7 +153,7 @@ static int put_everything(const struct load_result *result, json_t *root)
     status |= json_write_fields(head_fields, result, root);
     status |= json_object_set_new(root, "errors", json_integer((json_int_t)load_errors(result)));
     status |= json_object_set_new(root, "rate", json_real(load_rate(result)));
-    status |= json_object_set_new(root, "interrupted", signal_name(result->interrupted));
+    status |= json_object_set_new(root, "interrupted", json_signal(result->interrupted));
     status |= json_object_set_new(root, "since", instant(result->since));
     status |= put_faults(result, root);
     status |= json_write_fields(result_fields, result, root);

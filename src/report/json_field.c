@@ -106,6 +106,12 @@ json_t *json_words(const char *text)
     return words ? words : escaped(text);
 }
 
+json_t *json_signal(int number)
+{
+    const char *name = number ? sigabbrev_np(number) : NULL;
+    return name ? json_sprintf("SIG%s", name) : json_null();
+}
+
 static json_t *count(uint64_t value, bool is_known)
 {
     return is_known ? json_integer((json_int_t)value) : json_null();

@@ -44,6 +44,8 @@ extern const struct json_histogram json_histograms[JSON_HISTOGRAMS];
 int json_write_fields(const struct json_field *fields, const void *from, json_t *object);
 /* A text whatever its bytes; NULL is null. NULL without memory. */
 json_t *json_words(const char *text);
+/* "SIGINT"; 0 is null. NULL without memory. */
+json_t *json_signal(int number);
 
 /* Where something stands, for sentences: the file, and the way to the object: "", "intervals[3].". */
 struct json_place {
