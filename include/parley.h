@@ -105,40 +105,55 @@ enum {
     PARLEY_BESIDE = 1u << 2
 };
 
+/* Members left out of a C++ initializer are meant to be: a default of their own says so. */
+/* clang-format off */
+#if defined(__cplusplus) && __cplusplus >= 201402L
+#define PARLEY_UNSET {}
+#else
+#define PARLEY_UNSET
+#endif
+/* clang-format on */
+
 /* The callbacks of a service. Fill it with PARLEY_HANDLER(...), which sets `size`. Any callback may
  * be NULL. All callbacks of one connection run in one worker, one after another, never nested: no
  * call you make from a callback runs another callback of that connection before yours returns.
  * What connections share, such as a global, threads use at once: lock it; processes have a copy each.
  * The server copies the structure; what it points to must outlive the server. */
 typedef struct parley_handler {
-    size_t size;         /* sizeof(parley_handler): lets the library grow without breaking you */
-    const char *name;    /* for logs */
-    size_t state_size;   /* zeroed bytes kept per connection: parley_state() */
-    unsigned needs;      /* PARLEY_PUSH, PARLEY_CONCURRENT, PARLEY_BESIDE */
-    const char *framing; /* in words, see parley_set() "framing"; NULL is raw */
+    size_t size PARLEY_UNSET;         /* sizeof(parley_handler): lets the library grow without breaking you */
+    const char *name PARLEY_UNSET;    /* for logs */
+    size_t state_size PARLEY_UNSET;   /* zeroed bytes kept per connection: parley_state() */
+    unsigned needs PARLEY_UNSET;      /* PARLEY_PUSH, PARLEY_CONCURRENT, PARLEY_BESIDE */
+    const char *framing PARLEY_UNSET; /* in words, see parley_set() "framing"; NULL is raw */
 
     /* The connection is established, accepted or dialled. Called once, first. */
-    void (*opened)(parley_conn *conn);
+    void (*opened)(parley_conn *conn) PARLEY_UNSET;
     /* Bytes arrived: a whole message if framed, otherwise what one receive returned (never empty;
      * a framed message may be). They are lent for the call and may hold any byte. */
-    void (*received)(parley_conn *conn, const void *bytes, size_t size);
+    void (*received)(parley_conn *conn, const void *bytes, size_t size) PARLEY_UNSET;
     /* Everything given to parley_send() has been passed to the kernel: a producer sends more here. */
-    void (*drained)(parley_conn *conn);
+    void (*drained)(parley_conn *conn) PARLEY_UNSET;
     /* The peer finished sending (its half-close, recv(2) returning 0). NULL: parley_finish(). */
-    void (*ended)(parley_conn *conn);
+    void (*ended)(parley_conn *conn) PARLEY_UNSET;
     /* The time set by parley_set_timer() has come. */
-    void (*timed)(parley_conn *conn);
+    void (*timed)(parley_conn *conn) PARLEY_UNSET;
     /* The connection has ended. Called exactly once, last, and never inside a call of yours (unless its
      * process is killed: by a second signal, or by the system). If it was dialled and never opened this is
      * the only callback, with PARLEY_UNREACHED or PARLEY_REFUSED; one that was accepted and never opened
      * has none. */
-    void (*closed)(parley_conn *conn, parley_reason reason);
+    void (*closed)(parley_conn *conn, parley_reason reason) PARLEY_UNSET;
 } parley_handler;
+#undef PARLEY_UNSET
 
-/* PARLEY_HANDLER(.name = "echo", .received = received): C, or C++20 with the members in the order above;
- * older C++ assigns them, and `size` too. */
+/* PARLEY_HANDLER(.name = "echo", .received = received): C; C++14 and later with the members in the order
+ * above (before C++20 as an extension of gcc and clang, which neither warns of). Older C++ assigns them, and
+ * `size` too. */
 /* clang-format off */
+#if defined(__cplusplus) && defined(__GNUC__)
+#define PARLEY_HANDLER(...) __extension__(parley_handler){.size = sizeof(parley_handler), __VA_ARGS__}
+#else
 #define PARLEY_HANDLER(...) {.size = sizeof(parley_handler), __VA_ARGS__}
+#endif
 /* clang-format on */
 
 /* ---- the server ---------------------------------------------------------------------------- */

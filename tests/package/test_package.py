@@ -123,11 +123,37 @@ def test_only_public_names_are_exported(library_dir):
     assert exported == declared
 
 
-@pytest.mark.parametrize("compiler, standard", [("gcc", "c11"), ("gcc", "c17"), ("g++", "c++17")])
-def test_the_header_stands_alone(prefix, tmp_path, compiler, standard):
-    source = tmp_path / ("header.cc" if compiler == "g++" else "header.c")
+STANDARDS = ([(compiler, standard) for compiler in ("gcc", "clang") for standard in ("c11", "c17", "c2x")] +
+             [(compiler, standard) for compiler in ("g++", "clang++") for standard in ("c++14", "c++17", "c++20")])
+HANDLERS = """#include <parley.h>
+static void received(parley_conn *conn, const void *bytes, size_t size) { parley_send(conn, bytes, size); }
+static const parley_handler echo = PARLEY_HANDLER(.name = "echo", .received = received);
+int main(void)
+{
+    const parley_handler quiet = PARLEY_HANDLER(.state_size = 8);
+    return echo.size == sizeof echo && quiet.size == sizeof quiet && !quiet.name && quiet.state_size == 8 &&
+           !quiet.needs && !quiet.closed && echo.received == received ? 0 : 1;
+}
+"""
+
+
+@pytest.mark.parametrize("compiler, standard", STANDARDS)
+def test_the_header_and_its_macro_draw_no_warning(library_dir, pkg_config, tmp_path, compiler, standard):
+    if not shutil.which(compiler):
+        pytest.skip(f"no {compiler}")
+    source = tmp_path / ("handlers.cc" if "++" in compiler else "handlers.c")
+    source.write_text(HANDLERS)
+    run(compiler, f"-std={standard}", *WARNINGS, source, "-o", tmp_path / "handlers", *pkg_config("--cflags", "--libs"))
+    run(tmp_path / "handlers", env=dict(os.environ, LD_LIBRARY_PATH=str(library_dir)))
+
+
+@pytest.mark.parametrize("compiler", ["g++", "clang++"])
+def test_older_cplusplus_takes_the_header(prefix, tmp_path, compiler):
+    if not shutil.which(compiler):
+        pytest.skip(f"no {compiler}")
+    source = tmp_path / "header.cc"
     source.write_text("#include <parley.h>\n")
-    run(compiler, f"-std={standard}", *WARNINGS, "-fsyntax-only", f"-I{prefix}/include", source)
+    run(compiler, "-std=c++11", *WARNINGS, "-fsyntax-only", f"-I{prefix}/include", source)
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
