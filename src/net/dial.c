@@ -92,6 +92,17 @@ static int family_to_dial(int family, const struct address_list *local)
     return family == AF_UNSPEC && first == last ? first : family;
 }
 
+static int check_local(const struct endpoint *endpoint, const struct dial_options *options, int family)
+{
+    const int own = endpoint_family(endpoint);
+
+    if (options->bind == NULL || own == AF_UNSPEC || family == AF_UNSPEC || own == family)
+        return 0;
+    return fail(PARLEY_USAGE,
+                "bind \"%.80s\": %s cannot be reached from there: give an IPv%d address for both",
+                options->bind, endpoint->host, own == AF_INET ? 4 : 6);
+}
+
 /* ---- rounds --------------------------------------------------------------------------------- */
 
 static void append_number(char *text, size_t size, const char *before, const struct address *address)
@@ -208,8 +219,10 @@ int dial(const struct endpoint *endpoint, const struct dial_options *options, st
     result = find_local(options, &local);
     if (result == 0) {
         given.family = family_to_dial(options->family, &local);
-        result = dial_rounds(endpoint, &course, reached);
+        result = check_local(endpoint, options, given.family);
     }
+    if (result == 0)
+        result = dial_rounds(endpoint, &course, reached);
     address_list_free(&local);
     return result;
 }

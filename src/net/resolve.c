@@ -1,5 +1,6 @@
 #include "net/resolve.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
 #include <string.h>
@@ -159,6 +160,29 @@ static const char *name_of(const struct endpoint *endpoint, int family, bool pas
     return endpoint->host[0] == '\0' || is_localhost(endpoint->host) ? NULL : endpoint->host;
 }
 
+int endpoint_family(const struct endpoint *endpoint)
+{
+    struct in_addr ipv4;
+
+    if (strchr(endpoint->host, ':') != NULL)
+        return AF_INET6;
+    return inet_pton(AF_INET, endpoint->host, &ipv4) == 1 ? AF_INET : AF_UNSPEC;
+}
+
+/* The C library says of such a number that the name has no address. */
+static int check_family(const struct endpoint *endpoint, int family)
+{
+    const int own = endpoint_family(endpoint);
+    const int other = own == AF_INET ? 6 : 4;
+
+    if (own == AF_UNSPEC || family == AF_UNSPEC || own == family)
+        return 0;
+    return fail(PARLEY_USAGE,
+                "resolve %s: an IPv%d address, and -%d asks for IPv%d alone: leave -%d out, or give an IPv%d "
+                "address",
+                endpoint->host, 10 - other, other, other, other, other);
+}
+
 bool resolve_number(const struct endpoint *endpoint, int family, struct address *address)
 {
     struct addrinfo hints = {
@@ -204,6 +228,9 @@ int resolve(const struct endpoint *endpoint, int family, bool passive, struct ad
     list->count = 0;
     if (endpoint->kind != ENDPOINT_INET)
         return resolve_unix(endpoint, list);
+    code = check_family(endpoint, family);
+    if (code != 0)
+        return code;
     do {
         code = getaddrinfo(name_of(endpoint, family, passive), endpoint->port, &hints, &found);
     } while (code == EAI_SYSTEM && errno == EINTR);

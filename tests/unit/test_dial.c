@@ -250,8 +250,8 @@ static void wrong_local_addresses_are_refused(void **state)
     check_failure(dial_text("127.0.0.1:9", &options), PARLEY_NETWORK,
                   "bind 192.0.2.1:0: cannot assign requested address (no interface of this machine has it)");
     options.bind = "::1";
-    check_failure(dial_text("127.0.0.1:9", &options), PARLEY_NETWORK,
-                  "resolve 127.0.0.1: the name has no address");
+    check_failure(dial_text("127.0.0.1:9", &options), PARLEY_USAGE,
+                  "bind \"::1\": 127.0.0.1 cannot be reached from there: give an IPv4 address for both");
     options.bind = "127.0.0.1";
     check_failure(dial_text("@nobody", &options), PARLEY_USAGE, "dialled from no local address");
 }

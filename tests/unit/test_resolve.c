@@ -57,8 +57,14 @@ static void takes_numbers_as_they_are(void **state)
     check_list("[::1]:80", AF_UNSPEC, false, "[::1]:80");
     check_list("[fe80::1%lo]:80", AF_UNSPEC, false, "[fe80::1%lo]:80");
     check_list("127.0.0.1:http", AF_UNSPEC, false, "127.0.0.1:80");
-    check_unresolved("127.0.0.1:80", AF_INET6, PARLEY_NETWORK,
-                     "resolve 127.0.0.1: the name has no address of this family");
+    check_unresolved(
+        "127.0.0.1:80", AF_INET6, PARLEY_USAGE,
+        "resolve 127.0.0.1: an IPv4 address, and -6 asks for IPv6 alone: leave -6 out, or give an "
+        "IPv6 address");
+    check_unresolved(
+        "[::1]:80", AF_INET, PARLEY_USAGE,
+        "resolve ::1: an IPv6 address, and -4 asks for IPv4 alone: leave -4 out, or give an IPv4 "
+        "address");
 }
 
 static void wildcard_or_loopback(void **state)
