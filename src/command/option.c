@@ -202,6 +202,18 @@ static int parse_word(struct parser *parser, const char *word)
     return 0;
 }
 
+/* Which of the two was meant is not for us to guess. */
+static int check_contradictions(const struct arguments *arguments)
+{
+    static const char *const pairs[][2] = {{"ipv4", "ipv6"}, {"verbose", "quiet"}};
+
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+        if (arguments_given(arguments, pairs[i][0]) && arguments_given(arguments, pairs[i][1]))
+            return complain(arguments->subcommand, "--%s and --%s contradict each other; give one",
+                            pairs[i][0], pairs[i][1]);
+    return 0;
+}
+
 /* Letters of one word may be many switches, so the list has room for every character. */
 static size_t most_given(int count, char *const *words)
 {
@@ -227,7 +239,7 @@ int arguments_parse(struct arguments *arguments, const struct subcommand *subcom
         status = parse_word(&parser, words[parser.next++]);
     if (arguments->before_dashes > arguments->operand_count)
         arguments->before_dashes = arguments->operand_count;
-    return status;
+    return status || arguments->help ? status : check_contradictions(arguments);
 }
 
 void arguments_free(struct arguments *arguments)

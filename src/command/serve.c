@@ -6,7 +6,9 @@
 #include "command/command.h"
 #include "command/confine.h"
 #include "command/suggest.h"
+#include "engine/server.h"
 #include "exec/program.h"
+#include "placement/placement.h"
 #include "service/service.h"
 
 static int complain_no_service(const struct arguments *arguments, const char *name)
@@ -107,10 +109,25 @@ static int set_up(const struct arguments *arguments, parley_server *server)
     return status;
 }
 
+/* Prefork and prethread have them. A number that did nothing is never what was meant. */
+static int check_workers(const struct arguments *arguments, const parley_server *server)
+{
+    const struct placement *placement = server->options.model.placement;
+
+    if (server->options.workers < 2 || (!placement->per_client && placement->limit != 1))
+        return 0;
+    return complain(arguments->subcommand,
+                    "--workers %u: %s %s; leave --workers out, or choose --model prefork or prethread",
+                    server->options.workers, placement->name,
+                    placement->per_client ? "begins one for each client" : "serves one client after another");
+}
+
 static int run_server(const struct arguments *arguments, const struct service *service, parley_server *server)
 {
     int status = set_up(arguments, server);
 
+    if (status == 0)
+        status = check_workers(arguments, server);
     if (status == 0)
         status = check_program(arguments, server);
     if (status == 0)

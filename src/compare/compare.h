@@ -128,6 +128,7 @@ struct candidate {
     char *model;         /* "fork+blocking"; NULL: a peer */
     char **words;        /* the peer's command, NULL at its end; {port} stands for the port */
     unsigned at_once;    /* clients it serves at the same time; 0: any number */
+    unsigned workers;    /* what it is told of them; 0: nothing, as it has no pool, or one of its own size */
     bool refused;        /* it said itself that it cannot */
     char reason[REASON]; /* why it was not, or not wholly, measured; "": it was */
     struct memory memory;

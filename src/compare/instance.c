@@ -75,10 +75,10 @@ static int start_model(struct instance *instance, const struct candidate *candid
                                 "none",
                                 "--ready-fd",
                                 descriptor,
-                                plan->workers > 0 ? "--workers" : NULL,
+                                candidate->workers > 0 ? "--workers" : NULL,
                                 workers};
     snprintf(descriptor, sizeof descriptor, "%d", tells);
-    snprintf(workers, sizeof workers, "%u", plan->workers);
+    snprintf(workers, sizeof workers, "%u", candidate->workers);
     return child_start(&instance->child, "/proc/self/exe", (char *const *)(void *)words, &plan->server,
                        tells);
 }

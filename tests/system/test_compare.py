@@ -198,10 +198,13 @@ def test_other_services(service, reply):
 
 
 def test_workers_let_blocking_pools_serve_more():
-    document = told(compare("echo", "--models", "prethread+blocking", "--workers", "4", "-c", "4,5", *SHORT,
+    """A model without a pool is not told of them."""
+    document = told(compare("echo", "--models", "thread,prethread+blocking", "--workers", "4", "-c", "4,5", *SHORT,
                             "--json", "-"))
-    four, five = document["candidates"][0]["runs"]
-    assert four["result"]["rate"] > 0 and document["candidates"][0]["at_once"] == 4
+    thread, pool = document["candidates"]
+    four, five = pool["runs"]
+    assert thread["status"] == "measured"
+    assert four["result"]["rate"] > 0 and pool["at_once"] == 4
     assert five["result"] is None and "4 clients at a time" in five["reason"]
 
 

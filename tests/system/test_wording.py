@@ -88,6 +88,33 @@ def test_a_complaint_names_each_thing_once(words, sentence):
     assert (done.returncode, only_line(done.stderr)) == (2, sentence)
 
 
+CONTRADICTIONS = [
+    (["connect", "-4", "::1", "80"],
+     "resolve ::1: an IPv6 address, and -4 asks for IPv4 alone: leave -4 out, or give an IPv4 address"),
+    (["connect", "-6", "--retry", "9", "127.0.0.1:80"],
+     "resolve 127.0.0.1: an IPv4 address, and -6 asks for IPv6 alone: leave -6 out, or give an IPv6 address"),
+    (["serve", "echo", "-4", "[::1]:0"], "resolve ::1: .*leave -4 out.*"),
+    (["listen", "-6", "127.0.0.1", "0"], r"resolve 127\.0\.0\.1: .*leave -6 out.*"),
+    (["load", "-6", "127.0.0.1:80"], r"resolve 127\.0\.0\.1: .*leave -6 out.*"),
+    (["connect", "--bind", "127.0.0.1", "::1", "80"],
+     r'bind "127\.0\.0\.1": ::1 cannot be reached from there: give an IPv6 address for both'),
+    (["connect", "-4", "-6", "localhost:80"], "--ipv4 and --ipv6 contradict each other; give one"),
+    (["load", "-64", "localhost:80"], "--ipv4 and --ipv6 contradict each other; give one"),
+    (["serve", "echo", "-qv", "0"], "--verbose and --quiet contradict each other; give one"),
+    (["serve", "echo", "--workers", "4", "--model", "fork", "0"],
+     "--workers 4: fork begins one for each client; leave --workers out, or choose --model prefork or prethread"),
+    (["serve", "echo", "--workers", "2", "--model", "thread+poll", "0"], "--workers 2: thread begins one .*"),
+    (["serve", "echo", "--workers", "2", "--model", "iterative+epoll", "0"],
+     "--workers 2: iterative serves one client after another; leave --workers out, or .*")]
+
+
+@pytest.mark.parametrize("words, sentence", CONTRADICTIONS, ids=[" ".join(words) for words, _ in CONTRADICTIONS])
+def test_what_contradicts_itself_is_refused(words, sentence):
+    done = run(*words)
+    assert done.returncode == 2 and done.stdout == ""
+    assert re.fullmatch(f"parley {words[0]}: {sentence}", only_line(done.stderr))
+
+
 def test_reasons_are_in_lower_case():
     with open("/dev/full", "wb") as full, peer(echo) as port:
         outcome = subprocess.run([PARLEY, "connect", "127.0.0.1", port, "--send", "hi"], stdout=full,

@@ -95,7 +95,7 @@ static void takes_every_spelling(void **state)
     expect_given("connect", "--send --until 1", "send", "--until");
     expect_given("connect", "--send=a=b 1", "send", "a=b");
     expect_given("serve", "echo --idle 3 --idle 5", "idle", "5");
-    expect_given("serve", "echo -4 -6", "ipv6", "6");
+    expect_given("serve", "echo -v6", "ipv6", "6");
     expect_given("serve", "echo --no-nodelay", "no-nodelay", "off");
     expect_given("serve", "echo -- --once", "once", NULL);
     expect_given("serve", "echo -", "once", NULL);
