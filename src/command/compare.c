@@ -78,12 +78,12 @@ static int write_outputs(const struct comparison *comparison, const struct argum
 {
     int worst = 0;
     result_file_outlive_limits(); /* not before: the servers are as they would be without us */
+    ignore_broken_pipes();
     if (stdouts(arguments) == 0 && compare_table_print(comparison, stdout) < 0)
-        worst = complain_call(arguments->subcommand, "write", "standard output");
+        worst = complain_unwritten(arguments->subcommand);
     for (size_t i = 0; i < OUTPUTS; i++) {
         const char *path = arguments_value(arguments, outputs[i].option);
-        int code = path ? write_output(&outputs[i], path, comparison, arguments) : 0;
-        worst = code > worst ? code : worst;
+        worst = worse_of(worst, path ? write_output(&outputs[i], path, comparison, arguments) : 0);
     }
     return worst;
 }
@@ -94,12 +94,12 @@ static int compare(struct comparison *comparison, const struct arguments *argume
 {
     int status = check_outputs(arguments);
     status = status ? status : run(comparison, arguments);
-    status = status ? status : write_outputs(comparison, arguments);
     if (status)
         return status;
-    if (comparison->interrupted)
+    status = write_outputs(comparison, arguments);
+    if (comparison->interrupted && (status == 0 || status == EXIT_UNREAD))
         return 128 + comparison->interrupted;
-    return comparison_failed(comparison) ? EXIT_NETWORK : EXIT_DONE;
+    return worse_of(status, comparison_failed(comparison) ? EXIT_NETWORK : EXIT_DONE);
 }
 
 const char *compare_word(size_t index, const char **help)

@@ -11,8 +11,7 @@ enum { UNTIL_PAUSE = 200 };
 static void output_failed(struct conversation *conversation)
 {
     conversation->hearing.is_broken = true;
-    conversation_fail(conversation,
-                      complain_call(conversation->arguments->subcommand, "write", "standard output"));
+    conversation_fail(conversation, complain_unwritten(conversation->arguments->subcommand));
 }
 
 static void save_failed(struct conversation *conversation)

@@ -38,7 +38,7 @@ static int run_and_tell(const struct arguments *arguments, struct load_order *or
     int outcome = load_output(arguments, result);
     if (result->interrupted)
         return 128 + result->interrupted;
-    return outcome ? outcome : code;
+    return worse_of(outcome, code);
 }
 
 int load_main(const struct arguments *arguments)

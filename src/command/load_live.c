@@ -58,5 +58,7 @@ int load_live_close(struct load_live *live, const struct arguments *arguments)
     if (live->intervals != stdout && fclose(live->intervals) != 0 && !live->error)
         live->error = errno;
     errno = live->error;
+    if (errno && live->intervals == stdout)
+        return complain_unwritten(arguments->subcommand);
     return errno ? complain_call(arguments->subcommand, "write", arguments_value(arguments, "intervals")) : 0;
 }

@@ -65,7 +65,7 @@ static int write_table(const struct arguments *arguments, const struct load_resu
         return 0;
     if (load_table_print(result, stdout) == 0 && fflush(stdout) == 0)
         return 0;
-    return complain_call(arguments->subcommand, "write", "standard output");
+    return complain_unwritten(arguments->subcommand);
 }
 
 static int write_forms(const struct arguments *arguments, const struct load_result *result)
@@ -73,8 +73,7 @@ static int write_forms(const struct arguments *arguments, const struct load_resu
     int worst = write_table(arguments, result);
     for (int i = 0; i < FORMS; i++) {
         const char *path = arguments_value(arguments, forms[i].name);
-        int code = path ? write_form(arguments, &forms[i], path, result) : 0;
-        worst = code > worst ? code : worst;
+        worst = worse_of(worst, path ? write_form(arguments, &forms[i], path, result) : 0);
     }
     return worst;
 }
@@ -166,7 +165,8 @@ static int judge(const struct arguments *arguments, const struct load_result *re
 
 int load_output(const struct arguments *arguments, const struct load_result *result)
 {
+    ignore_broken_pipes(); /* there may be files to write */
     int written = write_forms(arguments, result);
     int code = judge(arguments, result);
-    return written ? written : code;
+    return written == 0 || written == EXIT_UNREAD ? worse_of(code, written) : written;
 }

@@ -35,7 +35,7 @@ static int run(const struct subcommand *subcommand, int count, char *const *word
 static int finish_output(int status)
 {
     if ((fflush(stdout) != 0 || ferror(stdout)) && status == 0)
-        return complain_call(NULL, "write", "standard output");
+        return complain_unwritten(NULL);
     return status;
 }
 

@@ -68,7 +68,7 @@ static int write_stdout(const struct result_file *file, const struct arguments *
 {
     if (fwrite(file->text, 1, file->size, stdout) == file->size && fflush(stdout) == 0)
         return 0;
-    return complain_call(arguments->subcommand, "write", "standard output");
+    return complain_unwritten(arguments->subcommand);
 }
 
 static int write_file(const struct result_file *file, const struct arguments *arguments, const char *path)

@@ -1,5 +1,4 @@
 /* parley serve SERVICE [ADDRESS...]: a built-in service under any design. */
-#include <signal.h>
 #include <string.h>
 
 #include "command/activation.h"
@@ -145,14 +144,6 @@ static int run_server(const struct arguments *arguments, const struct service *s
         status = parley_exit_code(status);
     }
     return status;
-}
-
-/* Whoever reads our output may leave; that is no reason to stop serving. */
-static void ignore_broken_pipes(void)
-{
-    const struct sigaction ignore = {.sa_handler = SIG_IGN};
-
-    sigaction(SIGPIPE, &ignore, NULL);
 }
 
 static int serve(const struct arguments *arguments, const struct service *service,

@@ -1,6 +1,7 @@
 """What the command says: once, in one line, and true."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -133,6 +134,49 @@ def test_a_port_that_is_no_service_is_named():
     for words in (["serve", "echo", "127.0.0.1:nothing"], ["listen", ":nothing"], ["connect", "localhost:nothing"]):
         done = run(*words)
         assert done.returncode == 2 and re.search('port "nothing" is neither a number nor', only_line(done.stderr))
+
+
+# ---- a reader that has seen enough ----
+
+def without_reader(words, inherits_ignored=False):
+    """Runs it with a standard output that nobody reads any more."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    ignore = "import os, signal, sys; signal.signal(signal.SIGPIPE, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])"
+    before = [sys.executable, "-c", ignore] if inherits_ignored else []
+    with open(writer, "wb") as out:
+        done = subprocess.run([*before, PARLEY, *map(str, words)], stdin=subprocess.DEVNULL, stdout=out,
+                              stderr=subprocess.PIPE, text=True, timeout=PATIENCE, check=False)
+    return (128 - done.returncode if done.returncode < 0 else done.returncode), done.stderr
+
+
+@pytest.mark.parametrize("inherits_ignored", [False, True], ids=["", "SIGPIPE ignored"])
+@pytest.mark.parametrize("words", [["help", "serve"], ["version"], ["completion", "bash"]], ids=" ".join)
+def test_a_text_that_nobody_reads_ends_quietly(words, inherits_ignored):
+    assert without_reader(words, inherits_ignored) == (128 + signal.SIGPIPE, "")
+
+
+@pytest.mark.parametrize("options, code", [([], 128 + signal.SIGPIPE), (["--fail-if", "requests>0"], 3)])
+@pytest.mark.parametrize("form", [[], ["--json", "-"]], ids=["table", "json"])
+def test_a_load_that_nobody_reads_writes_its_files_and_ends_quietly(serve, tmp_path, form, options, code):
+    """A verdict is worth more than a reader."""
+    page = tmp_path / "page.html"
+    ended, said = without_reader(["load", f"127.0.0.1:{serve('echo').port}", "-d", "0.1", "--report", page, *form, *options])
+    assert (ended, "broken pipe" in said) == (code, False) and bool(said) == bool(options), said
+    assert page.read_text().rstrip().endswith("</html>")
+
+
+def test_a_comparison_that_nobody_reads_writes_its_files_and_ends_quietly(tmp_path):
+    page = tmp_path / "page.html"
+    assert without_reader(["compare", "echo", "--models", "epoll", "-c", "1", "-d", "0.1", "--rounds", "1", "--report",
+                           page]) == (128 + signal.SIGPIPE, "")
+    assert page.read_text().rstrip().endswith("</html>")
+
+
+@pytest.mark.parametrize("form", ["json", "csv", "report"])
+def test_a_file_that_is_full_is_said_once(serve, form):
+    done = run("load", f"127.0.0.1:{serve('echo').port}", "-d", "0.1", "-q", f"--{form}", "/dev/full")
+    assert done.returncode == 2 and only_line(done.stderr) == "parley load: write /dev/full: no space left on device"
 
 
 # ---- io_uring that is not to be had ----
