@@ -186,7 +186,8 @@ PARLEY_API void parley_server_free(parley_server *server);
  *   receive-buffer, send-buffer   SO_RCVBUF, SO_SNDBUF                        (0: the kernel tunes)
  *   unix-mode   permissions of the socket files made, in octal: "0660"; nobody can connect before they hold.
  *               Who may write may connect, unix(7)                               (what the umask leaves)
- *   family      any, 4 or 6: which IP versions names and wildcards resolve to                 (any)
+ *   family      any, 4 or 6: which IP versions names and wildcards resolve to; a number of the other one is
+ *               refused, but for parley_connect()                                             (any)
  *   bind        local address and port of dialled connections                      (any free port)
  *   framing     overrides the handler's: "raw", "line max=512" (ends in LF, CR LF accepted; a last line may
  *               end with the connection), "u16be", "u32be max=1MiB", "varint", "fixed=64",

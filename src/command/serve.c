@@ -137,6 +137,8 @@ static int run_server(const struct arguments *arguments, const struct service *s
         status = listen_where_asked(arguments, 1, server);
     if (status == 0)
         status = check_program(arguments, server); /* a listener may have options of its own */
+    if (status == 0 && service->handler == &relay_handler)
+        status = relay_check_listening(arguments, server);
     if (status == 0) {
         status = parley_run(server);
         if (status < 0)

@@ -169,7 +169,7 @@ parley_conn *parley_adopt(parley_conn *beside, int descriptor, const parley_hand
 static bool is_simple(const struct loop *loop, const struct endpoint *endpoint, struct address *address)
 {
     const struct options *options = &loop->server->options;
-    return options->retries == 0 && !*options->bind && resolve_number(endpoint, options->family, address);
+    return options->retries == 0 && !*options->bind && resolve_number(endpoint, AF_UNSPEC, address);
 }
 
 static parley_conn *connect_apart(struct loop *loop, const char *address, const struct invitation *invitation)

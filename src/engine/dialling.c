@@ -28,6 +28,12 @@ static void progress(void *context, const char *sentence)
         server->progress(server, sentence);
 }
 
+static bool is_ours(void *context, const struct address *address)
+{
+    const struct dialling *dialling = context;
+    return server_listens_at(dialling->loop->server, address);
+}
+
 /* What the certificate of a TLS server should be for. */
 static const char *host_of(const struct endpoint *endpoint)
 {
@@ -46,12 +52,15 @@ static void dial_one(struct dialling *dialling)
                                .timeout = options->connect_timeout,
                                .retries = options->retries,
                                .cancel = dialling->cancel,
+                               .is_ours = dialling->loop->server->shuns_itself ? is_ours : NULL,
                                .progress = progress,
                                .context = dialling};
     struct letter *letter = dialling->letter;
     struct endpoint endpoint;
     struct address reached;
     letter->fd = endpoint_parse(&endpoint, dialling->address);
+    if (letter->generation && endpoint_family(&endpoint) != AF_UNSPEC)
+        how.family = AF_UNSPEC; /* beside a client "family" is that of the listeners, and of names */
     if (letter->fd == 0)
         letter->fd = dial(&endpoint, &how, &reached);
     letter->size = (size_t)snprintf((char *)letter->bytes, SENTENCE, "%s",

@@ -119,6 +119,8 @@ static const char *reason_at(const char *call, const char *address, int error)
     struct rlimit limit;
     size_t used;
 
+    if (error == EDEADLK && strcmp(call, "connect") == 0)
+        return "this server listens there itself, and would forward to itself"; /* no errno says so */
     describe(error);
     used = strlen(reason);
     if (error == EMFILE && getrlimit(RLIMIT_NOFILE, &limit) == 0) {

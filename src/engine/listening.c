@@ -54,6 +54,7 @@ static struct bound *add_bound(parley_server *server, int fd)
                             .door = &server->front,
                             .call = server->calls};
     getsockname(fd, (struct sockaddr *)&bound->address.storage, &bound->address.length);
+    bound->only_ipv6 = bound->address.storage.ss_family == AF_INET6 && socket_is_only_ipv6(fd);
     address_text((struct sockaddr *)&bound->address.storage, bound->address.length, bound->text);
     return bound;
 }

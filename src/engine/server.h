@@ -48,7 +48,8 @@ struct bound {
     int fd;
     dev_t device; /* of the socket file we made, */
     ino_t inode;  /* 0: none */
-    int *copies;  /* reuseport: further sockets, worker 1 and up */
+    bool only_ipv6;
+    int *copies; /* reuseport: further sockets, worker 1 and up */
     struct door *door;
     unsigned call; /* of parley_listen(): its number */
 };
@@ -134,6 +135,8 @@ struct parley_server {
     /* Each worker thread has a table of descriptors of its own (unshare(2)), so that the kernel need not
      * count who uses one: some hundredths of each call. Nobody can then reach its loop from outside. */
     bool private_descriptors;
+    /* What it dials is never one of its own listeners: a dial that finds such an address passes it over. */
+    bool shuns_itself;
 };
 
 /* Any worker: the server cannot go on, or its dial failed; the first such status, with this thread's
@@ -147,6 +150,9 @@ void server_close_listeners(parley_server *server);
 void server_free_listeners(parley_server *server);
 /* The path of the index-th listener, as the kernel has it; NULL where it has none. */
 const char *server_socket_file(const parley_server *server, size_t index);
+/* Whether a connection to the address would reach one of its own listeners, a wildcard too. What NAT does
+ * cannot be seen. itself.c. */
+bool server_listens_at(const parley_server *server, const struct address *address);
 /* A listening socket per worker beyond the first, for reuseport: 0 or a parley_status. */
 int server_open_copies(parley_server *server);
 

@@ -13,6 +13,8 @@ struct dial_options {
     int64_t timeout; /* ms for everything: look-up, attempts, retries; 0: the kernel's own */
     int retries;     /* further rounds after a failed one */
     int cancel;      /* a descriptor that becomes readable to cancel, or -1 */
+    /* NULL, or whether an address is passed over, as the caller itself listens there. */
+    bool (*is_ours)(void *context, const struct address *address);
     /* NULL, or told what happens, for `-v`: "localhost is ::1, 127.0.0.1", "trying …". */
     void (*progress)(void *context, const char *sentence);
     void *context;

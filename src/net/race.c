@@ -127,6 +127,10 @@ static const char *begin(const struct race *race, int fd, const struct address *
     const struct sockaddr *peer = name_of(*address);
     const struct address *local = local_for(course->local, peer->sa_family);
 
+    if (course->options->is_ours != NULL && course->options->is_ours(course->options->context, *address)) {
+        errno = EDEADLK;
+        return "connect";
+    }
     if (socket_tune(fd, peer->sa_family, course->options->socket) != 0)
         return "setsockopt";
     if (local != NULL && bind_local(fd, local) != 0) {

@@ -236,6 +236,14 @@ static int option_of(int fd, int name)
     return sys.getsockopt(fd, SOL_SOCKET, name, &value, &size) < 0 ? -1 : value;
 }
 
+bool socket_is_only_ipv6(int fd)
+{
+    int value = 0;
+    socklen_t size = sizeof value;
+
+    return sys.getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &value, &size) == 0 && value != 0;
+}
+
 int socket_check_listener(int fd)
 {
     const int type = option_of(fd, SO_TYPE), family = type < 0 ? -1 : option_of(fd, SO_DOMAIN);

@@ -27,6 +27,8 @@ int socket_listen(const struct address *address, const struct socket_options *op
 /* Whether a descriptor that somebody else made is a stream socket that listens, of a family we know: its
  * family, or PARLEY_USAGE with what it is instead. */
 int socket_check_listener(int fd);
+/* Whether one that listens on [::] takes no IPv4 clients (IPV6_V6ONLY). */
+bool socket_is_only_ipv6(int fd);
 
 /* What a listener or a dialled descriptor needs: nodelay, keepalive (TCP only), buffers. 0, or -1 and errno.
  */

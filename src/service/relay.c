@@ -4,7 +4,9 @@
 
 #include "command/command.h"
 #include "engine/loop.h"
-#include "net/address.h"
+#include "engine/server.h"
+#include "net/lookup.h"
+#include "net/resolve.h"
 #include "service/service.h"
 
 /* The two ends name each other, as long as both are there. */
@@ -150,4 +152,33 @@ int relay_check(const struct arguments *arguments, const char *target)
         complain(arguments->subcommand, "--to-insecure: the target's certificate is not verified, so anybody "
                                         "may be at the other end");
     return 0;
+}
+
+/* Whatever a name leads to may change, so that is asked at each dial; what is written in numbers is known
+ * now. Of "localhost" and of a port alone, which have two addresses, one may be another server's. */
+int relay_check_listening(const struct arguments *arguments, parley_server *server)
+{
+    const char *target = arguments_value(arguments, "to");
+    struct address_list list;
+    struct endpoint endpoint;
+    size_t ours = 0;
+    int status = endpoint_parse(&endpoint, target);
+
+    server->shuns_itself = true;
+    if (status < 0 || endpoint_needs_lookup(&endpoint))
+        return status;
+    status =
+        resolve(&endpoint, endpoint_family(&endpoint) ? AF_UNSPEC : server->options.family, false, &list);
+    if (status < 0)
+        return complain_failure(arguments->subcommand, status);
+    for (size_t i = 0; i < list.count; i++)
+        ours += server_listens_at(server, &list.items[i]);
+    status = ours < list.count
+                 ? 0
+                 : complain(arguments->subcommand,
+                            "--to %s: this server listens there itself, and would forward to itself "
+                            "without end; give another address or port",
+                            target);
+    address_list_free(&list);
+    return status;
 }

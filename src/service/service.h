@@ -38,5 +38,7 @@ extern const struct option_group echo_group, greet_group, exec_group, relay_grou
 
 /* Whether relay can forward as the command line says: 0, or the exit code after a complaint. */
 int relay_check(const struct arguments *arguments, const char *target);
+/* The same once it listens: it is not to forward to itself, now or later. */
+int relay_check_listening(const struct arguments *arguments, parley_server *server);
 
 #endif

@@ -15,6 +15,7 @@ from client import (PATIENCE, Stream, Writer, exchange, fill, receive_all, recei
                     receive_what_comes, reset, wait_until)
 from harness import EVENT_MODELS, MODELS, SHADOWS, only_line, poller_of, run
 from loading import PythonServer
+from talking import free_port
 
 RELAYING = [model for model in MODELS if poller_of(model) != "blocking"]
 SEVERAL = ["iterative+poll", "fork+epoll", "thread+uring", "prefork+epoll", "prethread+select", "prethread+uring"]
@@ -266,6 +267,46 @@ def test_what_is_said_before_the_target_is_there_arrives(relay, reluctant, model
         assert got == BULK
         writer.finish()
         assert receive_all(client) == b""
+
+
+# ---- itself as its target ----
+
+@pytest.mark.parametrize("listens, to", [
+    (["127.0.0.1:{}"], "127.0.0.1:{}"), (["{}"], "127.0.0.1:{}"), (["{}"], "localhost:{}"), (["{}"], "{}"),
+    (["127.0.0.1:0", "127.0.0.1:{}"], "127.0.0.1:{}"), (["@parley-test-{}"], "@parley-test-{}"),
+    (["unix:{tmp_path}/socket"], "unix:{tmp_path}/./socket")], ids=lambda words: str(words))
+def test_one_that_would_forward_to_itself_is_refused(tmp_path, listens, to):
+    port = free_port()
+    to = to.format(port, tmp_path=tmp_path)
+    done = run("serve", "relay", *(word.format(port, tmp_path=tmp_path) for word in listens), "--to", to)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert only_line(done.stderr) == (f"parley serve: --to {to}: this server listens there itself, and would forward to "
+                                      "itself without end; give another address or port")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("model", SEVERAL)
+def test_a_name_that_leads_to_itself_is_passed_over(serve, model):
+    """Its other address may be somebody else's; here it is nobody's."""
+    port = free_port()
+    server = serve("relay", f"127.0.0.1:{port}", options=["--to", f"localhost:{port}"], model=model, probe=None)
+    come_in_vain(server)
+    line_about(server, f"not forwarded to localhost:{port}: connect .*")
+    assert len(re.findall("not forwarded", server.stderr())) == 1, server.stderr()
+    with socket.create_server(("::1", int(port)), family=socket.AF_INET6) as other, server.dial() as client:
+        other.settimeout(PATIENCE)
+        with other.accept()[0] as behind:
+            exchange_across(client, behind)
+
+
+@pytest.mark.parametrize("listens, host", [(["-6", "{}"], "127.0.0.1"), (["127.0.0.1:{}"], "127.0.0.2")],
+                         ids=["IPv6 alone", "another address"])
+def test_the_same_port_elsewhere_is_no_loop(serve, listens, host):
+    with socket.create_server((host, 0)) as other:
+        port = other.getsockname()[1]
+        server = serve("relay", *(word.format(port) for word in listens), options=["--to", f"{host}:{port}"], probe=None)
+        with server.dial() as client, other.accept()[0] as behind:
+            exchange_across(client, behind)
 
 
 # ---- times and the stop ----
