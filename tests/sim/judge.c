@@ -36,6 +36,14 @@ static bool is_past(int64_t since, int64_t span)
     return span > 0 && since + span <= the_loop()->now;
 }
 
+/* Who has spoken, and is still to be heard, is not silent. */
+static bool is_silent_for_too_long(const struct link *link, const parley_conn *conn)
+{
+    bool is_to_be_heard = conn_wants_input(conn) && link->written > link->taken;
+    return !is_to_be_heard && (is_past(link->active_at, options()->idle) ||
+                               (link->taken == 0 && is_past(link->opened_at, options()->limits.first_byte)));
+}
+
 /* One turn of grace: a turn that had something else to try first. */
 static void judge_deadlines(struct link *link, const parley_conn *conn)
 {
@@ -44,8 +52,7 @@ static void judge_deadlines(struct link *link, const parley_conn *conn)
         return;
     }
     bool late = !conn->lingering &&
-                (is_past(link->opened_at, options()->life) || is_past(link->active_at, options()->idle) ||
-                 (link->taken == 0 && is_past(link->opened_at, options()->limits.first_byte)) ||
+                (is_past(link->opened_at, options()->life) || is_silent_for_too_long(link, conn) ||
                  (conn->queue.head && is_past(link->progress_at, options()->write_timeout)));
     link->late = late ? link->late + 1 : 0;
     MUST(link->late < 3, link, "a deadline has passed and nothing happens");
@@ -54,10 +61,11 @@ static void judge_deadlines(struct link *link, const parley_conn *conn)
              "its timer is late");
 }
 
-/* Once the peer has taken everything it is waited for twice at most: looks are that far apart. */
+/* Once the peer has taken everything it is waited for twice at most: looks are that far apart, and not closer
+ * than 50 ms. */
 static void judge_lingering(struct link *link, const parley_conn *conn)
 {
-    int64_t most = 2 * (options()->linger > 0 ? options()->linger : 1);
+    int64_t most = 2 * (options()->linger > 50 ? options()->linger : 50);
     if (!conn->lingering)
         return;
     if (!link->lingers || (!conn->leaving && socket_unacknowledged(link) > link->shut))

@@ -253,8 +253,9 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
     va_start(arguments, request);
     int *value = va_arg(arguments, int *);
     va_end(arguments);
-    MUST(request == SIOCOUTQ, NULL, "an ioctl that is not simulated");
-    *value = (int)socket_unacknowledged(socket_of(fd));
+    const struct link *link = socket_of(fd);
+    MUST(request == SIOCOUTQ || request == SIOCINQ, NULL, "an ioctl that is not simulated");
+    *value = (int)(request == SIOCOUTQ ? socket_unacknowledged(link) : link->written - link->taken);
     return 0;
 }
 
