@@ -1,5 +1,14 @@
 /* The plain calls of the first page: one descriptor at a time, and the worker sleeps inside accept, recv or
- * send itself. Deadlines are SO_RCVTIMEO and SO_SNDTIMEO; a stop interrupts with a signal. */
+ * send itself. Deadlines are SO_RCVTIMEO and SO_SNDTIMEO; a stop interrupts with a signal.
+ *
+ *     the page                        here
+ *     fd = accept(listener, …)        sleep_accepting(), then loop_accepted() makes the connection
+ *     n = recv(fd, buffer, …)         sleep_receiving(), then conn_received() calls the handler
+ *     send(fd, answer, …)             update_blocking(), again and again until all is sent
+ *     close(fd)                       the engine, once the last bytes have arrived: it lingers
+ *
+ * What the page cannot do, wait for two things at once, is wait_for_one(): several listeners, or the next
+ * client while the one before takes its time to leave. */
 #include "engine/error.h"
 #include "engine/sys.h"
 #include "poller/ready.h"

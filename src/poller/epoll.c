@@ -1,4 +1,12 @@
-/* epoll, edge-triggered: each connection is registered once, and remembers the edge until it is drained. */
+/* epoll, edge-triggered: each connection is registered once, and remembers the edge until it is drained.
+ *
+ *     epoll_ctl(ADD, fd, key)         update_epoll(): the list stays in the kernel, so a turn costs no copy
+ *     epoll_wait(events, timeout)     sleep_epoll(): only who has something is named
+ *     for each event                  report_epoll(): the key says whom; receive_edge() reads until a short
+ * read
+ *
+ * An edge is told once. Whoever stops reading before the end must remember that there is more (`readable`,
+ * list_again()), or the connection is never heard of again. */
 #include "engine/error.h"
 #include "engine/sys.h"
 #include "poller/ready.h"

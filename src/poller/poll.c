@@ -1,4 +1,8 @@
-/* poll: one array of descriptors, kept from turn to turn; the kernel looks through all of it each time. */
+/* poll: one array of descriptors, kept from turn to turn; the kernel looks through all of it each time.
+ *
+ *     fds[n++] = {fd, POLLIN}         update_poll(): an entry for each connection, without a limit
+ *     poll(fds, n, timeout)           sleep_poll(): what is asked and what is answered stand apart
+ *     for each: if (revents)          report_poll(): as many as poll said, then no further */
 #include "engine/error.h"
 #include "engine/sys.h"
 #include "poller/ready.h"

@@ -1,6 +1,13 @@
 /* io_uring: a receive is armed once and completes as often as bytes come, and one call per turn submits,
  * waits and collects. Sends go out at once, which costs no more than a batch of them in the ring; the ring
- * sends what the kernel has no room for yet. */
+ * sends what the kernel has no room for yet.
+ *
+ *     queue "receive on fd"           arm_receive(): an entry in a ring that the kernel reads
+ *     io_uring_enter()                sleep_uring(): hands over all entries, and sleeps until one is done
+ *     for each completion             uring_report(): these bytes were read; nothing is asked "may I?"
+ *
+ * The kernel works on what it was given, so a connection that has died is kept until all of it has come back:
+ * cancel_all() asks for that, conn->held counts. */
 #include "engine/error.h"
 #include "engine/sys.h"
 #include "poller/uring.h"

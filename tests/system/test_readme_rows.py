@@ -186,3 +186,14 @@ def test_what_the_architecture_names_is_there():
     files, functions = re.findall(r"\b(\w+\.[ch])\b", text), re.findall(r"\b(\w+)\(\)", text)
     assert not set(files) - {path.name for path in sources}
     assert not [name for name in functions if not re.search(rf"\b{name}\(", code)]
+
+
+def test_a_function_is_in_the_file_that_the_architecture_names():
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    said = [(name, file) for names, file in re.findall(r"((?:`\w+\(\)`(?:, | and |, then )?)+) in `([\w/]+\.[ch])`", text)
+            for name in re.findall(r"`(\w+)\(\)`", names)]
+    assert said
+    for name, file in said:
+        definition = re.compile(rf"^[a-z].*\b{name}\(", re.MULTILINE)
+        assert any(definition.search(path.read_text(encoding="utf-8"))
+                   for path in (ROOT / "src").rglob("*.[ch]") if f"/{path}".endswith(f"/{file}")), f"{name}() in {file}"
