@@ -250,7 +250,7 @@ complete -c parley -n '__parley_in load' -l verify -d 'compares each reply with 
 complete -c parley -n '__parley_in load' -l proxy-send -x -a 'v1 v2' -d 'begins each connection with a PROXY header of this version, before TLS, as a proxy would'
 complete -c parley -n '__parley_in load' -l proxy-source -x -d 'the client that it names: 192.0.2.1, [2001:db8::1]:40000, unix:/path; without a port that of the connection; by default the connection'\''s own address'
 complete -c parley -n '__parley_in load' -l fail-if -x -d 'exit code 3 if this holds: '\''p99>5ms'\'', '\''errors>0'\'', '\''rate<10k'\'', '\''service.p99.9>1ms'\''; may be repeated'
-complete -c parley -n '__parley_in load' -l find-rate -x -d 'searches the highest rate that keeps a promise such as '\''p99<5ms'\'', in open-loop runs of -d (2s) each'
+complete -c parley -n '__parley_in load' -l find-rate -x -d 'searches the highest rate that keeps a promise such as '\''p99<5ms'\'', in open-loop runs of -d (2s) each; may be repeated: all are to be kept at once'
 complete -c parley -n '__parley_in load' -l intervals -r -F -d 'writes a JSON object for each second as it passes; - is stdout'
 complete -c parley -n '__parley_in load' -l json -r -F -d 'writes the result as JSON; - is stdout'
 complete -c parley -n '__parley_in load' -l csv -r -F -d 'writes a row for each second and one for the whole; - is stdout'

@@ -248,7 +248,7 @@ _parley() {
             '--proxy-send=[begins each connection with a PROXY header of this version, before TLS, as a proxy would]:VERSION:(v1 v2)' \
             '--proxy-source=[the client that it names\: 192.0.2.1, \[2001\:db8\:\:1\]\:40000, unix\:/path; without a port that of the connection; by default the connection'\''s own address]:ADDRESS: ' \
             '--fail-if=[exit code 3 if this holds\: '\''p99>5ms'\'', '\''errors>0'\'', '\''rate<10k'\'', '\''service.p99.9>1ms'\''; may be repeated]:CONDITION: ' \
-            '--find-rate=[searches the highest rate that keeps a promise such as '\''p99<5ms'\'', in open-loop runs of -d (2s) each]:PROMISE: ' \
+            '--find-rate=[searches the highest rate that keeps a promise such as '\''p99<5ms'\'', in open-loop runs of -d (2s) each; may be repeated\: all are to be kept at once]:PROMISE: ' \
             '--intervals=[writes a JSON object for each second as it passes; - is stdout]:FILE:_files' \
             '--json=[writes the result as JSON; - is stdout]:FILE:_files' \
             '--csv=[writes a row for each second and one for the whole; - is stdout]:FILE:_files' \

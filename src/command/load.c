@@ -13,13 +13,17 @@ static void tell_trial(const struct load_trial *trial)
             trial->what);
 }
 
-/* The promise was checked by load_output_check(). */
+/* The promises were checked by load_output_check(). */
 static int find_rate(const struct arguments *arguments, const struct load_plan *plan, bool tells,
                      struct load_result *result)
 {
-    struct condition promise;
-    int status = condition_parse(&promise, arguments_value(arguments, "find-rate"));
-    return status < 0 ? status : load_find_rate(plan, &promise, result, tells ? tell_trial : NULL);
+    struct condition promises[MOST_PROMISES];
+    size_t count = 0;
+    int status = 0;
+    for (size_t i = 0; i < arguments->given_count && status == 0; i++)
+        if (strcmp(arguments->given[i].option->name, "find-rate") == 0)
+            status = condition_parse(&promises[count++], arguments->given[i].value);
+    return status < 0 ? status : load_find_rate(plan, promises, count, result, tells ? tell_trial : NULL);
 }
 
 static int run_and_tell(const struct arguments *arguments, struct load_order *order,

@@ -2,6 +2,7 @@
 #include "command/load.h"
 #include "command/result_file.h"
 #include "load/condition.h"
+#include "load/find_rate.h"
 #include "report/json.h"
 #include "report/page.h"
 #include "report/table.h"
@@ -85,6 +86,24 @@ static bool is_condition(const struct given *given)
     return strcmp(given->option->name, "fail-if") == 0;
 }
 
+static bool is_promise(const struct given *given)
+{
+    return strcmp(given->option->name, "find-rate") == 0;
+}
+
+static int check_condition(const struct arguments *arguments, const struct given *given)
+{
+    struct condition condition;
+    if (condition_parse(&condition, given->value) < 0)
+        return complain_failure(arguments->subcommand, PARLEY_USAGE);
+    if (is_promise(given) && (condition.comparison == ABOVE || condition.comparison == AT_LEAST))
+        return complain(arguments->subcommand,
+                        "--find-rate %s: what would be kept by the slowest server is no "
+                        "promise; one has a limit above, such as p99<5ms",
+                        given->value);
+    return 0;
+}
+
 static int check_paths(const struct arguments *arguments)
 {
     int code = 0;
@@ -95,23 +114,19 @@ static int check_paths(const struct arguments *arguments)
 
 int load_output_check(const struct arguments *arguments)
 {
-    struct condition condition;
-    const char *promise = arguments_value(arguments, "find-rate");
-    int stdouts = 0;
+    int stdouts = 0, promises = 0, code = 0;
     result_file_outlive_limits();
-    if (promise && condition_parse(&condition, promise) < 0)
-        return complain_failure(arguments->subcommand, PARLEY_USAGE);
-    if (promise && (condition.comparison == ABOVE || condition.comparison == AT_LEAST))
-        return complain(arguments->subcommand,
-                        "--find-rate %s: what would be kept by the slowest server is no "
-                        "promise; one has a limit above, such as p99<5ms",
-                        promise);
-    for (size_t i = 0; i < arguments->given_count; i++) {
+    for (size_t i = 0; i < arguments->given_count && code == 0; i++) {
         const struct given *given = &arguments->given[i];
-        if (is_condition(given) && condition_parse(&condition, given->value) < 0)
-            return complain_failure(arguments->subcommand, PARLEY_USAGE);
+        if (is_condition(given) || is_promise(given))
+            code = check_condition(arguments, given);
+        promises += is_promise(given);
         stdouts += given->option->kind == OPTION_PATH && is_stdout(given->value);
     }
+    if (code)
+        return code;
+    if (promises > MOST_PROMISES)
+        return complain(arguments->subcommand, "--find-rate takes %d promises at most", MOST_PROMISES);
     return stdouts > 1 ? complain(arguments->subcommand, ONLY_ONE_STDOUT) : check_paths(arguments);
 }
 

@@ -113,7 +113,7 @@ static const struct option search_options[] = {
     {.name = "find-rate",
      .argument = "PROMISE",
      .help = "searches the highest rate that keeps a promise such as 'p99<5ms', in open-loop runs of -d (2s) "
-             "each"},
+             "each; may be repeated: all are to be kept at once"},
     {0},
 };
 const struct option_group load_search_group = {.title = "Verdict", .options = search_options};

@@ -1,9 +1,12 @@
 #include "load/find_rate.h"
 #include "engine/error.h"
+#include "load/surroundings.h"
 #include "report/amount.h"
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* The gap, as a ratio, at which the search ends; and how much lower a confirmation that failed goes on. */
 static const double close_enough = 1.02, step_back = 0.95;
@@ -13,7 +16,8 @@ enum { PROBE = 1000 /* ms */, LEAST_RATE = 1, HOPELESS = 256 };
 
 struct hunt {
     struct load_plan plan;
-    const struct condition *promise;
+    const struct condition *promises;
+    size_t promise_count;
     struct load_result *best;
     struct load_search search;
     void (*tell)(const struct load_trial *trial);
@@ -30,22 +34,50 @@ static struct load_trial *new_trial(struct hunt *hunt, double rate)
     return trial;
 }
 
-/* What is missing when a trial ends may just be under way: of few requests that is much. */
-static bool falls_short(const struct load_result *result, double rate)
+/* Whether it was said how many errors there may be. */
+static bool permits_errors(const struct hunt *hunt)
+{
+    for (size_t i = 0; i < hunt->promise_count; i++)
+        if (hunt->promises[i].kind == METRIC_ERRORS || hunt->promises[i].kind == METRIC_ERROR_SHARE)
+            return true;
+    return false;
+}
+
+/* What is missing when a trial ends may just be under way: of few requests that is much. Those that came to
+ * nothing were asked all the same. */
+static bool falls_short(const struct hunt *hunt, const struct load_result *result, double rate)
 {
     double under_way = 1 + rate * histogram_mean(&result->service) / 1e9;
-    return load_rate(result) < 0.98 * rate && rate * result->elapsed - (double)result->requests > under_way;
+    double asked = rate * result->elapsed,
+           done = (double)result->requests + (permits_errors(hunt) ? (double)load_errors(result) : 0);
+    return done < 0.98 * asked && asked - done > under_way;
+}
+
+/* All of them, and what was measured of each; or the first that was not kept. */
+static bool promises_kept(const struct hunt *hunt, const struct load_result *result, struct load_trial *trial)
+{
+    size_t used = 0;
+    for (size_t i = 0; i < hunt->promise_count; i++) {
+        char what[64];
+        bool kept = condition_kept(&hunt->promises[i], result, what, sizeof what);
+        used = kept ? used : 0;
+        used += (size_t)snprintf(trial->what + used, sizeof trial->what - used, "%s%s", used > 0 ? ", " : "",
+                                 what);
+        if (!kept || used >= sizeof trial->what)
+            return kept;
+    }
+    return true;
 }
 
 /* The promise, and what belongs to it: nothing is lost, and the rate was reached. */
 static bool is_kept(const struct hunt *hunt, const struct load_result *result, struct load_trial *trial)
 {
-    bool kept = condition_kept(hunt->promise, result, trial->what, sizeof trial->what);
-    if (kept && load_errors(result) > 0) {
+    bool kept = promises_kept(hunt, result, trial);
+    if (kept && load_errors(result) > 0 && !permits_errors(hunt)) {
         snprintf(trial->what, sizeof trial->what, "%llu errors", (unsigned long long)load_errors(result));
         return false;
     }
-    if (kept && falls_short(result, trial->rate)) {
+    if (kept && falls_short(hunt, result, trial->rate)) {
         snprintf(trial->what, sizeof trial->what, "only %s were answered",
                  amount_rate(load_rate(result)).text);
         return false;
@@ -166,23 +198,49 @@ static double next_rate(struct hunt *hunt, double reached)
     return middle > 0 || hunt->confirmed ? middle : search->found;
 }
 
-static void describe(struct hunt *hunt)
+static void describe(struct hunt *hunt, bool interrupted)
 {
     struct load_search *search = &hunt->search;
     struct amount found = amount_rate(search->found), broken = amount_rate(search->broken);
+    const char *is = hunt->promise_count > 1 ? "are" : "is";
     char *text = search->sentence;
     size_t room = sizeof search->sentence;
-    if (search->found == 0)
+    if (search->found == 0 && interrupted)
+        snprintf(text, room, "interrupted before a rate was found that keeps %s", search->promise);
+    else if (search->found == 0)
         snprintf(text, room, "no rate kept %s", search->promise);
     else if (search->broken == 0)
-        snprintf(text, room, "%s is kept up to %s at least: there was no time to try more", search->promise,
-                 found.text);
+        snprintf(text, room, "%s %s kept up to %s at least: there was no time to try more", search->promise,
+                 is, found.text);
     else if (search->by_generator)
-        snprintf(text, room, "%s is kept up to %s at least: at %s the generator is the limit",
-                 search->promise, found.text, broken.text);
+        snprintf(text, room, "%s %s kept up to %s at least: at %s the generator is the limit",
+                 search->promise, is, found.text, broken.text);
     else
-        snprintf(text, room, "%s is kept up to %s, and is not at %s (+%.1f %%)", search->promise, found.text,
-                 broken.text, 100 * (search->broken / search->found - 1));
+        snprintf(text, room, "%s %s kept up to %s, and %s not at %s (+%.1f %%)", search->promise, is,
+                 found.text, is, broken.text, 100 * (search->broken / search->found - 1));
+}
+
+static void name_promises(struct hunt *hunt)
+{
+    size_t used = 0, room = sizeof hunt->search.promise;
+    for (size_t i = 0; i < hunt->promise_count && used < room; i++)
+        used += (size_t)snprintf(hunt->search.promise + used, room - used, "%s%s", i > 0 ? " and " : "",
+                                 hunt->promises[i].text);
+}
+
+/* Where no trial has left its own: what was asked for, of no rate in particular, and when. */
+static int tell_conditions(struct hunt *hunt, const struct timespec *since)
+{
+    const struct load_plan *plan = &hunt->plan;
+    struct load_conditions *conditions = &hunt->best->conditions;
+    if (conditions->target)
+        return 0;
+    int status = load_conditions_fill(conditions, plan);
+    free(conditions->mode);
+    conditions->rate = 0;
+    conditions->mode = load_mode(plan->churn ? "churn" : "open loop", 0, plan->churn ? 1 : plan->depth);
+    hunt->best->since = (double)since->tv_sec + (double)since->tv_nsec / 1e9;
+    return status;
 }
 
 static int hunt_down(struct hunt *hunt, int *interrupted)
@@ -194,15 +252,18 @@ static int hunt_down(struct hunt *hunt, int *interrupted)
     return status;
 }
 
-int load_find_rate(const struct load_plan *plan, const struct condition *promise, struct load_result *result,
-                   void (*tell)(const struct load_trial *trial))
+int load_find_rate(const struct load_plan *plan, const struct condition *promises, size_t count,
+                   struct load_result *result, void (*tell)(const struct load_trial *trial))
 {
-    struct hunt hunt = {.plan = *plan, .promise = promise, .best = result, .tell = tell};
+    struct hunt hunt = {
+        .plan = *plan, .promises = promises, .promise_count = count, .best = result, .tell = tell};
+    struct timespec since;
     int interrupted = 0;
-    snprintf(hunt.search.promise, sizeof hunt.search.promise, "%s", promise->text);
+    clock_gettime(CLOCK_REALTIME, &since);
+    name_promises(&hunt);
     int status = hunt_down(&hunt, &interrupted);
-    describe(&hunt);
+    describe(&hunt, interrupted);
     result->interrupted = interrupted;
     result->search = hunt.search;
-    return status;
+    return status == 0 ? tell_conditions(&hunt, &since) : status;
 }

@@ -48,7 +48,7 @@ struct load_interval {
 /* --find-rate: what was tried, and what came of it. */
 enum { LOAD_TRIALS = 40 };
 struct load_search {
-    char promise[64]; /* "p99<5ms"; "" when there was no search */
+    char promise[288]; /* "p99<5ms", "p99<5ms and errors<1%"; "" when there was no search */
     double
         found; /* the highest rate that kept it, confirmed by a second trial where there was room; 0 none */
     double broken;     /* the lowest that did not; 0 none */
@@ -56,10 +56,10 @@ struct load_search {
     struct load_trial {
         double rate;
         bool kept;
-        char what[80]; /* "p99 is 3.1 ms" */
+        char what[192]; /* "p99 is 3.1 ms" */
     } trials[LOAD_TRIALS];
     unsigned trial_count;
-    char sentence[256];
+    char sentence[480];
 };
 
 struct load_result {

@@ -107,6 +107,7 @@ static int print_body(const struct load_result *result, const struct moments *mo
     print_heading(result, out);
     print_banners(result, out);
     print_headline(result, out);
+    page_search(result, out);
     int status = page_percentiles(result, out);
     if (status == 0)
         status = page_time(result, moments, out);

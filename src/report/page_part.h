@@ -34,6 +34,8 @@ void page_limits(const struct load_result *result, FILE *out);
 
 /* ---- page_table.c ---- */
 
+/* Nothing where no rate was searched for. */
+void page_search(const struct load_result *result, FILE *out);
 void page_errors(const struct load_result *result, FILE *out);
 void page_conditions(const struct load_result *result, FILE *out);
 void page_numbers(const struct load_result *result, const struct moments *moments, FILE *out);

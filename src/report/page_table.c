@@ -1,3 +1,4 @@
+#include "report/chart.h"
 #include "report/html.h"
 #include "report/page_part.h"
 #include <inttypes.h>
@@ -5,6 +6,24 @@
 #include <time.h>
 
 enum { CELL = 48, TIMES = 5 };
+
+/* ---- what was searched ---- */
+
+void page_search(const struct load_result *result, FILE *out)
+{
+    const struct load_search *search = &result->search;
+    if (!*search->promise)
+        return;
+    html_section(out, "The rate that was searched for", search->sentence);
+    html_table(out, "Trials, in their order", "Rate|<Promise|<What was measured");
+    for (unsigned i = 0; i < search->trial_count; i++) {
+        const struct load_trial *trial = &search->trials[i];
+        char rate[UNIT_ROOM];
+        html_row(out, unit_text(rate, UNIT_RATE, trial->rate), trial->kept ? "kept" : "broken", trial->what);
+    }
+    html_table_end(out);
+    html_section_end(out);
+}
 
 /* ---- errors ---- */
 

@@ -60,6 +60,29 @@ def test_a_promise_that_nothing_keeps(known):
     assert not any(kept for _, kept in trials_of(outcome)), str(outcome)
 
 
+def test_all_of_several_promises_are_to_be_kept(known):
+    outcome = Load(known().address, "-d", "50ms", "--find-rate", "p50<1us", "--find-rate", "p99<1h").wait()
+    assert outcome.code == 3 and "no rate kept p50<1us and p99<1h" in outcome.stderr, str(outcome)
+    assert {trial["what"][:7] for trial in outcome.json["search"]["trials"]} <= {"p50 is ", "the gen"}, str(outcome)
+
+
+def test_errors_that_are_permitted_break_no_rate(python_server):
+    """Each fourth request ends its connection."""
+    class Fourth(Requests):
+        def received(self, server, client, data):
+            super().received(server, client, data)
+            if self.count % 4 == 3:
+                self.count += 1
+                server.close(client)
+
+    server = python_server(Fourth(lambda request: request))
+    outcome = Load(server.address, "-c", 4, "-d", "100ms", "--grace", "200ms", "--find-rate", "p99<1h", "--find-rate",
+                   "errors<60%").wait()
+    assert outcome.code == 0 and outcome.json["search"]["found"] and outcome.errors(), str(outcome)
+    kept = [trial["what"] for trial in outcome.json["search"]["trials"] if trial["kept"]]
+    assert all(re.fullmatch(r"p99 is .+, errors are .+ %", what) for what in kept), kept
+
+
 def test_it_ends_where_no_whole_request_is_between(known):
     """25 a second: the next rate is 4 % more, which is further than a search of high rates goes."""
     server = known("--delay", "40")
@@ -109,11 +132,15 @@ def test_an_interrupted_search_reports_first(python_server, clients):
         running.kill()
     assert outcome.code == 130 and outcome.json["interrupted"] == "SIGINT", str(outcome)
     assert trials_of(outcome) == [], str(outcome)
+    assert outcome.json["search"]["sentence"] == "interrupted before a rate was found that keeps p99<1h", str(outcome)
+    assert outcome.json["conditions"]["target"] == server.address, str(outcome)
+    assert outcome.json["conditions"]["mode"] == "open loop" and outcome.json["since"] > "2020", str(outcome)
 
 
 @pytest.mark.parametrize("options, sentence", [
     (("--find-rate", "fast"), "fast"), (("--find-rate", "p99>=5ms"), "such as p99<5ms"),
-    (("--find-rate", "p99<5ms", "-R", "5"), "leave out -R")])
+    (("--find-rate", "p99<5ms", "-R", "5"), "leave out -R"), (("--find-rate", "p99<5ms") * 5, "4 promises at most"),
+    (("--find-rate", "fast", "--find-rate", "p99<5ms"), "fast")])
 def test_what_makes_no_sense_is_said(python_server, options, sentence):
     server = python_server()
     outcome = run("load", server.address, *options)

@@ -64,6 +64,28 @@ static void the_page_needs_nothing_beside_it(void **state)
     written_free(&written);
 }
 
+static void a_search_is_told(void **state)
+{
+    struct load_result result;
+
+    (void)state;
+    sample_open_loop(&result);
+    result.search =
+        (struct load_search){.promise = "p99<5ms",
+                             .sentence = "p99<5ms is kept up to 1 k/s",
+                             .trials = {{1000, true, "p99 is 2.1 ms"}, {2000, false, "p99 is <9> ms"}},
+                             .trial_count = 2};
+    struct written written = write_page(&result);
+    assert_holds(&written, "p99&lt;5ms is kept up to 1");
+    assert_holds(&written, "<td>kept</td><td>p99 is 2.1 ms</td>");
+    assert_holds(&written, "p99 is &lt;9&gt; ms");
+    written_free(&written);
+    sample_open_loop(&result);
+    written = write_page(&result);
+    assert_lacks(&written, "searched for");
+    written_free(&written);
+}
+
 /* The response time holds the stall, the service time does not: two lines; in a closed loop they are one. */
 static void response_and_service_are_two_lines_where_they_differ(void **state)
 {
@@ -259,6 +281,7 @@ int main(int count, char **arguments)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_page_says_what_was_measured),
         cmocka_unit_test(the_page_needs_nothing_beside_it),
+        cmocka_unit_test(a_search_is_told),
         cmocka_unit_test(response_and_service_are_two_lines_where_they_differ),
         cmocka_unit_test(a_churn_shows_its_connecting),
         cmocka_unit_test(hostile_texts_are_shown_and_do_nothing),
