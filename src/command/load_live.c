@@ -4,6 +4,7 @@
 #include "report/json.h"
 #include "report/table.h"
 #include <errno.h>
+#include <signal.h>
 #include <unistd.h>
 
 /* After a line that was cut there is none. */
@@ -17,13 +18,15 @@ static void write_interval(struct load_live *live, const struct load_interval *i
         live->error = errno ? errno : EIO;
 }
 
-static void second(void *context, const struct load_result *so_far, const struct load_interval *interval)
+/* Who reads the intervals may leave when it has seen enough: that ends the run, and its report is written. */
+static int second(void *context, const struct load_result *so_far, const struct load_interval *interval)
 {
     struct load_live *live = context;
     if (live->line)
         live_print(stderr, so_far, interval, live->total);
     if (live->intervals)
         write_interval(live, interval);
+    return live->error == EPIPE ? SIGPIPE : 0;
 }
 
 /* Read while it grows, so under its name from the first line on. */
@@ -44,6 +47,8 @@ int load_live_open(struct load_live *live, const struct arguments *arguments, st
         live->intervals = open_intervals(arguments, path);
     if (path && !live->intervals)
         return EXIT_USAGE;
+    if (path)
+        ignore_broken_pipes();
     plan->second = second;
     plan->context = live;
     return 0;

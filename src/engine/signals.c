@@ -28,7 +28,7 @@ static bool is_needed(const parley_server *server, int signal)
 
 /* ---- handlers ---- */
 
-static void tell(parley_server *server, int signal)
+void signals_tell(parley_server *server, int signal)
 {
     if (!is_needed(server, signal))
         return;
@@ -47,7 +47,7 @@ static void on_signal(int signal)
     for (int i = 0; i < MOST_RUNNING; i++) {
         parley_server *server = atomic_load(&running[i]);
         if (server)
-            tell(server, signal);
+            signals_tell(server, signal);
     }
     atomic_fetch_sub(&handling, 1);
 }

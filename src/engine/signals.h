@@ -11,6 +11,8 @@
  * restores. `mask` receives the calling thread's, from which what we need is unblocked. */
 void signals_take(parley_server *server, sigset_t *mask);
 void signals_give_back(parley_server *server, const sigset_t *mask);
+/* What becomes of a server when a signal comes; also as if one had come. Async-signal-safe, any thread. */
+void signals_tell(parley_server *server, int signal);
 
 /* In a worker process: SIGTERM sets `*stop` to `value`, and from then on the call it sleeps in is interrupted
  * over and over, since the supervisor may be gone; SIGINT, which a terminal sends to the whole group, is the

@@ -1,5 +1,6 @@
 #include "load/observer.h"
 #include "engine/error.h"
+#include "engine/signals.h"
 #include <errno.h>
 
 enum { LOOK = 20 * NS_PER_MS };
@@ -79,7 +80,9 @@ static void tell(struct observer *observer, size_t index)
     struct load_result so_far = *ledger->result;
     struct load_interval interval = ledger->result->intervals[index];
     pthread_mutex_unlock(&ledger->lock);
-    run->plan->second(run->plan->context, &so_far, &interval);
+    int signal = run->plan->second(run->plan->context, &so_far, &interval);
+    if (signal)
+        signals_tell(run->server, signal);
 }
 
 /* Tells of each interval before `end` when it is complete; `*index` is the next. */

@@ -50,8 +50,8 @@ struct load_plan {
     size_t processor_count;
 
     /* Called about each second of the run (in one of more than two hours less often) by a thread of its own;
-     * NULL none. */
-    void (*second)(void *context, const struct load_result *so_far, const struct load_interval *interval);
+     * NULL none. 0, or a signal: the run ends as if that had come. */
+    int (*second)(void *context, const struct load_result *so_far, const struct load_interval *interval);
     void *context;
 };
 

@@ -1,6 +1,7 @@
 """What `parley load` says when something goes wrong: with the server, with the machine, with itself."""
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -451,6 +452,18 @@ def test_a_second_interrupt_ends_it_at_once(python_server, start_load):
     running.signal(signal.SIGINT)
     outcome = running.wait()
     assert outcome.code == 130 and outcome.json["interrupted"] == "SIGINT", str(outcome)
+
+
+def test_a_reader_that_leaves_ends_the_run_and_costs_no_file(python_server, start_load, tmp_path):
+    """`--intervals - | head -1`, of an hour."""
+    result = tmp_path / "load.json"
+    running = start_load(python_server().address, "-d", "1h", output=("--intervals", "-", "--json", result))
+    running.process.stdout.readline()
+    running.process.stdout.close()
+    assert running.process.wait(PATIENCE) == 128 + signal.SIGPIPE
+    assert running.process.stderr.read() == ""
+    told = json.loads(result.read_text())
+    assert told["interrupted"] == "SIGPIPE" and told["requests"] > 0, told
 
 
 def test_an_interrupt_before_anybody_was_reached(black_hole, start_load):
