@@ -25,7 +25,11 @@ int load_result_open(struct load_result *result)
 {
     *result = (struct load_result){.valid = true,
                                    .resumed = -1,
-                                   .limits = {.generator_busy = -1, .server_busy = -1, .machine_idle = -1},
+                                   .limits = {.generator_busy = -1,
+                                              .generator_cpu = -1,
+                                              .server_busy = -1,
+                                              .server_cpu = -1,
+                                              .machine_idle = -1},
                                    .conditions.generators = 1};
     return open_histograms(result) == 0 ? 0 : fail(PARLEY_RESOURCE, "no memory for the histograms");
 }

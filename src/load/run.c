@@ -5,6 +5,7 @@
 #include "load/observer.h"
 #include "net/dial.h"
 #include "net/lookup.h"
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -228,7 +229,7 @@ static void collect(struct run *run, struct generator *generator)
     ledger_settle(&run->ledger, &generator->tally);
     if (result->elapsed > 0) {
         double cpu = generator->cpu / result->elapsed;
-        limits->generator_cpu += generator->cpu;
+        limits->generator_cpu = fmax(limits->generator_cpu, 0) + generator->cpu;
         limits->generator_busy = cpu > limits->generator_busy ? cpu : limits->generator_busy;
     }
     result->open_least += generator->open_least;

@@ -171,8 +171,7 @@ static void print_counts(const struct load_result *result, FILE *out)
     count_row(out, "connections open, most", result->open_most);
     count_row(out, "idle connections held", result->idle_held);
     real_row(out, "processor s of the generator", result->limits.generator_cpu);
-    real_row(out, "processor s of the server",
-             result->limits.server_busy < 0 ? -1 : result->limits.server_cpu);
+    real_row(out, "processor s of the server", result->limits.server_cpu);
     html_table_end(out);
 }
 

@@ -99,6 +99,22 @@ static void test_a_measurement_is_told_for_each_message(void **state)
     assert_true(isnan(cell_spread(cell)));
 }
 
+/* A processor time that nobody looked at is no time of 0, which would be the best of all. */
+static void test_a_server_that_was_not_seen_has_no_processor_time(void **state)
+{
+    (void)state;
+    MODELS("thread");
+    struct cell *cell = &comparison.candidates[0].cells[0];
+    struct load_result result;
+    assert_int_equal(load_result_open(&result), 0);
+    result.elapsed = 1;
+    result.requests = 1000;
+    assert_int_equal(cell_add(cell, &result, 0), 0);
+    load_result_close(&result);
+    cell_settle(cell);
+    assert_true(isnan(cell->median.values[MEASURE_CPU]));
+}
+
 static void test_rounds_become_medians_and_a_range(void **state)
 {
     (void)state;
@@ -245,6 +261,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         MEASURE_TEST(test_median),
         MEASURE_TEST(test_a_measurement_is_told_for_each_message),
+        MEASURE_TEST(test_a_server_that_was_not_seen_has_no_processor_time),
         MEASURE_TEST(test_rounds_become_medians_and_a_range),
         MEASURE_TEST(test_switches_are_those_of_all_that_was_answered),
         MEASURE_TEST(test_what_is_not_known_stays_so),
