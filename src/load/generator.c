@@ -247,6 +247,8 @@ static int64_t say_goodbye(struct generator *generator, int64_t now)
 /* A signal has ended the run early. What still comes is not counted; the interval that had begun is. */
 static void break_off(struct generator *generator, int64_t now)
 {
+    if (generator->counting && !generator->over && generator->run->slot > 0)
+        schedule_break_off(generator, now);
     if (generator->counting && !generator->over)
         stop_counting(generator, now);
     if (generator->counting && !generator->dismissed)

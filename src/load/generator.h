@@ -130,6 +130,9 @@ void generator_count_open(struct generator *generator, int change);
 /* The open loop: slot n is due n/R seconds after the start and belongs to client n modulo c. Hands out what
  * is due `now`; ns until the next slot, or -1 when there are no more. */
 int64_t schedule_advance(struct generator *generator, int64_t now);
+/* The run is broken off: what was due until `now` and has not been handed out was meant to be sent as well.
+ */
+void schedule_break_off(struct generator *generator, int64_t now);
 /* When the schedule wants the client's request `number`. */
 int64_t schedule_time(const struct client *client, uint64_t number);
 

@@ -44,10 +44,11 @@ static bool refuse_lag(struct load_result *result, double percentile, uint64_t l
 {
     if (!lag_exceeds(result, percentile, least))
         return false;
+    bool is_part = histogram_at(&result->lag, percentile) <= histogram_at(&result->response, percentile);
     snprintf(result->invalid, sizeof result->invalid,
-             "requests were sent late by the generator itself: at p%g %s of the %s it reports%s", percentile,
-             told_at(&result->lag, percentile).text, told_at(&result->response, percentile).text,
-             remedy(&result->limits));
+             "requests were sent late by the generator itself%s: at p%g %s %s the %s it reports%s",
+             is_part ? "" : ", or not at all", percentile, told_at(&result->lag, percentile).text,
+             is_part ? "of" : "beside", told_at(&result->response, percentile).text, remedy(&result->limits));
     return true;
 }
 

@@ -25,6 +25,15 @@ static bool has_begun(const struct generator *generator, const struct client *cl
     return client < generator->clients + generator->opened;
 }
 
+/* What the schedule has in the window, and how late we came to it. */
+static void note_intended(struct generator *generator, int64_t intended, int64_t now)
+{
+    if (intended < generator->window)
+        return;
+    generator->tally.intended++;
+    histogram_record(&generator->tally.lag, (uint64_t)(now - intended));
+}
+
 /* During a ramp clients come one after another, and those that have not begun miss nothing. In the window all
  * take part: who could not even begin to connect is late. */
 static void ask(struct generator *generator, struct client *client, int64_t intended, int64_t now)
@@ -34,10 +43,7 @@ static void ask(struct generator *generator, struct client *client, int64_t inte
         client->skipped++;
         return;
     }
-    if (intended >= generator->window) {
-        generator->tally.intended++;
-        histogram_record(&generator->tally.lag, (uint64_t)(now - intended));
-    }
+    note_intended(generator, intended, now);
     client->due++;
     generator->owed++;
     if (client->conn)
@@ -54,11 +60,26 @@ static void next_slot(struct generator *generator)
     generator->round++;
 }
 
+/* When the next slot is due. */
+static int64_t next_time(const struct generator *generator)
+{
+    const struct client *client = &generator->clients[generator->turn];
+    return slot_time(generator->run, slot_of(client, generator->round));
+}
+
+void schedule_break_off(struct generator *generator, int64_t now)
+{
+    for (int64_t intended; (intended = next_time(generator)) <= now && intended < generator->end;) {
+        note_intended(generator, intended, now);
+        next_slot(generator);
+    }
+}
+
 int64_t schedule_advance(struct generator *generator, int64_t now)
 {
     for (int i = 0; i < MOST_SLOTS_AT_ONCE; i++) {
         struct client *client = &generator->clients[generator->turn];
-        int64_t intended = slot_time(generator->run, slot_of(client, generator->round));
+        int64_t intended = next_time(generator);
         if (intended >= generator->end)
             return -1;
         if (intended > now)

@@ -64,6 +64,23 @@ def test_a_generator_that_was_stopped_says_so_first(python_server, start_load, t
     assert outcome.json["intended"] == 3000 and outcome.json["lag_us"]["p99"] > 900e3, str(outcome)
 
 
+def test_what_was_due_while_it_was_stopped_is_known_when_it_is_interrupted(python_server, start_load):
+    """A stop takes more of the schedule than is handed out in one go when it goes on, which is to end it."""
+    rate = 50000
+    service = echoing()
+    running = start_load(python_server(service).address, "-R", rate, "-c", 10, "-d", "1h")
+    wait_count(service, 500)
+    running.signal(signal.SIGSTOP)
+    time.sleep(0.5)
+    running.signal(signal.SIGINT)
+    running.signal(signal.SIGCONT)
+    outcome = running.wait()
+    result = outcome.json
+    assert outcome.code == 130 and result["valid"] is False, str(outcome)
+    assert abs(result["intended"] - rate * result["elapsed_s"]) <= 2, str(outcome)
+    assert result["lag_us"]["count"] == result["intended"], str(outcome)
+
+
 def test_a_rate_that_nobody_can_keep(serve):
     server = serve("echo")
     outcome = load(server.addresses[0], *BRIEFLY, *AT_ONCE, "-c", 4, "--depth", 16, "-R", "1G", code=3)

@@ -104,6 +104,15 @@ static void lateness_of_one_in_five_hundred_is_a_reason(void **state)
     refused("at p99.9 999 ms of the 1.00 s it reports");
 }
 
+/* Then these are not in what was answered. */
+static void requests_that_were_never_sent_are_told_beside(void **state)
+{
+    (void)state;
+    lag(0, 4000);
+    lag(2 * (int64_t)NS_PER_SECOND, 6000);
+    refused("by the generator itself, or not at all: at p50 2.00 s beside the 2.00 ms it reports");
+}
+
 static void lateness_that_is_small_beside_the_answers_is_none(void **state)
 {
     (void)state;
@@ -269,6 +278,7 @@ int main(void)
         JUDGE_TEST(lateness_in_the_middle_is_a_reason),
         JUDGE_TEST(lateness_at_the_far_end_is_a_reason),
         JUDGE_TEST(lateness_of_one_in_five_hundred_is_a_reason),
+        JUDGE_TEST(requests_that_were_never_sent_are_told_beside),
         JUDGE_TEST(lateness_that_is_small_beside_the_answers_is_none),
         JUDGE_TEST(slots_that_were_left_out_are_a_reason),
         JUDGE_TEST(the_last_slot_may_be_missing),
