@@ -188,7 +188,8 @@ static void go_on(struct client *client)
         return;
     if (client->failures > 0 || !churns)
         try_later(client);
-    else if (run->slot > 0 ? client->due > 0 : generator_has_started(generator) && !generator->over)
+    else if (run->slot > 0 ? client->due > 0
+                           : generator_has_started(generator) && !generator_is_over(generator))
         client_connect(client);
 }
 

@@ -3,8 +3,9 @@
 
 /* ---- sending ---- */
 
-/* Requests that may go out now. */
-static uint64_t wanted(const struct client *client)
+/* Requests that may go out now. In a closed loop none do before the start, when the end is not known and 0,
+ * nor after the end, which the pace may come to see some turns later. */
+static uint64_t wanted(const struct client *client, int64_t now)
 {
     const struct generator *generator = client->generator;
     const struct load_plan *plan = generator->run->plan;
@@ -13,7 +14,7 @@ static uint64_t wanted(const struct client *client)
         return 0; /* one exchange per connection */
     if (generator->run->slot > 0)
         return client->due < room ? client->due : room;
-    return generator->over || !generator_has_started(generator) ? 0 : room;
+    return now < generator->end ? room : 0;
 }
 
 static void note_sent(struct client *client, uint64_t count, int64_t now)
@@ -42,7 +43,7 @@ static bool can_send(const struct client *client)
 void exchange_send(struct client *client, int64_t now)
 {
     const struct messages *messages = &client->generator->run->messages;
-    uint64_t count = can_send(client) ? wanted(client) : 0;
+    uint64_t count = can_send(client) ? wanted(client, now) : 0;
     if (count == 0)
         return;
     struct iovec vector = {
@@ -157,7 +158,8 @@ void exchange_received(parley_conn *conn, const void *bytes, size_t size)
     generator->tally.bytes_in += came;
     uint64_t replies = replies_in(client, bytes, size);
     client->position += came;
-    if (is_first && generator->run->plan->churn && client->connect_at >= generator->window)
+    if (is_first && generator->run->plan->churn && client_under_way(client) > 0 &&
+        client->connect_at >= generator->window)
         histogram_record(&generator->tally.first_byte, (uint64_t)(now - client->connect_at));
     if (replies > 0)
         answered(client, replies, now);

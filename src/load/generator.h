@@ -95,6 +95,11 @@ static inline bool generator_has_started(const struct generator *generator)
 {
     return generator->end != 0;
 }
+/* The load has ended, which the pace may come to see some turns later. */
+static inline bool generator_is_over(const struct generator *generator)
+{
+    return generator->over || (generator_has_started(generator) && clock_ns() >= generator->end);
+}
 /* Spans of a run, in ns of the clock; only once its start is known. */
 static inline int64_t run_start(const struct run *run)
 {
@@ -165,7 +170,7 @@ static inline uint64_t client_message(const struct client *client, uint64_t numb
 /* The end of the load leaves a client only with what was due before. */
 static inline bool client_has_work(const struct client *client)
 {
-    return !client->generator->over || client->due > 0;
+    return client->due > 0 || !generator_is_over(client->generator);
 }
 /* Requests under way. */
 static inline uint64_t client_under_way(const struct client *client)

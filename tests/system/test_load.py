@@ -250,6 +250,30 @@ def test_churn_with_a_server_that_closes_first(python_server):
     check_churn(outcome, server, clients=4)
 
 
+class Greeting(Service):
+    """Speaks first, and closes when it is answered."""
+
+    def opened(self, server, client):
+        server.send(client, b"220 ready\n")
+
+    def received(self, server, client, data):
+        server.close(client)
+
+
+def test_the_first_byte_of_a_churn_is_that_of_its_exchanges(python_server):
+    """Not of what was connected before the start, nor of the many that are held idle and take their time to come."""
+    outcome = load(python_server(Greeting()).address, *BRIEFLY, "-c", 3, "--idle", 500, "--churn", "--expect-end")
+    assert 0 < outcome.json["first_byte_us"]["count"] <= outcome.answered(), str(outcome)
+
+
+def test_nothing_is_sent_after_the_end(serve):
+    """However late it comes to see that the end has passed."""
+    server = serve("echo")
+    for _ in range(5):
+        outcome = load(server.addresses[0], "-d", "1ms", "-c", 20)
+        assert outcome.json["replies_late"] <= 20, str(outcome)
+
+
 # ---- connections ----
 
 def test_a_ramp_spreads_connections(python_server):
