@@ -282,6 +282,15 @@ static void speaking_into_a_stop_is_safe(void **state)
     in_models(NULL, stop_in);
 }
 
+/* A worker that has ended keeps its number until it is reaped. */
+static bool is_alone(void)
+{
+    pthread_mutex_lock(&server->lock);
+    bool alone = server->workers->next == NULL;
+    pthread_mutex_unlock(&server->lock);
+    return alone;
+}
+
 /* Numbers of workers come back once all have been given, sooner where others are still taken: the next one
  * here begins anew. */
 static void number_in(const char *model)
@@ -292,7 +301,8 @@ static void number_in(const char *model)
     int first = client_open();
     parley_id before = next_id();
     client_leave(first);
-    UNTIL(witness->closed == 1 && parley_server_finish(server, before) == PARLEY_STALE);
+    UNTIL(witness->closed == 1 && is_alone());
+    check_failure(parley_server_finish(server, before), PARLEY_STALE, "gone");
     pthread_mutex_lock(&server->lock);
     server->last_index = MOST_INDEXES - 1;
     pthread_mutex_unlock(&server->lock);
