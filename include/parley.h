@@ -118,6 +118,7 @@ enum {
  * be NULL. All callbacks of one connection run in one worker, one after another, never nested: no
  * call you make from a callback runs another callback of that connection before yours returns.
  * What connections share, such as a global, threads use at once: lock it; processes have a copy each.
+ * Under the placement "thread" callbacks have a stack of 256 KiB: what is larger belongs into the state.
  * The server copies the structure; what it points to must outlive the server. */
 typedef struct parley_handler {
     size_t size PARLEY_UNSET;         /* sizeof(parley_handler): lets the library grow without breaking you */

@@ -200,10 +200,9 @@ static const char *meaning_of_other(int fd)
     static const struct {
         const char *target, *meaning;
     } kinds[] = {
-        {"anon_inode:[eventfd]", "an eventfd: nobody will be woken by it any more"},
+        {"anon_inode:[eventfd]", "an eventfd: it wakes nobody any more, or was only held in reserve"},
         {"anon_inode:[eventpoll]", "the list of watched descriptors goes with it"},
         {"anon_inode:[io_uring]", "the ring: what it still holds is cancelled"},
-        {"/dev/null", "held in reserve, to have one to spare when descriptors run out"},
     };
     bool inherited = descriptor_is_inherited(fd);
     char path[32], target[32] = "";
