@@ -6,7 +6,8 @@
 #include <openssl/ssl.h>
 #include <string.h>
 
-enum kind { SERVING, SWITCH, TEXT, TEXTS, ALPN, PIN, VERSION };
+enum kind { SERVING, SWITCH, TEXT, TEXTS, HOST, ALPN, PIN, VERSION };
+enum { LONGEST_HOST = 255 };
 
 struct setting {
     const char *name;
@@ -29,7 +30,7 @@ static const struct setting settings[] = {
     {"dial-cert", TEXT, PLACE(dial_certificate)},
     {"dial-key", TEXT, PLACE(dial_key)},
     {"dial-alpn", ALPN, PLACE(dial_alpn)},
-    {"server-name", TEXT, PLACE(server_name)},
+    {"server-name", HOST, PLACE(server_name)},
     {"pin", PIN, PLACE(pin)},
     {"insecure", SWITCH, PLACE(insecure)},
     {"dial-resume", SWITCH, PLACE(resumes)},
@@ -66,7 +67,7 @@ void tls_policy_free(struct tls_policy *policy)
 {
     for (int i = 0; i < SETTINGS; i++) {
         void *place = (char *)policy + settings[i].place;
-        if (settings[i].kind == TEXT || settings[i].kind == ALPN)
+        if (settings[i].kind == TEXT || settings[i].kind == HOST || settings[i].kind == ALPN)
             sys.free(*(char **)place);
         else if (settings[i].kind == TEXTS)
             texts_free(place);
@@ -112,6 +113,16 @@ static int add_text(const char *name, const char *value, struct tls_texts *texts
     int status = set_text(name, value, &items[texts->count]);
     texts->count += status == 0;
     return status;
+}
+
+/* OpenSSL would take what begins with a dot for any name below it. */
+static int set_host(const char *name, const char *value, char **place)
+{
+    if (strlen(value) > LONGEST_HOST)
+        return fail(PARLEY_USAGE, "%s: the name of a host has at most %d bytes", name, LONGEST_HOST);
+    if (*value == '.')
+        return fail(PARLEY_USAGE, "%s '%s' begins with a dot: give the whole name of one host", name, value);
+    return set_text(name, value, place);
 }
 
 static int set_serving(const char *value, enum tls_serving *place)
@@ -160,6 +171,7 @@ int tls_policy_set(struct tls_policy *policy, const char *name, const char *valu
     case SERVING: return set_serving(value, place);
     case SWITCH: return set_switch(name, value, place);
     case TEXT: return set_text(name, value, place);
+    case HOST: return set_host(name, value, place);
     case TEXTS: return add_text(name, value, place);
     case ALPN: return set_alpn(name, value, place);
     case VERSION: return set_version(name, value, place);

@@ -45,6 +45,16 @@ static int expect(struct tls_session *session)
                                                                                                        : -1;
 }
 
+/* A name may end with the dot of the root, as look-ups know it; SNI and certificates have none. */
+static char *name_of_host(const char *host)
+{
+    char *name = text_copy(host);
+    size_t size = name ? strlen(name) : 0;
+    if (size > 1 && name[size - 1] == '.')
+        name[size - 1] = '\0';
+    return name;
+}
+
 static int begin_dialled(struct tls_session *session, const char *host)
 {
     const struct tls_policy *policy = session->policy;
@@ -53,7 +63,7 @@ static int begin_dialled(struct tls_session *session, const char *host)
     if (!host && !policy->insecure && !policy->pinned)
         return fail(PARLEY_USAGE, "TLS: there is no name that the certificate should be for: give one with "
                                   "server-name, or pin the certificate");
-    if (host && ((session->host = text_copy(host)) == NULL || expect(session) < 0))
+    if (host && ((session->host = name_of_host(host)) == NULL || expect(session) < 0))
         return fail(PARLEY_RESOURCE, "TLS: the name %s: %s", host, trouble_text());
     if (policy->resumes)
         resume_recall(session);

@@ -82,6 +82,20 @@ def test_verbose_tells_protocol_cipher_and_name(authority, good):
     assert "TLS: TLSv1.3, TLS_AES_256_GCM_SHA384" in done.stderr and 'verified for localhost' in done.stderr
 
 
+def test_the_dot_of_the_root_is_no_part_of_a_name(authority, good):
+    with serving(good) as (address, _):
+        done = connect(address, "--ca", authority.path, "--server-name", "localhost.", host="127.0.0.1")
+    assert (done.returncode, done.stdout) == (0, "hello"), done.stderr
+
+
+@pytest.mark.parametrize("name, complaint", [(".test", "begins with a dot: give the whole name of one host"),
+                                             ("a" * 256, "the name of a host has at most 255 bytes")],
+                         ids=["a dot", "256 bytes"])
+def test_names_that_are_no_host_s(authority, name, complaint):
+    done = connect("127.0.0.1:1", "--ca", authority.path, "--server-name", name)
+    assert done.returncode == 2 and complaint in only_line(done.stderr)
+
+
 def test_another_name_may_be_expected(authority):
     with serving(authority.issue("other", names=["other.test"])) as (address, _):
         done = connect(address, "--ca", authority.path, "--server-name", "other.test", host="127.0.0.1")
