@@ -112,6 +112,15 @@ size_t escape_bytes(char *text, size_t room, const void *bytes, size_t size, con
     return used;
 }
 
+void escape_name(char *text, size_t room, const void *bytes, size_t size)
+{
+    size_t taken;
+
+    escape_bytes(text, room, bytes, size, "\\", &taken);
+    if (taken < size)
+        *text = '\0';
+}
+
 size_t log_escape(char *text, size_t room, const void *bytes, size_t size)
 {
     return escape_bytes(text, room, bytes, size, "\\", NULL);

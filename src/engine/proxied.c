@@ -147,12 +147,12 @@ static struct proxy_text fact_of(const struct proxy_header *header, const char *
 
 const char *proxied_tls(const parley_conn *conn, const char *what)
 {
-    static _Thread_local char text[512];
+    static _Thread_local char text[1024]; /* a name of 255 bytes, each of them escaped */
     struct proxy_header header;
     if (!proxied_header(conn, &header) || !header.tls.given)
         return NULL;
     struct proxy_text fact = fact_of(&header, what);
-    escape_bytes(text, sizeof text, fact.bytes, fact.size, "\\", NULL);
+    escape_name(text, sizeof text, fact.bytes, fact.size);
     return text;
 }
 

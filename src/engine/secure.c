@@ -116,14 +116,14 @@ static const struct {
     {"resumed", ", resumed: ", false},
 };
 
-/* Control bytes are escaped already. */
+/* Control bytes are escaped already. No name is so long that it hides what follows. */
 static void add_fact(char *text, size_t room, const char *before, const char *fact, bool is_quoted)
 {
-    char quoted[1024];
-    size_t used = strlen(text);
+    char quoted[280];
+    size_t used = strlen(text), taken;
     const char *quote = is_quoted ? "\"" : "";
-    escape_bytes(quoted, sizeof quoted, fact, strlen(fact), quote, NULL);
-    snprintf(text + used, room - used, "%s%s%s%s", before, quote, quoted, quote);
+    escape_bytes(quoted, sizeof quoted, fact, strlen(fact), quote, &taken);
+    snprintf(text + used, room - used, "%s%s%s%s%s", before, quote, quoted, fact[taken] ? "…" : "", quote);
 }
 
 void secure_say(const parley_conn *conn, const char *whose)

@@ -4,7 +4,7 @@
 
 #include "exec/program.h"
 
-enum { MOST_VARIABLES = 20, VARIABLES_TEXT = 2048 };
+enum { MOST_VARIABLES = 20, VARIABLES_TEXT = 4096 };
 
 struct environment {
     char **items; /* for execve(2); NULL without memory */

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { FACT = 512 };
+enum { FACT = 1024 /* 255 bytes, each of them escaped, and more */ };
 
 static const char *protocol(const struct tls_session *session, char *text)
 {
@@ -24,7 +24,7 @@ static const char *server_name(const struct tls_session *session, char *text)
 {
     const char *name = SSL_get_servername(session->ssl, TLSEXT_NAMETYPE_host_name);
     if (name)
-        escape_bytes(text, FACT, name, strlen(name), "\\", NULL);
+        escape_name(text, FACT, name, strlen(name));
     return text;
 }
 
@@ -34,7 +34,7 @@ static const char *alpn(const struct tls_session *session, char *text)
     unsigned size;
     SSL_get0_alpn_selected(session->ssl, &name, &size);
     if (size > 0)
-        escape_bytes(text, FACT, name, size, "\\", NULL);
+        escape_name(text, FACT, name, size);
     return text;
 }
 

@@ -53,7 +53,7 @@ void names_common(const X509_NAME *name, char *text, size_t room)
     if (place >= 0)
         size = ASN1_STRING_to_UTF8(&bytes, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, place)));
     if (size > 0)
-        escape_bytes(text, room, bytes, (size_t)size, "\\", NULL);
+        escape_name(text, room, bytes, (size_t)size);
     OPENSSL_free(bytes);
 }
 

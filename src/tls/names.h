@@ -5,11 +5,11 @@
 #include <openssl/x509.h>
 #include <stdbool.h>
 
-/* Texts of a certificate are somebody else's: these are cut to `room` and escaped for a log. */
+/* Texts of a certificate are somebody else's: these are escaped for a log. */
 
-/* "localhost, 127.0.0.1, ::1", from its alternative names; "no host" when it has none. */
+/* "localhost, 127.0.0.1, ::1", from its alternative names, cut to `room`; "no host" when it has none. */
 void names_text(const X509 *certificate, char *text, size_t room);
-/* The common name of a subject or issuer; "" when it has none. */
+/* The common name of a subject or issuer; "" when it has none, or `room` is short. */
 void names_common(const X509_NAME *name, char *text, size_t room);
 /* "2026-11-21 12:00:00 UTC". */
 void names_time(const ASN1_TIME *time, char *text, size_t room);

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { NAME = 200, TIME = 40 };
+enum { NAME = 280, TIME = 40 };
 
 static void say_time(struct tls_session *session, const X509 *certificate, int error)
 {

@@ -237,6 +237,17 @@ def test_a_program_is_told_of_the_client(serve, model):
             "SSL_PROTOCOL=TLSv1.3", "SSL_PEER_CERT_CN=alice", "SSL_TLS_SNI_SERVERNAME=example.org"} <= set(told), told
 
 
+@pytest.mark.parametrize("size, told", [(255, r"\x01" * 255), (2000, None)])
+def test_a_name_is_told_whole_or_not_at_all(serve, size, told):
+    """What is left of one that was cut could be another's."""
+    server = serve_behind_proxy(serve, "exec", options=["--shell", "env"], probe=None)
+    tls = tlv(0x20, b"\7\0\0\0\0" + tlv(0x22, b"\1" * size))
+    with dial_as_proxy(server) as sock:
+        sock.sendall(v2(facts=tls))
+        names = dict(line.split("=", 1) for line in receive_all(sock).decode().splitlines())
+    assert names["TCPREMOTEIP"] == "10.0.0.1" and names.get("SSL_PEER_CERT_CN") == told
+
+
 # ---- as a user ----
 
 @pytest.mark.parametrize("networks, reason", [

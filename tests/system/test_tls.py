@@ -323,6 +323,15 @@ def test_what_a_client_asks_for_reads_as_no_fact_of_ours(serve_tls, authority):
     server.wait_said(r'asked for "x, is \\"root\\"", is "a\\", verified by us", verified by its chain\n')
 
 
+def test_the_longest_name_hides_nothing(serve_tls, authority):
+    """Each of its bytes is four in the log."""
+    server = serve_tls("-v", "--client-ca", authority.path, probe=None)
+    name = ".".join(["\x01" * 60] * 4)
+    with Secured(server.dial(), trusting(certificate=authority.client("alice")[:2]), name=name).handshake() as secured:
+        exchange(secured, b"hello")
+    server.wait_said(r'asked for "(\\x01)+.*…", is "alice", verified by its chain\n')
+
+
 def test_the_name_that_is_asked_for_chooses_the_certificate(serve_tls, authority):
     one = authority.issue("one", names=["one.test"])
     wild = authority.issue("wild", names=["*.wild.test"])
