@@ -12,16 +12,8 @@
 
 #include "engine/sys.h"
 #include "tls/inside.h"
+#include "two_ends.h"
 #include <parley.h>
-
-enum { ROOM = 1 << 16 };
-
-struct end {
-    struct tls_session *session;
-    unsigned char outbox[ROOM];
-    size_t outbox_size;
-    bool is_done;
-};
 
 static struct end server, client;
 static struct tls_policy policy;
@@ -35,33 +27,18 @@ static int64_t now_of_epoch(void)
     return (epoch * TICKET_EPOCH + TICKET_EPOCH / 2) * 1000;
 }
 
-static int put(void *owner, const void *bytes, size_t size)
-{
-    struct end *end = owner;
-    assert_true(size <= ROOM - end->outbox_size);
-    memcpy(end->outbox + end->outbox_size, bytes, size);
-    end->outbox_size += size;
-    return 0;
-}
-
-static void set(const char *name, const char *value)
-{
-    if (tls_policy_set(&policy, name, value) < 0)
-        fail_msg("%s %s: %s", name, value, parley_error());
-}
-
 static int open_with(const char *version)
 {
     real = sys;
     sys.now = now_of_epoch;
     epoch = 0; /* a machine that has just started */
     tls_policy_default(&policy);
-    set("tls", "self-signed");
-    set("dial-tls", "on");
-    set("insecure", "on");
-    set("dial-resume", "on");
-    set("tls-max", version);
-    set("tls-min", version);
+    set_policy(&policy, "tls", "self-signed");
+    set_policy(&policy, "dial-tls", "on");
+    set_policy(&policy, "insecure", "on");
+    set_policy(&policy, "dial-resume", "on");
+    set_policy(&policy, "tls-max", version);
+    set_policy(&policy, "tls-min", version);
     keep = tls_keep_new();
     return keep ? tls_open(&tls, &policy, keep) : -1;
 }
@@ -90,33 +67,6 @@ static int close_all(void **state)
 
 /* ---- a connection, and whether it was resumed ---- */
 
-static void begin(struct end *end, bool dialled)
-{
-    memset(end, 0, sizeof *end);
-    end->session = tls_session_new(tls, dialled, dialled ? "localhost" : NULL, put, end);
-    assert_non_null(end->session);
-}
-
-static void hear(struct end *end, const unsigned char *bytes, size_t size)
-{
-    unsigned char heard[16];
-    size_t got;
-    tls_lend(end->session, bytes, size);
-    end->is_done = end->is_done || tls_shake(end->session) == TLS_DONE;
-    if (end->is_done)
-        assert_int_equal(tls_read(end->session, heard, sizeof heard, &got), TLS_MORE);
-    tls_lend(end->session, NULL, 0);
-}
-
-static void deliver(struct end *from, struct end *to)
-{
-    static unsigned char wire[ROOM];
-    size_t size = from->outbox_size;
-    memcpy(wire, from->outbox, size);
-    from->outbox_size = 0;
-    hear(to, wire, size);
-}
-
 /* A session that does not say its end is not resumed. */
 static void part(struct end *end)
 {
@@ -126,13 +76,7 @@ static void part(struct end *end)
 
 static bool meet(void)
 {
-    begin(&server, false);
-    begin(&client, true);
-    tls_shake(client.session);
-    while (client.outbox_size + server.outbox_size > 0) {
-        deliver(&client, &server);
-        deliver(&server, &client);
-    }
+    ends_meet(&server, &client, tls, ROOM);
     assert_true(server.is_done && client.is_done);
     bool resumed = *tls_fact(server.session, "resumed") != '\0';
     part(&server);

@@ -13,6 +13,7 @@
 
 #include "tls/inside.h"
 #include "tls/names.h"
+#include "two_ends.h"
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <parley.h>
@@ -56,45 +57,18 @@ static void take(void *memory, const char *file, int line)
 
 /* ---- two sessions, and the wire between them ---- */
 
-enum { ROOM = 1 << 18 };
-
-struct end {
-    struct tls_session *session;
-    unsigned char outbox[ROOM]; /* what it has said and the other has not read */
-    size_t outbox_size;
-    unsigned char heard[ROOM];
-    size_t heard_size;
-    bool is_done, has_ended, is_broken;
-};
-
 static struct end server, client;
 static struct tls_policy policy;
 static struct tls_keep *keep;
 static struct tls *tls;
 
-static int put(void *owner, const void *bytes, size_t size)
-{
-    struct end *end = owner;
-    if (size > ROOM - end->outbox_size)
-        return -1;
-    memcpy(end->outbox + end->outbox_size, bytes, size);
-    end->outbox_size += size;
-    return 0;
-}
-
-static void set(const char *name, const char *value)
-{
-    if (tls_policy_set(&policy, name, value) < 0)
-        fail_msg("%s %s: %s", name, value, parley_error());
-}
-
 static int open_pair(void **state)
 {
     (void)state;
     tls_policy_default(&policy);
-    set("tls", "self-signed");
-    set("dial-tls", "on");
-    set("insecure", "on");
+    set_policy(&policy, "tls", "self-signed");
+    set_policy(&policy, "dial-tls", "on");
+    set_policy(&policy, "insecure", "on");
     keep = tls_keep_new();
     assert_non_null(keep);
     assert_int_equal(tls_open(&tls, &policy, keep), 0);
@@ -110,58 +84,9 @@ static int close_pair(void **state)
     return 0;
 }
 
-static void begin(struct end *end, bool dialled)
-{
-    memset(end, 0, sizeof *end);
-    end->session = tls_session_new(tls, dialled, dialled ? "localhost" : NULL, put, end);
-}
-
-static void judge(struct end *end, enum tls_outcome outcome)
-{
-    end->is_broken |= outcome == TLS_BROKEN;
-    end->has_ended |= outcome == TLS_ENDED;
-}
-
-static void hear(struct end *end, const unsigned char *bytes, size_t size)
-{
-    size_t got;
-    enum tls_outcome outcome = TLS_DONE;
-    tls_lend(end->session, bytes, size);
-    if (!end->is_done) {
-        outcome = tls_shake(end->session);
-        end->is_done = outcome == TLS_DONE;
-    }
-    while (outcome == TLS_DONE) {
-        outcome =
-            tls_read(end->session, end->heard + end->heard_size, sizeof end->heard - end->heard_size, &got);
-        end->heard_size += got;
-    }
-    judge(end, outcome);
-    tls_lend(end->session, NULL, 0);
-}
-
-/* Everything said is heard, `piece` bytes at a time. */
-static void deliver(struct end *from, struct end *to, size_t piece)
-{
-    static unsigned char wire[ROOM];
-    size_t size = from->outbox_size;
-    memcpy(wire, from->outbox, size);
-    from->outbox_size = 0;
-    for (size_t at = 0; at < size && !to->is_broken; at += piece)
-        hear(to, wire + at, piece < size - at ? piece : size - at);
-}
-
 static void meet(size_t piece)
 {
-    begin(&server, false);
-    begin(&client, true);
-    if (!server.session || !client.session)
-        return;
-    judge(&client, tls_shake(client.session));
-    while (client.outbox_size + server.outbox_size > 0) {
-        deliver(&client, &server, piece);
-        deliver(&server, &client, piece);
-    }
+    ends_meet(&server, &client, tls, piece);
 }
 
 static void part(void)
@@ -242,12 +167,12 @@ static void talk(size_t piece)
     assert_string_equal(tls_fact(client.session, "protocol"), "TLSv1.3");
     assert_null(tls_fact(client.session, "colour"));
     assert_int_equal(tls_write(client.session, data, sizeof data), 0);
-    deliver(&client, &server, piece);
+    end_deliver(&client, &server, piece);
     assert_int_equal(server.heard_size, sizeof data);
     assert_memory_equal(server.heard, data, sizeof data);
     assert_int_equal(tls_write(server.session, "answer", 6), 0);
     tls_say_end(server.session);
-    deliver(&server, &client, piece);
+    end_deliver(&server, &client, piece);
     assert_memory_equal(client.heard, "answer", 6);
     assert_true(client.has_ended && !server.has_ended);
     assert_int_equal(tls_write(server.session, "more", 4), PARLEY_STALE);
@@ -271,28 +196,28 @@ static void what_is_said_in_the_middle_of_a_ticket_is_kept(void **state)
     name[255] = '\0';
     close_pair(state);
     open_pair(state);
-    set("alpn", name);
-    set("dial-alpn", name);
+    set_policy(&policy, "alpn", name);
+    set_policy(&policy, "dial-alpn", name);
     tls_close(tls);
     assert_int_equal(tls_open(&tls, &policy, keep), 0);
     SSL_CTX_set_max_send_fragment(tls->serving->items[0], 512);
     SSL_CTX_set_num_tickets(tls->serving->items[0], 1);
-    begin(&server, false);
-    begin(&client, true);
-    judge(&client, tls_shake(client.session));
-    deliver(&client, &server, ROOM);
-    deliver(&server, &client, ROOM);
-    deliver(&client, &server, ROOM);
+    end_begin(&server, tls, false);
+    end_begin(&client, tls, true);
+    end_shake(&client);
+    end_deliver(&client, &server, ROOM);
+    end_deliver(&server, &client, ROOM);
+    end_deliver(&client, &server, ROOM);
     size_t size = server.outbox_size, first = 5 + ((size_t)server.outbox[3] << 8) + server.outbox[4];
     memcpy(tickets, server.outbox, size);
     assert_true(server.is_done && client.is_done && first < size);
-    hear(&client, tickets, first);
+    end_hear(&client, tickets, first);
     assert_int_equal(tls_write(client.session, "kept ", 5), 0);
     assert_int_equal(tls_write(client.session, "back", 4), 0);
     assert_int_equal(tls_held(client.session), 9);
-    hear(&client, tickets + first, size - first);
+    end_hear(&client, tickets + first, size - first);
     assert_int_equal(tls_held(client.session), 0);
-    deliver(&client, &server, ROOM);
+    end_deliver(&client, &server, ROOM);
     assert_int_equal(server.heard_size, 9);
     assert_memory_equal(server.heard, "kept back", 9);
     part();
@@ -303,10 +228,10 @@ static void what_was_spoiled_is_not_heard(void **state)
     (void)state;
     meet(ROOM);
     tls_write(client.session, "first", 5);
-    deliver(&client, &server, ROOM);
+    end_deliver(&client, &server, ROOM);
     tls_write(client.session, "second", 6);
     client.outbox[8] ^= 1;
-    deliver(&client, &server, ROOM);
+    end_deliver(&client, &server, ROOM);
     assert_true(server.is_broken);
     assert_int_equal(server.heard_size, 5);
     assert_non_null(strstr(parley_error(), "a record was damaged or forged"));
@@ -328,11 +253,11 @@ static void good_bytes_ahead_of_a_bad_record_are_heard(void **state)
         tls_write(client.session, "bad", 3);
         client.outbox[good + 8] ^= 1;
         tls_write(client.session, "behind", 6);
-        deliver(&client, &server, pieces[i]);
+        end_deliver(&client, &server, pieces[i]);
         assert_true(server.is_broken);
         assert_int_equal(server.heard_size, 6);
         assert_memory_equal(server.heard, "onetwo", 6);
-        deliver(&server, &client, ROOM);
+        end_deliver(&server, &client, ROOM);
         assert_true(client.is_broken); /* the alert */
         part();
     }
@@ -345,7 +270,7 @@ static void starve(long nth)
     allowed = nth;
     meet(ROOM);
     if (client.is_done && server.is_done && tls_write(client.session, text, sizeof text) == 0)
-        deliver(&client, &server, ROOM);
+        end_deliver(&client, &server, ROOM);
     allowed = -1;
     assert_int_equal(ERR_peek_error(), 0);
     assert_true(server.heard_size == 0 || memcmp(server.heard, text, server.heard_size) == 0);
