@@ -208,3 +208,27 @@ def test_every_fault_has_tests_that_exist():
             if not re.search(rf"^(def|static void) {test}\(", text, re.MULTILINE):
                 problems.append(f"tests/FAULTS.md:{number}: there is no {file}::{test}")
     report(problems)
+
+
+# Between fork or clone and exec a child has the locks of threads that it has not: signal-safety(7). Calls that go
+# straight to the kernel are as good as those that POSIX names.
+SAFE_IN_A_CHILD = set("""_exit dup2 execve execvp fcntl getegid geteuid getgid getpid getppid getuid ioctl open prctl
+prlimit sched_setaffinity setpgid setsid sigaction sigemptyset sigprocmask syscall write""".split())
+CHILDREN = {"src/exec/spawn.c": ("check", "leave_group", "take_descriptors", "take_limits", "take_identity",
+                                 "follow_parent", "reset_signals", "child_main"),
+            "src/compare/child.c": ("stay_on", "take_default_signals", "die_with", "use_descriptors", "become")}
+WORDS_OF_C = {"if", "for", "while", "switch", "return", "sizeof", "CPU_ZERO", "CPU_SET", "__attribute__",
+              "no_sanitize"}
+
+
+@pytest.mark.parametrize("name", CHILDREN)
+def test_a_child_calls_nothing_that_locks_before_it_is_another_program(name):
+    functions = {function.name: function for function in house.functions() if function.file == name}
+    code = house.code_of(house.ROOT / name).split("\n")
+    problems = []
+    for own in CHILDREN[name]:
+        for number in range(functions[own].first, functions[own].last + 1):
+            called = set(re.findall(r"\b(\w+)\s*\(", code[number - 1]))
+            problems += [f"{name}:{number}: {own} calls {each}"
+                         for each in called - SAFE_IN_A_CHILD - WORDS_OF_C - set(CHILDREN[name])]
+    report(problems)

@@ -242,3 +242,39 @@ def test_a_child_keeps_the_port_from_nobody(serve, model):
         server.stop()
         successor = serve("echo", f"127.0.0.1:{server.port}", model=model)
         assert successor.port == server.port
+
+
+def rings_of(pid):
+    """The inode of each ring that it has a descriptor of, or a piece of in its memory."""
+    found = {os.stat(f"/proc/{pid}/fd/{number}").st_ino for number, target in procfs.descriptors_of(pid).items()
+             if target == "anon_inode:[io_uring]"}
+    with open(f"/proc/{pid}/maps", encoding="utf-8") as maps:
+        return found | {int(line.split()[4]) for line in maps if line.rstrip().endswith("anon_inode:[io_uring]")}
+
+
+def check_rings(server, supervisors):
+    rings = [rings_of(member) for member in server.family()]
+    assert len(rings[0]) == supervisors and all(len(each) == 1 for each in rings[1:]), rings
+    assert len(set.union(*rings)) == sum(map(len, rings)), f"one is shared: {rings}"
+
+
+def test_a_child_has_no_ring_of_its_parent(serve):
+    """E10: a process that is forked while a ring is live could neither submit to it nor wait for it."""
+    server = serve("echo", model="fork+uring")
+    with ExitStack() as stack:
+        for _ in range(3):
+            exchange(stack.enter_context(server.dial()), b"hello")
+        check_rings(server, 1)
+
+
+def test_a_worker_that_is_started_again_has_a_ring_of_its_own(serve):
+    server = serve("echo", model="prefork+uring")
+    with ExitStack() as stack:
+        for _ in range(2):
+            hold_clients(stack, server)
+            victim = kill_worker(server)
+            wait_until(lambda victim=victim: len(server.children()) == WORKERS and victim not in server.children(),
+                       "another is started in its place")
+        hold_clients(stack, server)
+        wait_until(lambda: all(map(rings_of, server.children())), "each has its ring")
+        check_rings(server, 0)
