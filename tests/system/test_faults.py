@@ -7,15 +7,17 @@ import resource
 import signal
 import socket
 import subprocess
+import sys
 import threading
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
 import procfs
 from client import PATIENCE, Stream, dial, exchange, has_ended, receive_exactly, reset, target_of, wait_until
-from harness import (EVENT_MODELS, MODELS, PARLEY, SOME_MODELS, Server, is_concurrent, is_pooled, only_line, placement_of,
-                     poller_of, run)
+from harness import (EVENT_MODELS, MODELS, PARLEY, SHADOWS, SOME_MODELS, Server, is_concurrent, is_pooled, only_line,
+                     placement_of, poller_of, run)
 
 STREAM = Stream()
 
@@ -208,6 +210,34 @@ def test_connect_and_close_storm(serve, model):
             reset(sock)
         else:
             sock.close()
+
+
+def storm(server, count):
+    """From two processes; each is given its time."""
+    host, port = server.addresses[0].rsplit(":", 1)
+    processes = [subprocess.Popen([sys.executable, Path(__file__).parent / "storm.py", network, host, port, str(count)])
+                 for network in ("1", "2")]
+    for process in processes:
+        try:
+            assert process.wait(2 * PATIENCE) == 0, "the storm itself failed"
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("model, service", [("prethread+epoll", "echo"), ("prefork+epoll", "echo"),
+                                            ("prethread+uring", "echo"), ("prefork+uring", "hangup")])
+def test_tens_of_thousands_connect_and_close_and_leave_nothing(serve, model, service):
+    """B12. Of an echo the clients close first, of hangup the server does: the ports that then wait keep no successor
+    from listening."""
+    server = serve(service, model=model, options=["--quiet"])
+    storm(server, 1000)
+    before = server.memory()
+    storm(server, 8000)
+    server.wait_baseline()
+    assert server.memory() - before < SHADOWS << 20, f"{before} bytes before"
+    server.check_after()
+    server.stop()
+    assert serve(service, f"127.0.0.1:{server.port}", model=model).port == server.port
 
 
 def test_an_urgent_byte_neither_harms_nor_spins(serve, model):

@@ -3,16 +3,22 @@
 import json
 import os
 import re
+import subprocess
+import sys
+import time
 from collections import Counter
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
 import procfs
-from client import exchange, wait_until
+from client import PATIENCE, exchange, wait_until
 from harness import POLLERS, WORKERS, poller_of
 
 CLIENTS = 2000
+CROWD = 10000
+IDLE = 5  # s
 
 
 # ---- an idle server makes no system call ----
@@ -29,6 +35,44 @@ def test_an_idle_server_is_not_woken_once(serve, model):
         server.wait_quiet()
         assert server.activity_during(1) == (0, 0), "with a client that says nothing"
         exchange(sock, b"hello again")
+
+
+# ---- B11: ten thousand that say nothing ----
+
+def start_crowd(stack, server, count):
+    host, port = server.addresses[0].rsplit(":", 1)
+    crowd = stack.enter_context(subprocess.Popen([sys.executable, Path(__file__).parent / "crowd.py", host, port,
+                                                  str(count)], stdout=subprocess.PIPE, text=True))
+    stack.callback(crowd.kill)
+    return crowd
+
+
+@pytest.mark.measures
+def test_ten_thousand_idle_clients_wake_nobody_until_their_time(serve):
+    """Of four servers at once. Each client is let go for its silence, not before its time (as of the turn in which
+    it came), and no timer ticks meanwhile."""
+    models = ["prethread+epoll", "prefork+epoll", "prethread+uring", "prefork+uring"]
+    servers = [serve("echo", model=model, nofile=20000, workers=2, options=["--idle", f"{IDLE}s", "-v"])
+               for model in models]
+    with ExitStack() as stack:
+        first = time.monotonic()
+        crowds = [start_crowd(stack, server, CROWD) for server in servers]
+        for server, crowd in zip(servers, crowds):
+            assert crowd.stdout.readline() == "held\n", server.stderr()[-3000:]
+            wait_until(lambda server=server: server.stderr().count(" connected\n") > CROWD, "all are accepted")
+        for server in servers:
+            check_sleep(server, first + IDLE)
+        for server, crowd in zip(servers, crowds):
+            fate = json.loads(crowd.communicate(timeout=IDLE + 2 * PATIENCE)[0])
+            assert fate["ends"] == {"end": CROWD} and fate["shortest"] > 0.9 * IDLE, f"{server}: {fate}"
+            wait_until(lambda server=server: server.stderr().count(" left: idle ") == CROWD, "it says so of each")
+
+
+def check_sleep(server, until):
+    """As long as none of them is due; a machine too slow to have all of them by then has nothing to show."""
+    if (left := until - time.monotonic()) > 0.5:
+        woken = server.activity_during(0.4)
+        assert time.monotonic() > until or woken[0] == 0, f"{server}: woken {woken[0]} times"
 
 
 # ---- E5: the share of each worker ----
