@@ -2,6 +2,7 @@
 #include "engine/error.h"
 #include "engine/loop.h"
 #include "engine/notify.h"
+#include "engine/sanitized.h"
 #include "engine/server.h"
 #include "engine/signals.h"
 #include "engine/sys.h"
@@ -231,7 +232,17 @@ int worker_start_only(struct parley_server *server)
 
 /* ---- processes ---- */
 
-static void child_main(struct worker *worker, pid_t supervisor)
+/* _exit(2) looks for no leaks, so a worker asks for it where AddressSanitizer is. Not one that was forked by
+ * a thread beside the first: what the first one's stack alone points to would seem leaked. */
+void __lsan_do_leak_check(void) __attribute__((weak));
+
+static void look_for_leaks(bool first_thread_forked)
+{
+    if (IS_SANITIZED && __lsan_do_leak_check && first_thread_forked)
+        __lsan_do_leak_check();
+}
+
+static void child_main(struct worker *worker, pid_t supervisor, pid_t forker)
 {
     struct loop *parent = this_loop;
     this_loop = NULL;
@@ -256,18 +267,19 @@ static void child_main(struct worker *worker, pid_t supervisor)
     int status = worker_run(worker);
     fflush(stdout);
     fflush(stderr);
+    look_for_leaks(forker == supervisor);
     _exit(parley_exit_code(status));
 }
 
 int worker_start_process(struct parley_server *server, const struct visitor *visitor)
 {
-    pid_t supervisor = getpid(), pid = -1;
+    pid_t supervisor = getpid(), forker = gettid(), pid = -1;
     /* What stdio still holds would be written twice. */
     fflush(stdout);
     pthread_mutex_lock(&server->lock);
     struct worker *worker = worker_new(server, visitor, true);
     if (worker && (pid = sys.fork()) == 0)
-        child_main(worker, supervisor);
+        child_main(worker, supervisor, forker);
     int error = worker ? errno : ENOMEM;
     if (pid > 0)
         worker->pid = pid;

@@ -14,8 +14,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "engine/sanitized.h"
 #include "sandbox/filter_load.h"
-#include "sandbox/sanitized.h"
 
 /* ---- the list ---- */
 

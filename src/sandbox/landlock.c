@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "engine/error.h"
-#include "sandbox/sanitized.h"
+#include "engine/sanitized.h"
 
 /* Newer than the header of the oldest system we are built on. */
 struct ruleset {

@@ -18,7 +18,7 @@
 #include <cmocka.h>
 #include <parley.h>
 
-#include "sandbox/sanitized.h"
+#include "engine/sanitized.h"
 #include "witness/witness.h"
 #include "loopback.h"
 

@@ -1,7 +1,7 @@
 /* Whether the program carries a sanitizer. Its run time makes calls and opens files of its own, to the last
  * moment, that no list of ours can know. */
-#ifndef SANDBOX_SANITIZED_H
-#define SANDBOX_SANITIZED_H
+#ifndef ENGINE_SANITIZED_H
+#define ENGINE_SANITIZED_H
 
 #include <stdbool.h>
 
