@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
+import procfs
 from certificates import Authority, Secured, exchange_all, fingerprint, trusting
 from client import dial, exchange, has_ended, receive_all, receive_exactly, receive_what_comes, wait_until
 from harness import is_concurrent, only_line, run
@@ -463,6 +464,8 @@ def test_changed_certificates_are_read_on_hup_and_broken_ones_are_not(serve_tls,
     server.signal(signal.SIGHUP)
     server.wait_said("the certificates have been read again")
     wait_until(lambda: shown() == fingerprint(second[2]), "the second certificate shows")
+    # Each worker process reads for itself, when it comes to it.
+    wait_until(lambda: procfs.is_asleep(server.pid), "all have read")
     key.write_bytes(open(first[1], "rb").read())
     server.signal(signal.SIGHUP)
     server.wait_said(r"key .*live.key, for cert .*live.pem: the key does not belong to the certificate; the "
