@@ -254,8 +254,10 @@ static void child_main(struct worker *worker, pid_t supervisor, pid_t forker)
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != supervisor)
         _exit(0);
+    /* Only where there is one: what a child writes to is copied, and the list may be long. */
     for (struct worker *other = worker->server->workers; other; other = other->next)
-        other->loop = NULL;
+        if (other->loop)
+            other->loop = NULL;
     pthread_mutex_unlock(&worker->server->lock);
     if (parent)
         loop_forget(parent);

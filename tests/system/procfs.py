@@ -103,11 +103,20 @@ def voluntary_switches(pid):
     return sum(task.voluntary for member in family_of(pid) for task in tasks_of(member))
 
 
-def _proportional_kib(pid):
+def _memory_kib(pid, what):
     for line in _read(f"/proc/{pid}/smaps_rollup").splitlines():
-        if line.startswith("Pss:"):
+        if line.startswith(what + ":"):
             return int(line.split()[1])
     return 0
+
+
+def _proportional_kib(pid):
+    return _memory_kib(pid, "Pss")
+
+
+def own_kib(pid):
+    """KiB that it has written to and shares with nobody."""
+    return _memory_kib(pid, "Private_Dirty")
 
 
 def address_space_of(pid):

@@ -19,6 +19,7 @@ from harness import POLLERS, WORKERS, poller_of
 CLIENTS = 2000
 CROWD = 10000
 IDLE = 5  # s
+MANY = 500  # processes
 
 
 # ---- an idle server makes no system call ----
@@ -151,3 +152,17 @@ def test_no_accept_blocks_where_another_worker_may_be_faster(serve, placement):
     for number in found:
         with open(f"/proc/{server.pid}/fdinfo/{number}", encoding="ascii") as file:
             assert int(re.search(r"flags:\s*(\d+)", file.read())[1], 8) & os.O_NONBLOCK, number
+
+
+# ---- a process for each client ----
+
+@pytest.mark.skipif("PARLEY_SANITIZER" in os.environ, reason="a sanitizer's shadow is written to as well")
+def test_the_last_of_many_processes_is_as_small_as_the_first(serve):
+    """What a child writes to is copied for it: the list of all the others must not be among it."""
+    server = serve("echo", model="fork+blocking", options=["--quiet"])
+    with ExitStack() as stack:
+        for _ in range(MANY):
+            exchange(stack.enter_context(server.dial()), b"x")
+        first, *_, last = sorted(server.children())
+        sizes = procfs.own_kib(first), procfs.own_kib(last)
+    assert 0 < sizes[1] <= sizes[0] + 40, sizes
