@@ -137,13 +137,22 @@ static void look_lingering(parley_conn *conn)
         look_in(conn, LOOK_AGAIN);
 }
 
-/* It is not silent, though nothing of it has been heard: behind a time in which we did not look a poller
- * brings the bytes of some connections after those of others. */
-static bool is_to_be_heard(const parley_conn *conn, parley_reason reason)
+/* It has spoken, and is still to be heard: behind a time in which the loop did not look a poller brings the
+ * bytes of some connections after those of others. */
+static bool is_not_idle_after_all(parley_conn *conn)
 {
     int bytes = 0;
-    bool of_silence = reason == PARLEY_IDLE || reason == PARLEY_SILENT;
-    return of_silence && conn_wants_input(conn) && ioctl(conn->fd, SIOCINQ, &bytes) == 0 && bytes > 0;
+    if (conn->finishing || !conn_wants_input(conn) || ioctl(conn->fd, SIOCINQ, &bytes) < 0 || bytes == 0)
+        return false;
+    conn->active_at = conn->loop->now;
+    return true;
+}
+
+/* Whether the time that is over is no reason to end it. */
+static bool is_borne(parley_conn *conn, parley_reason reason)
+{
+    return (reason == PARLEY_SLOW && limited_keeps_up(conn)) ||
+           (reason == PARLEY_IDLE && is_not_idle_after_all(conn));
 }
 
 static void look_overdue(parley_conn *conn, parley_reason reason)
@@ -152,11 +161,9 @@ static void look_overdue(parley_conn *conn, parley_reason reason)
         conn_failed(conn, "connect", ETIMEDOUT);
     else if (conn->leaving)
         conn_over(conn);
-    else if (is_to_be_heard(conn, reason))
-        timer_arm(&conn->loop->timers, &conn->deadline, conn->loop->now + 1);
     else if (reason == PARLEY_REFUSED)
         cover_too_late(conn);
-    else if (reason == PARLEY_SLOW && limited_keeps_up(conn))
+    else if (is_borne(conn, reason))
         conn_look(conn); /* another time may be over as well */
     else
         conn_exceed(conn, reason);

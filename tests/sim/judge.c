@@ -36,12 +36,11 @@ static bool is_past(int64_t since, int64_t span)
     return span > 0 && since + span <= the_loop()->now;
 }
 
-/* Who has spoken, and is still to be heard, is not silent. */
-static bool is_silent_for_too_long(const struct link *link, const parley_conn *conn)
+/* Who has spoken, and is still to be heard, is not idle. */
+static bool is_idle_for_too_long(const struct link *link, const parley_conn *conn)
 {
-    bool is_to_be_heard = conn_wants_input(conn) && link->written > link->taken;
-    return !is_to_be_heard && (is_past(link->active_at, options()->idle) ||
-                               (link->taken == 0 && is_past(link->opened_at, options()->limits.first_byte)));
+    bool is_to_be_heard = !conn->finishing && conn_wants_input(conn) && link->written > link->taken;
+    return !is_to_be_heard && is_past(link->active_at, options()->idle);
 }
 
 /* One turn of grace: a turn that had something else to try first. */
@@ -51,9 +50,10 @@ static void judge_deadlines(struct link *link, const parley_conn *conn)
         MUST(conn->lingering || !is_past(link->told_at, options()->linger + 500), link, "it does not leave");
         return;
     }
-    bool late = !conn->lingering &&
-                (is_past(link->opened_at, options()->life) || is_silent_for_too_long(link, conn) ||
-                 (conn->queue.head && is_past(link->progress_at, options()->write_timeout)));
+    bool late =
+        !conn->lingering && (is_past(link->opened_at, options()->life) || is_idle_for_too_long(link, conn) ||
+                             (link->taken == 0 && is_past(link->opened_at, options()->limits.first_byte)) ||
+                             (conn->queue.head && is_past(link->progress_at, options()->write_timeout)));
     link->late = late ? link->late + 1 : 0;
     MUST(link->late < 3, link, "a deadline has passed and nothing happens");
     if (link->timer_due >= 0 && !conn->finishing)

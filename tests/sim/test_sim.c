@@ -131,6 +131,14 @@ static void a_starved_connection_keeps_its_deadlines(void **state)
     world_holds("epoll", 18);
 }
 
+/* Five minutes in which nobody looks: bytes that wait to be discarded do not hold up what is overdue as well.
+ */
+static void a_finishing_connection_is_cut_behind_a_freeze(void **state)
+{
+    (void)state;
+    world_holds("poll", 100096);
+}
+
 static int run_as_test(void)
 {
     const struct CMUnitTest tests[] = {
@@ -138,6 +146,7 @@ static int run_as_test(void)
         cmocka_unit_test(an_aborted_connection_is_not_drained),
         cmocka_unit_test(a_starved_connection_does_not_make_the_loop_spin),
         cmocka_unit_test(a_starved_connection_keeps_its_deadlines),
+        cmocka_unit_test(a_finishing_connection_is_cut_behind_a_freeze),
         cmocka_unit_test(completions),
         cmocka_unit_test(edges),
         cmocka_unit_test(levels_polled),
