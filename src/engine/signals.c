@@ -1,4 +1,5 @@
 #include "engine/signals.h"
+#include "engine/error.h"
 #include "engine/server.h"
 #include <pthread.h>
 #include <sched.h>
@@ -61,13 +62,15 @@ static void on_interrupt(int signal)
 
 /* ---- taking and giving back ---- */
 
-static void exchange(parley_server *from, parley_server *to)
+/* Puts one server, or NULL, in the place of another; false: it has none. */
+static bool exchange(parley_server *from, parley_server *to)
 {
     for (int i = 0; i < MOST_RUNNING; i++) {
         parley_server *expected = from;
         if (atomic_compare_exchange_strong(&running[i], &expected, to))
-            return;
+            return true;
     }
+    return false;
 }
 
 static void install(int index)
@@ -79,11 +82,19 @@ static void install(int index)
         sigaction(caught[index], &action, &before[index]);
 }
 
-void signals_take(parley_server *server, sigset_t *mask)
+/* SIGURG concerns a thread, not its server. */
+static bool is_to_be_told(const parley_server *server)
+{
+    return server->options.signals || is_needed(server, SIGCHLD);
+}
+
+int signals_take(parley_server *server, sigset_t *mask)
 {
     sigset_t mine;
     sigemptyset(&mine);
-    exchange(NULL, server);
+    if (is_to_be_told(server) && !exchange(NULL, server))
+        return fail(PARLEY_RESOURCE, "at most %d servers of a process take signals, or have worker processes",
+                    MOST_RUNNING);
     pthread_mutex_lock(&lock);
     for (int i = 0; i < CAUGHT; i++)
         if (is_needed(server, caught[i])) {
@@ -95,6 +106,7 @@ void signals_take(parley_server *server, sigset_t *mask)
         sigaddset(&mine, SIGHUP); /* the command holds it back until here, not knowing who needs it */
     /* Whoever started us may have left them blocked. */
     pthread_sigmask(SIG_UNBLOCK, &mine, mask);
+    return 0;
 }
 
 void signals_give_back(parley_server *server, const sigset_t *mask)

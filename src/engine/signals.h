@@ -8,8 +8,9 @@
 #include <stdbool.h>
 
 /* Dispositions belong to the process, and several servers may run in it: the first one installs, the last one
- * restores. `mask` receives the calling thread's, from which what we need is unblocked. */
-void signals_take(parley_server *server, sigset_t *mask);
+ * restores. `mask` receives the calling thread's, from which what we need is unblocked. 0, or
+ * PARLEY_RESOURCE: too many servers wait for signals. */
+int signals_take(parley_server *server, sigset_t *mask);
 void signals_give_back(parley_server *server, const sigset_t *mask);
 /* What becomes of a server when a signal comes; also as if one had come. Async-signal-safe, any thread. */
 void signals_tell(parley_server *server, int signal);

@@ -273,10 +273,11 @@ int parley_run(parley_server *server)
     if (server->bound_count == 0 && server->dial_count == 0 && !server->begin)
         return fail(PARLEY_USAGE, "nothing to run: no address to listen on, and none to dial");
     status = prepare(server);
+    if (status == 0)
+        status = signals_take(server, &mask);
     if (status < 0)
         return status;
     server->supervision = &supervision;
-    signals_take(server, &mask);
     status = start_workers(server);
     if (status == 0) {
         supervise(&supervision);
