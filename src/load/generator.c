@@ -10,6 +10,8 @@
 enum { MOST_CONNECTING = 64 };
 /* How often a thread looks whether the run has started. */
 #define LOOK NS_PER_MS
+/* How long it waits at most, with nothing to do: who was not let run that long knows it. */
+#define BEAT (10 * NS_PER_MS)
 /* How long a server may take to read what it was sent. */
 #define FAREWELL NS_PER_SECOND
 
@@ -281,7 +283,16 @@ static int64_t next_look(const struct generator *generator, int64_t now, int64_t
     int64_t wait = sooner(slot, timers_wait(&generator->timers, now));
     if (incomplete) /* the next of a ramp */
         wait = sooner(wait, NS_PER_MS);
+    wait = sooner(wait, BEAT);
     return wait < 0 || now + wait > mark ? mark : now + wait;
+}
+
+/* A closed loop has no schedule to be late for, and is stopped or held up all the same. */
+static void note_stall(struct generator *generator, int64_t now)
+{
+    int64_t late = now - generator->look_at;
+    if (generator->counting && !generator->over && late > generator->stood_still)
+        generator->stood_still = late;
 }
 
 static int64_t pace(struct loop *loop)
@@ -294,6 +305,7 @@ static int64_t pace(struct loop *loop)
     }
     if (generator->dismissed)
         return say_goodbye(generator, now);
+    note_stall(generator, now);
     timers_fire(&generator->timers, now, client_timer);
     open_clients(generator, now);
     if (!has_started(generator, now))
@@ -309,7 +321,8 @@ static int64_t pace(struct loop *loop)
         dismiss(generator, now);
         return now;
     }
-    return next_look(generator, now, slot);
+    generator->look_at = next_look(generator, now, slot);
+    return generator->look_at;
 }
 
 static void pin(const struct load_plan *plan, unsigned index)

@@ -66,6 +66,8 @@ struct generator {
     int64_t window, end;      /* of the run; 0: it has not started */
     int64_t leave_at;         /* dismissed: who is not gone by then is cut off */
     int64_t stopped;          /* when the counting ended; 0: it has not begun, or not ended */
+    int64_t look_at;          /* when it is to look again at the latest, */
+    int64_t stood_still;      /* ... and how late it came to that at most, in the window */
     double cpu_at_begin, cpu; /* s of processor time: at the window's begin, then in the window */
     unsigned open_least, open_most, idle_held;
     struct tally tally;

@@ -115,6 +115,15 @@ static void describe_lag(const struct load_result *result, char *text, size_t ro
         snprintf(text, room, "; the max is mostly the generator's own lag, %s of %s", lag.text, most.text);
 }
 
+/* It was stopped, or got no processor, while replies waited for it. */
+static void describe_stall(const struct load_result *result, char *text, size_t room)
+{
+    double stall = result->limits.stood_still * 1e9, most = (double)result->response.most;
+    if (stall > MILLISECOND && stall > most / 2 && stall <= most)
+        snprintf(text, room, "; the generator itself stood still for %s, and the max is %s",
+                 amount_time(stall).text, amount_time(most).text);
+}
+
 static void judge_limits(struct load_result *result, const struct load_plan *plan)
 {
     struct load_limits *limits = &result->limits;
@@ -127,6 +136,8 @@ static void judge_limits(struct load_result *result, const struct load_plan *pla
     describe_server(limits, server, sizeof server);
     if (is_open_loop(plan) && result->valid && result->response.total > 0)
         describe_lag(result, lag, sizeof lag);
+    if (!*lag && result->valid && result->response.total > 0)
+        describe_stall(result, lag, sizeof lag);
     snprintf(limits->sentence, sizeof limits->sentence,
              "%s; the generator's busiest thread was %.0f%% busy, %s%s", verdict(result, plan),
              100 * limits->generator_busy, server, lag);

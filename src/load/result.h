@@ -34,7 +34,9 @@ struct load_limits {
     double server_cpu;     /* s, in the window */
     unsigned server_processes;
     double machine_idle; /* of all processors */
-    char sentence[320];  /* which side was the limit, said plainly */
+    char sentence[480];  /* which side was the limit, said plainly */
+    double
+        stood_still; /* s: how late the generator came at most to what it waited for; told in the sentence */
 };
 
 /* A second of the run, or less at its end. */

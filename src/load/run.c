@@ -229,6 +229,7 @@ static void collect(struct run *run, struct generator *generator)
     ledger_settle(&run->ledger, &generator->tally);
     if (result->elapsed > 0) {
         double cpu = generator->cpu / result->elapsed;
+        limits->stood_still = fmax(limits->stood_still, (double)generator->stood_still / NS_PER_SECOND);
         limits->generator_cpu = fmax(limits->generator_cpu, 0) + generator->cpu;
         limits->generator_busy = cpu > limits->generator_busy ? cpu : limits->generator_busy;
     }

@@ -64,6 +64,19 @@ def test_a_generator_that_was_stopped_says_so_first(python_server, start_load, t
     assert outcome.json["intended"] == 3000 and outcome.json["lag_us"]["p99"] > 900e3, str(outcome)
 
 
+def test_a_closed_loop_that_was_stopped_says_so(python_server, start_load):
+    """Its longest time is then its own, and no server's."""
+    service = echoing()
+    running = start_load(python_server(service).address, "-c", 2, "-d", "2s")
+    wait_count(service, 100)
+    running.signal(signal.SIGSTOP)
+    time.sleep(0.7)
+    running.signal(signal.SIGCONT)
+    outcome = running.wait()
+    assert outcome.code == 0 and outcome.json["latency_us"]["max"] > 600e3, str(outcome)
+    assert "the generator itself stood still for " in outcome.json["limits"]["sentence"], str(outcome)
+
+
 def test_what_was_due_while_it_was_stopped_is_known_when_it_is_interrupted(python_server, start_load):
     """A stop takes more of the schedule than is handed out in one go when it goes on, which is to end it."""
     rate = 50000

@@ -207,6 +207,21 @@ static void where_both_rest_the_round_trips_are_named(void **state)
     said("neither was the limit");
 }
 
+static void a_generator_that_stood_still_is_told(void **state)
+{
+    (void)state;
+    plan.rate = 0;
+    result.limits.stood_still = 0.012;
+    judge();
+    assert_non_null(strstr(result.limits.sentence,
+                           "; the generator itself stood still for 12.0 ms, and the max is 20.0 ms"));
+    for (int i = 0; i < 2; i++) { /* less than others took; while nobody waited */
+        result.limits.stood_still = i == 0 ? 0.009 : 0.021;
+        judge();
+        assert_null(strstr(result.limits.sentence, "stood still"));
+    }
+}
+
 static void a_server_elsewhere_is_not_guessed_at(void **state)
 {
     (void)state;
@@ -289,6 +304,7 @@ int main(void)
         JUDGE_TEST(a_busy_server_is_named),
         JUDGE_TEST(a_full_machine_is_named),
         JUDGE_TEST(where_both_rest_the_round_trips_are_named),
+        JUDGE_TEST(a_generator_that_stood_still_is_told),
         JUDGE_TEST(a_server_elsewhere_is_not_guessed_at),
         JUDGE_TEST(a_tail_that_is_our_own_is_told),
         JUDGE_TEST(where_nothing_was_answered_no_time_is_lag),

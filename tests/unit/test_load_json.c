@@ -388,7 +388,7 @@ static void what_is_wrong_is_named(void **state)
 
 static void a_long_sentence_is_refused(void **state)
 {
-    char text[400] = "";
+    char text[800] = "";
     (void)state;
     memset(text, 'x', sizeof text - 1);
     text[0] = text[sizeof text - 2] = '"';
