@@ -7,11 +7,22 @@
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+int file_check(const char *option, const char *path)
+{
+    struct stat about;
+    if (path && stat(path, &about) == 0 && !S_ISREG(about.st_mode))
+        return fail(PARLEY_USAGE, "%s %s: not a regular file", option, path);
+    return 0; /* what else may be wrong is told by who opens it */
+}
 
 int certificate_load(SSL_CTX *context, const char *path, const char *key_path)
 {
     trouble_clear();
+    if (file_check("cert", path) < 0 || file_check("key", key_path) < 0)
+        return PARLEY_USAGE;
     if (SSL_CTX_use_certificate_chain_file(context, path) != 1)
         return trouble_with_file("cert", path);
     if (SSL_CTX_use_PrivateKey_file(context, key_path ? key_path : path, SSL_FILETYPE_PEM) == 1 &&
@@ -37,6 +48,8 @@ int authorities_load(SSL_CTX *context, const char *option, const char *path)
 {
     X509_STORE *store = SSL_CTX_get_cert_store(context);
     trouble_clear();
+    if (file_check(option, path) < 0)
+        return PARLEY_USAGE;
     if (X509_STORE_load_file(store, path) != 1)
         return trouble_with_file(option, path);
     ERR_clear_error();

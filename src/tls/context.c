@@ -128,6 +128,8 @@ static int choose_protocol(SSL *ssl, const unsigned char **chosen, unsigned char
 
 static int want_client_certificates(SSL_CTX *context, const char *path)
 {
+    if (file_check("client-ca", path) < 0)
+        return PARLEY_USAGE;
     STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(path);
     if (!names)
         return trouble_with_file("client-ca", path);

@@ -66,6 +66,8 @@ void serving_drop(struct tls_serving_contexts *serving);
 SSL_CTX *dialling_load(const struct tls_policy *policy);
 
 /* certificate.c: each 0, or a parley_status with its sentence. */
+/* A pipe would keep the supervisor waiting, and cannot be read twice. NULL is allowed. */
+int file_check(const char *option, const char *path);
 int certificate_load(SSL_CTX *context, const char *path, const char *key_path);
 /* Certificates, and lists of revoked ones, that chains may end in. */
 int authorities_load(SSL_CTX *context, const char *option, const char *path);

@@ -441,6 +441,16 @@ def test_what_came_of_a_hang_up_is_told_whole(serve_tls, authority, tmp_path):
     assert "suppressed" not in server.stderr()
 
 
+@pytest.mark.parametrize("name", ["fork+epoll", "prethread+epoll"])
+def test_a_pipe_in_a_file_s_place_keeps_nobody_waiting(serve_tls, tmp_path, name):
+    live = Authority(tmp_path).issue("live")
+    server = serve_tls(certificate=live, model=name)
+    Path(live[0]).unlink()
+    os.mkfifo(live[0])
+    server.signal(signal.SIGHUP)
+    server.wait_said(r"live\.pem: not a regular file; the certificates stay as they were")
+
+
 @pytest.mark.parametrize("name", ["iterative+blocking", "fork+blocking", "thread+uring", "prefork+epoll", "prethread+poll"])
 def test_changed_certificates_are_read_on_hup_and_broken_ones_are_not(serve_tls, authority, tmp_path, name):
     certificate, key = tmp_path / "live.pem", tmp_path / "live.key"
