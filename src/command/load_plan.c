@@ -185,6 +185,16 @@ static int read_sources(struct load_order *order, const struct arguments *argume
     return status;
 }
 
+/* The engine reads them when it runs, and knows them by its own names: the option is named now. */
+static int check_settings(const struct arguments *arguments)
+{
+    static const parley_handler nobody = PARLEY_HANDLER(.name = "load");
+    parley_server *server = parley_server_new(&nobody);
+    int status = server ? arguments_apply(arguments, server) : complain(arguments->subcommand, "no memory");
+    parley_server_free(server);
+    return status;
+}
+
 /* What the engine reads itself. */
 static int read_settings(struct load_order *order, const struct arguments *arguments)
 {
@@ -198,7 +208,7 @@ static int read_settings(struct load_order *order, const struct arguments *argum
                 (struct load_setting){given->option->setting, given->value};
     }
     order->plan.settings = order->settings;
-    return 0;
+    return check_settings(arguments);
 }
 
 int load_order_read(struct load_order *order, const struct arguments *arguments)

@@ -87,6 +87,9 @@ static int check_value(const struct parser *parser, const struct option *option,
         status = parse_count(value, &count);
     if (status)
         return complain(parser->subcommand, "--%s: %s", option->name, parley_error());
+    if (option->kind == OPTION_PORT &&
+        (value[strspn(value, "0123456789")] || strtoul(value, NULL, 10) > 65535))
+        return complain(parser->subcommand, "--%s %s: a port is a number up to 65535", option->name, value);
     if (count > INT32_MAX)
         return complain(parser->subcommand, "--%s %s: at most %d", option->name, value, INT32_MAX);
     return 0;
@@ -103,6 +106,9 @@ static int store(struct parser *parser, const struct option *option, const char 
         return 0;
     }
     arguments->given[arguments->given_count++] = (struct given){option, value};
+    if (*value == '\0' && !option->may_be_empty)
+        return complain(parser->subcommand, "--%s is empty; it takes a value, --%s %s", option->name,
+                        option->name, option->argument);
     return check_value(parser, option, value);
 }
 
@@ -205,12 +211,26 @@ static int parse_word(struct parser *parser, const char *word)
 /* Which of the two was meant is not for us to guess. */
 static int check_contradictions(const struct arguments *arguments)
 {
-    static const char *const pairs[][2] = {{"ipv4", "ipv6"}, {"verbose", "quiet"}};
+    static const char *const pairs[][2] = {{"ipv4", "ipv6"}, {"verbose", "quiet"}, {"bind", "source-port"}};
 
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
         if (arguments_given(arguments, pairs[i][0]) && arguments_given(arguments, pairs[i][1]))
             return complain(arguments->subcommand, "--%s and --%s contradict each other; give one",
                             pairs[i][0], pairs[i][1]);
+    return 0;
+}
+
+/* What the first is about is there only with the second. Where a subcommand has no such option, nobody has
+ * given it. */
+static int check_companions(const struct arguments *arguments)
+{
+    static const char *const pairs[][2] = {{"ca", "tls"},   {"pin", "tls"},      {"insecure", "tls"},
+                                           {"key", "cert"}, {"cert", "tls"},     {"server-name", "tls"},
+                                           {"alpn", "tls"}, {"client-ca", "tls"}};
+
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+        if (arguments_given(arguments, pairs[i][0]) && !arguments_given(arguments, pairs[i][1]))
+            return complain(arguments->subcommand, "--%s goes with --%s; add it", pairs[i][0], pairs[i][1]);
     return 0;
 }
 
@@ -239,7 +259,9 @@ int arguments_parse(struct arguments *arguments, const struct subcommand *subcom
         status = parse_word(&parser, words[parser.next++]);
     if (arguments->before_dashes > arguments->operand_count)
         arguments->before_dashes = arguments->operand_count;
-    return status || arguments->help ? status : check_contradictions(arguments);
+    if (status == 0 && !arguments->help)
+        status = check_contradictions(arguments);
+    return status || arguments->help ? status : check_companions(arguments);
 }
 
 void arguments_free(struct arguments *arguments)

@@ -12,6 +12,7 @@ enum option_kind {
     OPTION_TEXT,     /* any text; a switch where `argument` is NULL */
     OPTION_TIME,     /* "30s", checked when parsed: arguments_time() */
     OPTION_COUNT,    /* a whole number from 0, checked when parsed: arguments_count() */
+    OPTION_PORT,     /* a number up to 65535, checked when parsed */
     OPTION_PATH,     /* a file: completed as one */
     OPTION_HOST,     /* a host: completed as one */
     OPTION_MAYBE,    /* a switch; the next word is its value if it is one of the choices, or after = */
@@ -29,6 +30,7 @@ struct option {
     const char *choices;  /* the values it may have, separated by spaces; NULL: any */
     const char *reason;   /* why it has no others, and which it has; NULL: the nearest choice is named */
     char letter;          /* its short form; 0: none */
+    bool may_be_empty;    /* "" is a value of it; of any other it is a mistake, such as an unset variable */
     enum option_kind kind;
 };
 

@@ -79,6 +79,7 @@ const struct option_group load_shape_group = {.title = "Load", .options = shape_
 
 static const struct option message_options[] = {
     {.name = "message",
+     .may_be_empty = true,
      .argument = "TEXT",
      .help = "what each request is; \\n, \\r, \\t, \\0, \\\\ and \\xHH stand for bytes"},
     {.name = "file", .argument = "FILE", .kind = OPTION_PATH, .help = "the request is what this file holds"},

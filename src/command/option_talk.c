@@ -19,7 +19,11 @@ static const struct option dial_options[] = {
      .argument = "ADDRESS",
      .setting = "bind",
      .help = "the local address, and port if named, to connect from"},
-    {.name = "source-port", .argument = "PORT", .setting = "bind", .help = "the local port to connect from"},
+    {.name = "source-port",
+     .argument = "PORT",
+     .setting = "bind",
+     .kind = OPTION_PORT,
+     .help = "the local port to connect from"},
     {.name = "probe",
      .letter = 'z',
      .help = "connects to each port named, as in 22 80 20-25, prints those that are open, and sends nothing"},
@@ -33,6 +37,7 @@ const struct option_group dial_group = {.title = "Connecting", .options = dial_o
 
 static const struct option send_options[] = {
     {.name = "send",
+     .may_be_empty = true,
      .argument = "TEXT",
      .help = "sends TEXT instead of reading the input, then says the end (half-close); with --until not "
              "before the peer has been silent for 1s. %d in it is the message's number, %% a percent sign"},
@@ -46,7 +51,10 @@ static const struct option send_options[] = {
 const struct option_group send_group = {.title = "Sending", .options = send_options};
 
 static const struct option talk_options[] = {
-    {.name = "prompt", .argument = "TEXT", .help = "shows TEXT before each line that is typed at a terminal"},
+    {.name = "prompt",
+     .may_be_empty = true,
+     .argument = "TEXT",
+     .help = "shows TEXT before each line that is typed at a terminal"},
     {.name = "until",
      .argument = "TEXT",
      .help = "leaves when a line of the answer is TEXT; the exit code is 3 if none was"},

@@ -32,6 +32,7 @@ const parley_handler greet_handler = PARLEY_HANDLER(.name = "greet", .state_size
 
 static const struct option greet_options[] = {
     {.name = "message",
+     .may_be_empty = true,
      .argument = "TEXT",
      .help = "what it answers, sent exactly as given; by default \"Hello!\" and a newline"},
     {0},

@@ -511,7 +511,7 @@ def test_a_certificate_without_its_key_is_refused(good):
 
 
 @pytest.mark.parametrize("options, reason", [
-    (["--tls"], "tls needs a certificate"), (["--cert", "x"], "set tls too"),
+    (["--tls"], "tls needs a certificate"), (["--cert", "x"], "--cert goes with --tls; add it"),
     (["--tls", "self-signed", "--cert", "x"], "leave cert x out"),
     (["--tls", "--cert", "x", "--key", "y", "--key", "z"], "key z belongs to no cert"),
     (["--tls", "self-signed", "--tls-min", "1.3", "--tls-max", "1.2"], "leave no version"),

@@ -116,6 +116,41 @@ def test_what_contradicts_itself_is_refused(words, sentence):
     assert re.fullmatch(f"parley {words[0]}: {sentence}", only_line(done.stderr))
 
 
+UNCLEAR = [
+    (["connect", "--save", "", "1"], "--save is empty; it takes a value, --save FILE"),
+    (["serve", "echo", "-p", ""], "--port is empty; it takes a value, --port PORT"),
+    (["compare", "echo", "--csv="], "--csv is empty; it takes a value, --csv FILE"),
+    (["connect", "--source-port", "http", "1"], "--source-port http: a port is a number up to 65535"),
+    (["connect", "--source-port", "65536", "1"], "--source-port 65536: a port is a number up to 65535"),
+    (["connect", "--source-port", "4000", "--bind", "127.0.0.1", "1"],
+     "--bind and --source-port contradict each other; give one"),
+    (["connect", "--pin", "sha256:" + 64 * "0", "1"], "--pin goes with --tls; add it"),
+    (["load", "--key", "k.pem", "1"], "--key goes with --cert; add it"),
+    (["serve", "echo", "--client-ca", "ca.pem", "0"], "--client-ca goes with --tls; add it"),
+    (["load", "--tls", "--tls-min", "3", "1"], "--tls-min '3' is none of: 1.2, 1.3")]
+
+
+@pytest.mark.parametrize("words, sentence", UNCLEAR, ids=[" ".join(words)[:40] for words, _ in UNCLEAR])
+def test_a_complaint_names_the_option_and_what_would_be_right(words, sentence):
+    done = run(*words)
+    assert (done.returncode, done.stdout, only_line(done.stderr)) == (2, "", f"parley {words[0]}: {sentence}")
+
+
+OPTIONS = [(command, name) for command in ("serve", "listen", "connect", "load", "compare")
+           for name in re.findall(r"^ +(?:-\w, )?--([\w-]+) [A-Z]", run("help", command).stdout, re.M)]
+
+
+def test_no_option_takes_an_empty_value_for_one():
+    """But for texts, which may be empty."""
+    assert len(OPTIONS) > 100
+    for command, name in OPTIONS:
+        done = run(command, f"--{name}=", "--help")
+        if name in ("send", "prompt", "message"):
+            assert done.returncode == 0, name
+        else:
+            assert done.returncode == 2 and f"--{name} is empty; " in only_line(done.stderr), (command, name)
+
+
 def test_reasons_are_in_lower_case():
     with open("/dev/full", "wb") as full, peer(echo) as port:
         outcome = subprocess.run([PARLEY, "connect", "127.0.0.1", port, "--send", "hi"], stdout=full,
