@@ -234,7 +234,8 @@ int compare_table_print(const struct comparison *comparison, FILE *out)
     if (!print_tables(comparison, out))
         fputs("interrupted before anything was measured\n", out);
     else
-        fprintf(out, "\n* the best of its column. Medians of %u round%s of %.3g s.\n",
+        fprintf(out, "\n* the best of its column. %s %u round%s of %.3g s.\n",
+                comparison->interrupted ? "Interrupted: medians of at most" : "Medians of",
                 comparison->plan->rounds, comparison->plan->rounds == 1 ? "" : "s",
                 (double)comparison->plan->duration / 1000);
     if (comparison_claim(comparison, &claim))

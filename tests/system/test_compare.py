@@ -273,10 +273,10 @@ def test_wrong_usage(arguments, sentence):
 # ---- how it ends ----
 
 class Running:
-    """A compare that would go on for long, with its JSON on stdout."""
+    """A compare that would go on for long, with its JSON on stdout, or its tables."""
 
-    def __init__(self, *arguments):
-        self.process = subprocess.Popen([PARLEY, "compare", "echo", *arguments, "--json", "-"],
+    def __init__(self, *arguments, output=("--json", "-")):
+        self.process = subprocess.Popen([PARLEY, "compare", "echo", *arguments, *output],
                                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                         text=True)
 
@@ -302,8 +302,8 @@ class Running:
 def running_compare():
     started = []
 
-    def start(*arguments):
-        started.append(Running(*arguments))
+    def start(*arguments, **options):
+        started.append(Running(*arguments, **options))
         return started[-1]
     yield start
     for one in started:
@@ -323,6 +323,14 @@ def test_interrupted_it_tells_what_was_measured(running, number):
     assert document["candidates"][0]["status"] == "incomplete"
     assert document["candidates"][0]["runs"][0]["result"]["rate"] > 0
     assert all(procfs.is_gone(pid) for pid in family), family
+
+
+def test_interrupted_it_claims_no_rounds_that_it_did_not_make(running):
+    one = running("--models", "thread", "-c", "1", "-d", "200ms", "--rounds", "500", output=())
+    one.wait_serving()
+    one.process.send_signal(signal.SIGINT)
+    output, _ = one.process.communicate(timeout=PATIENCE)
+    assert "Interrupted: medians of at most 500 rounds" in output, output
 
 
 def test_interrupted_it_leaves_out_tables_without_a_figure():
