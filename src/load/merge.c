@@ -4,11 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static double larger(double one, double other)
-{
-    return one > other ? one : other;
-}
-
 /* ---- validity ---- */
 
 static void invalidate(struct load_result *result, const char *host, const char *reason)
@@ -22,7 +17,7 @@ static void invalidate(struct load_result *result, const char *host, const char 
 /* Rates add only of generators that loaded the server at the same time. */
 static bool ran_together(const struct load_result *one, const struct load_result *other)
 {
-    double begin = larger(one->since, other->since);
+    double begin = fmax(one->since, other->since);
     double one_end = one->since + one->elapsed, other_end = other->since + other->elapsed;
     double overlap = (one_end < other_end ? one_end : other_end) - begin;
     double shorter = one->elapsed < other->elapsed ? one->elapsed : other->elapsed;
@@ -79,7 +74,7 @@ static void merge_limits(struct load_limits *into, const struct load_limits *fro
         memcpy(into->sentence, from->sentence, sizeof into->sentence);
     }
     if (from->generator_cpu >= 0)
-        into->generator_cpu = larger(into->generator_cpu, 0) + from->generator_cpu;
+        into->generator_cpu = fmax(into->generator_cpu, 0) + from->generator_cpu;
     if (from->server_busy > into->server_busy) {
         into->server_busy = from->server_busy;
         into->server_cpu = from->server_cpu;
@@ -93,7 +88,7 @@ static void merge_limits(struct load_limits *into, const struct load_limits *fro
 
 static void add_interval(struct load_interval *into, const struct load_interval *from)
 {
-    into->length = larger(into->length, from->length);
+    into->length = fmax(into->length, from->length);
     into->requests += from->requests;
     into->errors += from->errors;
     into->bytes_in += from->bytes_in;
@@ -164,7 +159,7 @@ int load_merge(struct load_result *into, const struct load_result *from)
     into->search = (struct load_search){0};
     into->interrupted = into->interrupted ? into->interrupted : from->interrupted;
     into->since = into->since < from->since ? into->since : from->since;
-    into->elapsed = larger(into->elapsed, from->elapsed);
+    into->elapsed = fmax(into->elapsed, from->elapsed);
     status = merge_intervals(into, from);
     return status == 0 ? load_conditions_merge(&into->conditions, &from->conditions) : status;
 }

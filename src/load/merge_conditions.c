@@ -1,6 +1,7 @@
 #include "engine/error.h"
 #include "load/merge.h"
 #include "load/surroundings.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,11 +76,6 @@ static int merge_mode(struct load_conditions *into)
 
 /* ---- numbers ---- */
 
-static double larger(double one, double other)
-{
-    return one > other ? one : other;
-}
-
 /* What differs is not known of the whole. */
 #define KEEP_IF_SAME(into, from) ((into) = (into) == (from) ? (into) : 0)
 
@@ -93,9 +89,9 @@ static void merge_numbers(struct load_conditions *into, const struct load_condit
     into->idle += from->idle;
     into->rate += from->rate;
     into->generators += from->generators;
-    into->duration = larger(into->duration, from->duration);
-    into->warmup = larger(into->warmup, from->warmup);
-    into->ramp = larger(into->ramp, from->ramp);
+    into->duration = fmax(into->duration, from->duration);
+    into->warmup = fmax(into->warmup, from->warmup);
+    into->ramp = fmax(into->ramp, from->ramp);
     KEEP_IF_SAME(into->depth, from->depth);
     KEEP_IF_SAME(into->message_size, from->message_size);
     KEEP_IF_SAME(into->reply_size, from->reply_size);
