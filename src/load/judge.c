@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 /* Shares of a processor, or of the machine. */
-static const double saturated = 0.95, busy = 0.85;
+static const double saturated = 0.95, busy = 0.85, resting = 0.02;
 
 enum { TENTH_OF_A_MS = 100000, MILLISECOND = 1000000, TEN_MS = 10000000 };
 
@@ -86,6 +86,12 @@ static void describe_server(const struct load_limits *limits, char *text, size_t
         snprintf(text, room, "the server used %.2f processors", limits->server_busy);
 }
 
+/* Neither wanted a processor, whoever else took them all. */
+static bool rests(const struct load_limits *limits)
+{
+    return limits->server_busy >= 0 && limits->server_busy < resting && limits->generator_busy < resting;
+}
+
 static const char *verdict(const struct load_result *result, const struct load_plan *plan)
 {
     const struct load_limits *limits = &result->limits;
@@ -96,7 +102,7 @@ static const char *verdict(const struct load_result *result, const struct load_p
         return "the generator was the limit (-t adds threads)";
     if (limits->server_busy > busy && limits->server_busy > limits->generator_busy)
         return "the server was the limit";
-    if (machine_is_full(limits))
+    if (machine_is_full(limits) && !rests(limits))
         return "this machine was the limit: no processor was free";
     return "neither was the limit: round trips set the rate (-c and --depth add load)";
 }

@@ -200,6 +200,16 @@ static void a_full_machine_is_named(void **state)
     said("this machine was the limit: no processor was free");
 }
 
+/* Others took the processors, and nobody here wanted one: the server took its time. */
+static void a_machine_that_others_fill_is_no_limit_to_who_rests(void **state)
+{
+    (void)state;
+    plan.rate = 0;
+    result.limits.machine_idle = 0;
+    result.limits.generator_busy = result.limits.server_busy = 0.01;
+    said("neither was the limit");
+}
+
 static void where_both_rest_the_round_trips_are_named(void **state)
 {
     (void)state;
@@ -303,6 +313,7 @@ int main(void)
         JUDGE_TEST(a_busy_generator_is_named),
         JUDGE_TEST(a_busy_server_is_named),
         JUDGE_TEST(a_full_machine_is_named),
+        JUDGE_TEST(a_machine_that_others_fill_is_no_limit_to_who_rests),
         JUDGE_TEST(where_both_rest_the_round_trips_are_named),
         JUDGE_TEST(a_generator_that_stood_still_is_told),
         JUDGE_TEST(a_server_elsewhere_is_not_guessed_at),
