@@ -4,7 +4,8 @@ from collections import namedtuple
 
 import pytest
 
-from client import Stream, exchange, receive_what_comes
+from certificates import trusting
+from client import Stream, exchange, receive_exactly, receive_what_comes
 from harness import only_line, run
 
 MIB = 1 << 20
@@ -64,6 +65,20 @@ def test_lengths_zeros_and_beginnings(serve, framing):
         sock.sendall(case.unfinished)
         assert receive_what_comes(sock) == b""
     server.wait_said("left: idle")
+
+
+@pytest.mark.parametrize("model", ["iterative+blocking", "fork+poll", "thread+uring", "prefork+select", "prethread+epoll"])
+def test_lengths_that_cannot_be_meant_within_tls(serve, model, good):
+    """What is decrypted is cut as what comes plain, in every placement and by every poller."""
+    server = serve("echo", model=model, probe=None,
+                   options=["--framing", "u32be", "--tls", "--cert", good[0], "--key", good[1]])
+    for sent in CASES["u32be"].refused:
+        with server.dial() as sock, trusting().wrap_socket(sock) as secured:
+            secured.sendall(CASES["u32be"].taken[1])
+            assert receive_exactly(secured, 104) == CASES["u32be"].taken[1]
+            secured.sendall(sent)
+            assert receive_what_comes(secured) == b"", sent
+    server.wait_said("left: broke the framing")
 
 
 @pytest.mark.parametrize("framing", ["fixed=0", "fixed=-1", "fixed=18446744073709551615", "u16be max=64KiB",

@@ -38,6 +38,18 @@ def test_an_idle_server_is_not_woken_once(serve, model):
         exchange(sock, b"hello again")
 
 
+@pytest.mark.skipif(os.environ.get("PARLEY_SANITIZER") == "tsan", reason="ThreadSanitizer wakes ten times a second")
+@pytest.mark.parametrize("poller", POLLERS)
+def test_times_longer_than_a_call_takes_wake_nobody(serve, poller):
+    """D13: 2^31 ms are 597 hours, 2^32 are 1,194. Cut to an int they would be due at once, again and again."""
+    server = serve("echo", model=f"iterative+{poller}", options=["--idle", "597h", "--life", "1194h"])
+    with server.dial() as sock:
+        exchange(sock, b"hello")
+        server.wait_quiet()
+        assert server.activity_during(0.5) == (0, 0)
+        exchange(sock, b"hello again")
+
+
 # ---- B11: ten thousand that say nothing ----
 
 def start_crowd(stack, server, count):
