@@ -11,7 +11,7 @@ import termios
 import pytest
 
 from certificates import Secured, read_what_is_there, trusting
-from client import PATIENCE, receive_all, receive_what_comes, wait_until
+from client import PATIENCE, exchange, receive_all, receive_what_comes, reset, wait_until
 from harness import PARLEY
 from test_tls import spoiled
 from test_tls_client import serving
@@ -179,3 +179,38 @@ def test_what_is_kept_for_a_reader_that_takes_its_time_is_delivered_too(good):
         got, said = process.communicate(timeout=PATIENCE)
     assert raised == [] and got == data, len(got)
     assert b"a record was damaged or forged" in said and process.returncode == 1, (said, process.returncode)
+
+
+# ---- peers that end otherwise, or not at all: FAULTS B4, B8 ----
+
+def begin_a_transfer(sock):
+    """As much of it as is taken at once; nothing is read."""
+    client = Secured(sock).handshake()
+    client.ssl.write(bytes(1 << 20))
+    sock.setblocking(False)
+    try:
+        sock.send(client.flight())
+    except BlockingIOError:
+        pass
+
+
+@pytest.mark.parametrize("model", [*MODELS[1:], "prethread+epoll"])
+def test_a_reset_within_tls_hurts_nobody_else(serve_tls, model):
+    server = serve_tls("echo", model)
+    with server.dial() as sock:
+        bystander = Secured(sock).handshake()
+        for turn in range(10):
+            victim = server.dial()
+            begin_a_transfer(victim)
+            reset(victim)
+            exchange(bystander, b"turn %d" % turn)
+        bystander.say_end()
+        assert bystander.recv(10) == b""
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_who_reads_nothing_within_tls_is_cut_at_the_write_deadline(serve_tls, model):
+    server = serve_tls("chargen", model, "--write-timeout", "500ms")
+    with server.dial(receive_buffer=4096) as sock:
+        Secured(sock).handshake()
+        server.wait_said("left: stalled: .*write-timeout 500ms")
