@@ -7,7 +7,7 @@
 
 enum { SHOWN = 6, WATCHED = 4096 };
 
-/* " 2000 ms" or " for ever" */
+/* ", 2000 ms)" or ", for ever)" */
 static void call_timeout(struct narration *narration, int timeout)
 {
     if (timeout < 0)
@@ -119,7 +119,7 @@ static int explain_epoll_ctl(int epoll, int operation, int fd, struct epoll_even
     return result;
 }
 
-/* " 5 input output" */
+/* " 5 (input, its end)" */
 static void mean_ready(struct narration *narration, int fd, bool in, bool out, bool end)
 {
     if (fd >= 0)

@@ -78,7 +78,7 @@ struct loop {
     struct worker *worker;
     const struct poller *poller;
     void *poller_state;    /* the poller's */
-    int64_t now;           /* ms; read once per turn */
+    int64_t now;           /* ms; read once per turn, and by blocking behind each send */
     void *memory;          /* of the buffer, */
     unsigned char *buffer; /* receive buffer, shared by all connections of the loop */
     size_t buffer_size;

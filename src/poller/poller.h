@@ -1,8 +1,9 @@
 /* The seam: how a loop learns of bytes. Cut at moving bytes, not at readiness, so that io_uring's
  * completions and the plain blocking calls are pollers like the others.
  *
- * A poller decides nothing and frees nothing. Its verbs come from the loop (engine/loop.c), once per
- * turn and only there; its reports go up through the functions of engine/loop.h:
+ * A poller decides nothing and frees nothing. Its verbs come from the engine, in the worker's own thread:
+ * `sleep` and `report` once a turn, the others whenever a wish may have changed. Its reports go up through
+ * the functions of engine/loop.h:
  *
  *     loop_accepted  loop_accept_failed  conn_connected  conn_received  conn_ended  conn_sent  conn_failed
  *     watch->readable
