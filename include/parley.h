@@ -172,9 +172,10 @@ PARLEY_API parley_server *parley_server_new(const parley_handler *handler);
 PARLEY_API void parley_server_free(parley_server *server);
 
 /* Sets an option by its name, before parley_run(); what concerns listeners (backlog, nodelay, keepalive,
- * buffers, reuseport, unix-mode, family) before parley_listen(). Times take a unit
- * ("30s", "500ms"; a bare number is seconds, 0 is none), sizes take KiB, MiB, GiB, switches take on
- * and off. An unknown name or a bad value is PARLEY_USAGE, with the sentence that says what is right.
+ * buffers, reuseport, unix-mode, family) before parley_listen(); backlog, reuseport and unix-mode are refused
+ * later. Times take a unit ("30s", "500ms"; a bare number is seconds, 0 is none), sizes take KiB, MiB, GiB,
+ * switches take on and off. An unknown name or a bad value is PARLEY_USAGE, with the sentence that says what
+ * is right.
  *
  *   model       PLACEMENT+POLLER or either half; placements iterative fork thread prefork prethread,
  *               pollers blocking select poll epoll uring                    (default prethread+epoll)

@@ -91,8 +91,18 @@ void parley_server_free(parley_server *server)
     sys.free(server);
 }
 
+/* What would come too late for those that listen already. */
+static bool is_for_binding(const char *option)
+{
+    return strcmp(option, "backlog") == 0 || strcmp(option, "reuseport") == 0 ||
+           strcmp(option, "unix-mode") == 0;
+}
+
 int parley_set(parley_server *server, const char *option, const char *value)
 {
+    if (server->bound_count > 0 && is_for_binding(option))
+        return fail(PARLEY_USAGE, "%s comes too late for what listens already: set it before parley_listen()",
+                    option);
     int status = option_set(&server->options, option, value);
     if (status == 0 && server->options.explain)
         explain_start(); /* now: listening is part of the story */

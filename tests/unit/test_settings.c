@@ -340,6 +340,17 @@ static void unknown_options_are_named(void **state)
     refuse("idle ", "1", "there is no option 'idle '");
 }
 
+/* It would be taken, and do nothing. */
+static void some_come_too_late_for_who_listens(void **state)
+{
+    (void)state;
+    assert_int_equal(parley_listen(server, "127.0.0.1:0"), 0);
+    refuse("backlog", "5", "backlog comes too late");
+    refuse("reuseport", "on", "before parley_listen()");
+    refuse("unix-mode", "0660", "unix-mode comes too late");
+    set("idle", "1s");
+}
+
 #define SETTINGS_TEST(test) cmocka_unit_test_setup_teardown(test, prepare, finish)
 
 int main(void)
@@ -360,6 +371,7 @@ int main(void)
         SETTINGS_TEST(a_rate_has_bytes_and_a_time),
         SETTINGS_TEST(the_longest_message_overrides_the_framing_s),
         SETTINGS_TEST(unknown_options_are_named),
+        SETTINGS_TEST(some_come_too_late_for_who_listens),
     };
 
     return cmocka_run_group_tests(tests, remember_baseline, check_baseline);
