@@ -16,8 +16,8 @@ import pytest
 
 import procfs
 from client import PATIENCE, Stream, dial, exchange, has_ended, receive_exactly, reset, target_of, wait_until
-from harness import (EVENT_MODELS, MODELS, PARLEY, SHADOWS, SOME_MODELS, Server, is_concurrent, is_pooled, only_line,
-                     placement_of, poller_of, run)
+from harness import (EVENT_MODELS, MODELS, PARLEY, SOME_MODELS, Server, is_concurrent, is_pooled, only_line, placement_of,
+                     poller_of, run)
 
 STREAM = Stream()
 
@@ -224,6 +224,7 @@ def storm(server, count):
             process.kill()
 
 
+@pytest.mark.skipif("PARLEY_SANITIZER" in os.environ, reason="a sanitizer holds back what is freed")
 @pytest.mark.parametrize("model, service", [("prethread+epoll", "echo"), ("prefork+epoll", "echo"),
                                             ("prethread+uring", "echo"), ("prefork+uring", "hangup")])
 def test_tens_of_thousands_connect_and_close_and_leave_nothing(serve, model, service):
@@ -234,7 +235,7 @@ def test_tens_of_thousands_connect_and_close_and_leave_nothing(serve, model, ser
     before = server.memory()
     storm(server, 8000)
     server.wait_baseline()
-    assert server.memory() - before < SHADOWS << 20, f"{before} bytes before"
+    assert server.memory() - before < 1 << 20, f"{before} bytes before"
     server.check_after()
     server.stop()
     assert serve(service, f"127.0.0.1:{server.port}", model=model).port == server.port

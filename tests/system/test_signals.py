@@ -258,17 +258,19 @@ def check_rings(server, supervisors):
     assert len(set.union(*rings)) == sum(map(len, rings)), f"one is shared: {rings}"
 
 
-def test_a_child_has_no_ring_of_its_parent(serve):
+@pytest.mark.parametrize("model", ["fork+uring"])
+def test_a_child_has_no_ring_of_its_parent(serve, model):
     """E10: a process that is forked while a ring is live could neither submit to it nor wait for it."""
-    server = serve("echo", model="fork+uring")
+    server = serve("echo", model=model)
     with ExitStack() as stack:
         for _ in range(3):
             exchange(stack.enter_context(server.dial()), b"hello")
         check_rings(server, 1)
 
 
-def test_a_worker_that_is_started_again_has_a_ring_of_its_own(serve):
-    server = serve("echo", model="prefork+uring")
+@pytest.mark.parametrize("model", ["prefork+uring"])
+def test_a_worker_that_is_started_again_has_a_ring_of_its_own(serve, model):
+    server = serve("echo", model=model)
     with ExitStack() as stack:
         for _ in range(2):
             hold_clients(stack, server)
