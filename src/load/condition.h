@@ -26,10 +26,10 @@ struct condition {
     char text[64];   /* as it was written, without spaces */
     char metric[32]; /* its name in there */
     enum condition_metric kind;
+    enum condition_comparison comparison;
     size_t histogram;  /* where in struct load_result, for the first two kinds */
     double percentile; /* 0 to 100 */
-    enum condition_comparison comparison;
-    double bound; /* ns, requests, requests/s, or percent */
+    double bound;      /* ns, requests, requests/s, or percent */
 };
 
 /* 0, or PARLEY_USAGE with a sentence that says what was wrong and what would be right. */
