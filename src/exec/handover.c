@@ -180,13 +180,14 @@ static void count_bytes(parley_conn *client)
     client->sent = info.tcpi_bytes_sent - info.tcpi_bytes_retrans + info.tcpi_notsent_bytes;
 }
 
-/* Whether the socket broke down. The program may have been told why, and the kernel says it but once. */
+/* Whether the socket broke down. The kernel says it once: to the program, or to who is left of its group. */
 static void find_failure(const struct watcher *watcher)
 {
     int error = 0;
     socklen_t size = sizeof error;
 
-    getsockopt(watcher->client->fd, SOL_SOCKET, SO_ERROR, &error, &size);
+    if (!watcher->client->eof)
+        getsockopt(watcher->client->fd, SOL_SOCKET, SO_ERROR, &error, &size);
     if (error || watcher->has_failed)
         conn_failed(watcher->client, "recv", error ? error : ECONNRESET);
 }
