@@ -181,6 +181,8 @@ void cover_too_late(parley_conn *conn)
          (long long)conn_options(conn)->handshake_timeout);
     if (!over_resets(conn)) {
         refuse(conn, PARLEY_TIMEOUT);
+        if (conn->dialled)
+            conn_over(conn); /* it has no last words that a reset could destroy, and somebody who waits */
         return;
     }
     cover_explain(conn, PARLEY_REFUSED);

@@ -226,8 +226,13 @@ def test_a_plain_server_is_told_at_once():
 
 
 def test_a_server_that_says_nothing_is_given_up_in_time():
-    with listening(receive_what_comes) as (address, _):
-        done = connect(address, "--insecure", "--handshake-timeout", "300ms")
+    """And nobody waits for its end."""
+    given_up = threading.Event()
+    with listening(lambda sock: given_up.wait(2 * PATIENCE)) as (address, _):
+        try:
+            done = connect(address, "--insecure", "--handshake-timeout", "300ms", "--linger", "1h")
+        finally:
+            given_up.set()
     assert done.returncode == 4 and "TLS: no handshake within handshake-timeout, 300 ms" in done.stderr
 
 
