@@ -35,8 +35,7 @@ struct load_limits {
     unsigned server_processes;
     double machine_idle; /* of all processors */
     char sentence[480];  /* which side was the limit, said plainly */
-    double
-        stood_still; /* s: how late the generator came at most to what it waited for; told in the sentence */
+    double stood_still;  /* s: how late the generator came at most to what it waited for */
 };
 
 /* A second of the run, or less at its end. */

@@ -124,7 +124,7 @@ static void seconds_are_told_one_by_one(void **state)
 static void what_is_not_known_is_null(void **state)
 {
     (void)state;
-    loaded.limits = (struct load_limits){-1, -1, -1, -1, 0, NAN, ""};
+    loaded.limits = (struct load_limits){-1, -1, -1, -1, 0, NAN, "", 0};
     loaded.conditions.rate = 0;
     loaded.intended = 0;
     loaded.resumed = -1;

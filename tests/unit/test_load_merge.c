@@ -163,8 +163,8 @@ static void a_host_whose_name_is_part_of_another_is_another(void **state)
 static void limits_are_those_of_the_one_who_knows(void **state)
 {
     (void)state;
-    one.limits = (struct load_limits){0.25, 1, -1, -1, 0, -1, "idle"};
-    other.limits = (struct load_limits){0.99, 2, 0.5, 1.5, 3, 0.1, "busy"};
+    one.limits = (struct load_limits){0.25, 1, -1, -1, 0, -1, "idle", 0};
+    other.limits = (struct load_limits){0.99, 2, 0.5, 1.5, 3, 0.1, "busy", 0};
     merged();
     assert_true(one.limits.generator_busy == 0.99 && one.limits.generator_cpu == 3);
     assert_true(one.limits.server_busy == 0.5 && one.limits.server_cpu == 1.5);
