@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "command/own_words.h"
-#include "engine/units.h"
+#include "base/units.h"
+#include "option/own_words.h"
 
 enum { FIRST_PASSED = 3, MOST_PASSED = 1024 };
 

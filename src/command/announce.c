@@ -2,8 +2,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/error.h"
 #include "command/command.h"
-#include "engine/error.h"
 
 static bool write_all(int descriptor, const char *text, size_t size)
 {

@@ -5,11 +5,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/error.h"
 #include "command/compare_plan.h"
 #include "command/result_file.h"
-#include "command/suggest.h"
 #include "compare/report.h"
-#include "engine/error.h"
+#include "option/suggest.h"
 #include "service/service.h"
 
 /* ---- progress ---- */

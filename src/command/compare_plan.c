@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/units.h"
+#include "base/units.h"
 #include "load/result.h"
 
 enum { MOST_CONNECTIONS = 1000000, MOST_ROUNDS = 1000, MOST_DEPTH = 100000, MOST_WORKERS = 256, PART = 64 };

@@ -9,7 +9,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "engine/error.h"
+#include "base/error.h"
 #include "engine/server.h"
 #include "poller/poller.h"
 #include "sandbox/capabilities.h"

@@ -6,11 +6,11 @@
 
 #include "command/command.h"
 #include "command/dump.h"
-#include "command/neutralise.h"
 #include "command/output.h"
 #include "command/save.h"
 #include "command/script.h"
 #include "command/terminal.h"
+#include "text/neutralise.h"
 
 /* Above this many queued bytes, input is no longer read. Far below the "high-water" set for the connection:
  * were its receiving held back too, two peers that both send much would wait for each other for ever. */

@@ -1,8 +1,8 @@
 /* parley load ADDRESS: loads a server, and tells how it did. */
 #include "command/load.h"
 #include "load/find_rate.h"
-#include "report/amount.h"
 #include "report/table.h"
+#include "text/amount.h"
 #include <string.h>
 
 /* In the place of the live line. */

@@ -1,6 +1,6 @@
 /* From the options of `parley load` to the plan of a run. */
+#include "base/units.h"
 #include "command/load.h"
-#include "engine/units.h"
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>

@@ -4,9 +4,9 @@
 #include "command/activation.h"
 #include "command/command.h"
 #include "command/confine.h"
-#include "command/suggest.h"
 #include "engine/server.h"
 #include "exec/program.h"
+#include "option/suggest.h"
 #include "placement/placement.h"
 #include "service/service.h"
 

@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "command/command.h"
-#include "command/suggest.h"
+#include "option/suggest.h"
 #include "service/service.h"
 
 static const struct option listen_options[] = {

@@ -2,11 +2,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "command/option.h"
+#include "base/error.h"
 #include "compare/compare.h"
 #include "compare/words.h"
-#include "engine/error.h"
 #include "engine/model.h"
+#include "option/option.h"
 
 static int no_memory(void)
 {

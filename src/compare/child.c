@@ -14,8 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "engine/error.h"
-#include "engine/escape.h"
+#include "base/error.h"
+#include "base/escape.h"
 
 enum { TERM_PATIENCE = 3000, KILL_PATIENCE = 10000 }; /* ms */
 

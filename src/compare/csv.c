@@ -3,8 +3,8 @@
 #include <inttypes.h>
 #include <math.h>
 
+#include "base/error.h"
 #include "compare/report.h"
-#include "engine/error.h"
 
 static void put_text(FILE *out, const char *text)
 {

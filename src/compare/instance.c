@@ -12,8 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/error.h"
 #include "compare/words.h"
-#include "engine/error.h"
 
 enum {
     PATIENCE = 10000, /* ms until it must be ready */

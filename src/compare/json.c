@@ -5,8 +5,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/error.h"
 #include "compare/report.h"
-#include "engine/error.h"
 #include "report/json_field.h"
 
 /* What is not known is null, never a number that means so. */

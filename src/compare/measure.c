@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/error.h"
 #include "compare/compare.h"
-#include "engine/error.h"
 #include "load/result.h"
 
 const struct measure_form measure_forms[MEASURES] = {

@@ -4,8 +4,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/error.h"
 #include "compare/page_part.h"
-#include "engine/error.h"
 #include "report/html.h"
 
 /* ---- sections ---- */

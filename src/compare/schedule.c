@@ -5,12 +5,12 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include "base/error.h"
 #include "compare/compare.h"
 #include "compare/hold.h"
-#include "compare/interruption.h"
 #include "compare/instance.h"
+#include "compare/interruption.h"
 #include "compare/report.h"
-#include "engine/error.h"
 #include "load/result.h"
 
 struct schedule {

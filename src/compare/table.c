@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "compare/report.h"
-#include "report/amount.h"
+#include "text/amount.h"
 
 enum { COLUMNS = MEASURES + 1, CELL = 48, NAME = 40 };
 

@@ -1,10 +1,10 @@
 /* Accepting: which listeners a loop takes clients from, and what happens when accept fails. */
-#include "engine/admission.h"
-#include "engine/crowd.h"
-#include "engine/error.h"
+#include "base/error.h"
+#include "base/sys.h"
 #include "engine/loop.h"
 #include "engine/server.h"
-#include "engine/sys.h"
+#include "limit/admission.h"
+#include "limit/crowd.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>

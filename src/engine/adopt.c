@@ -1,10 +1,10 @@
 /* A connection's beginning and end: made when its descriptor is adopted, freed in one place. */
+#include "base/sys.h"
 #include "engine/beside.h"
 #include "engine/cover.h"
-#include "engine/crowd.h"
-#include "engine/speaking.h"
 #include "engine/secure.h"
-#include "engine/sys.h"
+#include "engine/speaking.h"
+#include "limit/crowd.h"
 #include <stdalign.h>
 #include <string.h>
 

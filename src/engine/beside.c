@@ -1,9 +1,9 @@
 /* Guests: connections that a handler adopts or connects beside its own. */
 #include "engine/beside.h"
-#include "engine/crowd.h"
-#include "engine/error.h"
+#include "base/error.h"
+#include "base/sys.h"
 #include "engine/speaking.h"
-#include "engine/sys.h"
+#include "limit/crowd.h"
 #include "net/resolve.h"
 #include <errno.h>
 #include <stddef.h>

@@ -7,7 +7,7 @@
 #define ENGINE_BESIDE_H
 
 #include "engine/cover.h"
-#include "engine/frame.h"
+#include "framing/frame.h"
 
 struct side {
     parley_conn *conn;

@@ -1,7 +1,7 @@
 /* A bridge: what one connection receives is sent on the other, both ways, with back-pressure and both ends.
  */
+#include "base/error.h"
 #include "engine/beside.h"
-#include "engine/error.h"
 #include <errno.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
 #include "engine/chore.h"
-#include "engine/error.h"
+#include "base/error.h"
 #include "engine/loop.h"
 
 int chore_begin(struct loop *loop, struct chore *chore, void (*due)(struct chore *chore))

@@ -1,9 +1,9 @@
+#include "base/error.h"
+#include "base/sys.h"
 #include "engine/beside.h"
 #include "engine/cover.h"
-#include "engine/error.h"
-#include "engine/over.h"
 #include "engine/secure.h"
-#include "engine/sys.h"
+#include "limit/over.h"
 #include <errno.h>
 #include <linux/tcp.h>
 #include <string.h>

@@ -1,10 +1,10 @@
 /* What handlers call: the functions of parley.h that take a connection. */
+#include "base/error.h"
+#include "base/sys.h"
 #include "engine/beside.h"
 #include "engine/cover.h"
-#include "engine/error.h"
-#include "engine/over.h"
 #include "engine/proxied.h"
-#include "engine/sys.h"
+#include "limit/over.h"
 #include <stdio.h>
 #include <string.h>
 

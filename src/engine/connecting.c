@@ -1,9 +1,9 @@
 /* Connecting inside the loop, to an address that is already known: what a load generator does by the
  * thousand. Names, races and retries are dialling.c's. */
-#include "engine/error.h"
+#include "base/error.h"
+#include "base/sys.h"
 #include "engine/loop.h"
 #include "engine/server.h"
-#include "engine/sys.h"
 #include "net/socket.h"
 #include <errno.h>
 

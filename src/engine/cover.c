@@ -1,11 +1,11 @@
 #include "engine/cover.h"
-#include "engine/admission.h"
-#include "engine/error.h"
+#include "base/error.h"
+#include "base/sys.h"
 #include "engine/loop.h"
-#include "engine/over.h"
 #include "engine/secure.h"
 #include "engine/server.h"
-#include "engine/sys.h"
+#include "limit/admission.h"
+#include "limit/over.h"
 #include <string.h>
 
 bool server_covers(const struct parley_server *server)

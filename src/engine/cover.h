@@ -13,10 +13,10 @@
 #define ENGINE_COVER_H
 
 #include "engine/conn.h"
-#include "engine/limited.h"
 #include "engine/loop.h"
 #include "engine/proxied.h"
 #include "engine/server.h"
+#include "limit/limited.h"
 #include "net/address.h"
 #include <stdalign.h>
 

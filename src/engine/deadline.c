@@ -2,10 +2,10 @@
  * a time stamp; the timer finds out when it fires. */
 #include "engine/conn.h"
 #include "engine/cover.h"
-#include "engine/crowd.h"
 #include "engine/loop.h"
-#include "engine/over.h"
 #include "engine/server.h"
+#include "limit/crowd.h"
+#include "limit/over.h"
 #include <errno.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>

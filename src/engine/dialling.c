@@ -1,8 +1,8 @@
 /* Dials of a server: each in a thread of its own, off the loop, since names and races may take seconds. A
  * deaf poller has no loop to disturb: it dials in place. */
+#include "base/error.h"
+#include "base/sys.h"
 #include "engine/beside.h"
-#include "engine/error.h"
-#include "engine/sys.h"
 #include "net/dial.h"
 #include <errno.h>
 #include <stdio.h>

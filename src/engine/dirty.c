@@ -1,5 +1,5 @@
 #include "engine/dirty.h"
-#include "engine/sys.h"
+#include "base/sys.h"
 
 enum { FIRST_ROOM = 64 };
 

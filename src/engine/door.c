@@ -1,7 +1,7 @@
 #include "engine/door.h"
-#include "engine/error.h"
+#include "base/error.h"
+#include "base/sys.h"
 #include "engine/server.h"
-#include "engine/sys.h"
 #include <stdio.h>
 #include <string.h>
 

@@ -6,7 +6,7 @@
 #ifndef ENGINE_DOOR_H
 #define ENGINE_DOOR_H
 
-#include "engine/access.h"
+#include "limit/access.h"
 #include "net/address.h"
 #include <parley.h>
 #include <stdatomic.h>

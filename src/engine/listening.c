@@ -1,8 +1,8 @@
 /* Listening: the sockets a server is bound to, from parley_listen() to the stop. */
-#include "engine/crowd.h"
-#include "engine/error.h"
+#include "base/error.h"
+#include "base/sys.h"
 #include "engine/server.h"
-#include "engine/sys.h"
+#include "limit/crowd.h"
 #include "net/resolve.h"
 #include <errno.h>
 #include <fcntl.h>

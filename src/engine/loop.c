@@ -1,11 +1,11 @@
 #include "engine/loop.h"
+#include "base/error.h"
+#include "base/sys.h"
 #include "engine/beside.h"
 #include "engine/chore.h"
-#include "engine/crowd.h"
-#include "engine/error.h"
-#include "engine/notify.h"
 #include "engine/server.h"
-#include "engine/sys.h"
+#include "limit/crowd.h"
+#include "supervise/notify.h"
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>

@@ -5,16 +5,16 @@
 #ifndef ENGINE_LOOP_H
 #define ENGINE_LOOP_H
 
+#include "base/log.h"
 #include "engine/conn.h"
 #include "engine/dirty.h"
-#include "engine/log.h"
 #include "engine/mailbox.h"
 #include "engine/queue.h"
-#include "engine/reload.h"
 #include "engine/slots.h"
 #include "engine/timer.h"
 #include "net/address.h"
 #include "poller/poller.h"
+#include "supervise/reload.h"
 #include <string.h>
 
 struct worker;

@@ -1,6 +1,6 @@
 #include "engine/mailbox.h"
-#include "engine/error.h"
-#include "engine/sys.h"
+#include "base/error.h"
+#include "base/sys.h"
 #include <errno.h>
 #include <string.h>
 #include <sys/eventfd.h>

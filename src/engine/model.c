@@ -1,5 +1,5 @@
 #include "engine/model.h"
-#include "engine/error.h"
+#include "base/error.h"
 #include <string.h>
 
 static const struct placement *const placements[] = {&placement_iterative, &placement_fork, &placement_thread,

@@ -1,7 +1,7 @@
 /* The options of parley_set(): one table of name, kind and place. */
-#include "engine/error.h"
+#include "base/error.h"
+#include "base/units.h"
 #include "engine/server.h"
-#include "engine/units.h"
 #include "net/resolve.h"
 #include <stddef.h>
 #include <stdlib.h>

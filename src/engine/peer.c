@@ -1,6 +1,6 @@
 /* The address of the peer: kept in the smallest form that loses nothing. */
+#include "base/sys.h"
 #include "engine/conn.h"
-#include "engine/sys.h"
 #include <string.h>
 #include <sys/un.h>
 

@@ -1,10 +1,10 @@
 #include "engine/proxied.h"
+#include "base/error.h"
+#include "base/escape.h"
+#include "base/sys.h"
 #include "engine/cover.h"
-#include "engine/error.h"
-#include "engine/escape.h"
 #include "engine/loop.h"
 #include "engine/server.h"
-#include "engine/sys.h"
 #include <string.h>
 
 /* Its bytes, and whose they are: the peer's real address. */

@@ -1,5 +1,5 @@
 #include "engine/queue.h"
-#include "engine/sys.h"
+#include "base/sys.h"
 #include <string.h>
 
 /* Small messages dominate; a larger one gets a chunk of its own size. */

@@ -1,8 +1,8 @@
 /* Receiving: from the bytes a poller reports to the messages a handler takes. */
+#include "base/error.h"
 #include "engine/beside.h"
 #include "engine/cover.h"
-#include "engine/error.h"
-#include "engine/over.h"
+#include "limit/over.h"
 
 /* Whether the next message may go to the handler. While it has paused, or the peer does not read the answers,
  * messages are kept: a poller may report bytes that were on their way when reading was held back. */

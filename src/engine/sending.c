@@ -1,10 +1,10 @@
 /* Sending: from what a handler says to what the kernel takes. What goes out at once is not queued; what the
  * kernel does not take waits in the queue for the poller. */
+#include "base/error.h"
+#include "base/sys.h"
 #include "engine/beside.h"
-#include "engine/error.h"
-#include "engine/over.h"
 #include "engine/secure.h"
-#include "engine/sys.h"
+#include "limit/over.h"
 #include <errno.h>
 #include <string.h>
 

@@ -1,11 +1,11 @@
 #include "engine/server.h"
-#include "engine/error.h"
-#include "engine/explain.h"
+#include "base/error.h"
+#include "base/sys.h"
 #include "engine/loop.h"
-#include "engine/reload.h"
 #include "engine/secure.h"
-#include "engine/sys.h"
+#include "explain/explain.h"
 #include "net/address.h"
+#include "supervise/reload.h"
 #include <errno.h>
 #include <sched.h>
 #include <stddef.h>

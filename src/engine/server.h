@@ -2,17 +2,17 @@
 #ifndef ENGINE_SERVER_H
 #define ENGINE_SERVER_H
 
-#include "engine/access.h"
+#include "base/log.h"
 #include "engine/door.h"
-#include "engine/frame.h"
-#include "engine/limits.h"
-#include "engine/log.h"
 #include "engine/model.h"
-#include "engine/reload.h"
 #include "engine/worker.h"
+#include "framing/frame.h"
+#include "limit/access.h"
+#include "limit/limits.h"
 #include "net/network.h"
 #include "net/proxy.h"
 #include "net/socket.h"
+#include "supervise/reload.h"
 #include "tls/policy.h"
 #include <stdalign.h>
 

@@ -2,9 +2,9 @@
  * already takes a burst alone while the others are still on their way. So a worker that is ahead of another,
  * in the clients that it has now or in all that it ever took, gives way for a moment. Who does not use the
  * moment is busy, or blocked, and is not waited for again for a while, unless it takes a client. */
+#include "base/sys.h"
 #include "engine/loop.h"
 #include "engine/server.h"
-#include "engine/sys.h"
 
 enum {
     FEW = 16,       /* clients up to which each one more is reason to look at the other workers, */

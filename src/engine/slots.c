@@ -1,5 +1,5 @@
 #include "engine/slots.h"
-#include "engine/sys.h"
+#include "base/sys.h"
 #include <string.h>
 
 /* ---- an item that is free is out of bounds, but for its slot ---- */

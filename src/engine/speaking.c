@@ -1,5 +1,5 @@
 #include "engine/speaking.h"
-#include "engine/error.h"
+#include "base/error.h"
 #include "engine/loop.h"
 #include "engine/proxied.h"
 #include "engine/server.h"

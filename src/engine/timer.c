@@ -1,5 +1,5 @@
 #include "engine/timer.h"
-#include "engine/sys.h"
+#include "base/sys.h"
 #include <string.h>
 
 /* Not by realloc(3), which copies, and thereby touches, what is merely reserved. */

@@ -1,8 +1,8 @@
 /* Descriptors of the user's that the first worker watches beside its connections. */
-#include "engine/error.h"
+#include "base/error.h"
+#include "base/sys.h"
 #include "engine/loop.h"
 #include "engine/server.h"
-#include "engine/sys.h"
 #include <errno.h>
 #include <fcntl.h>
 

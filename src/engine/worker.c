@@ -1,11 +1,11 @@
 #include "engine/worker.h"
-#include "engine/error.h"
+#include "base/error.h"
+#include "base/sanitized.h"
+#include "base/sys.h"
 #include "engine/loop.h"
-#include "engine/notify.h"
-#include "engine/sanitized.h"
 #include "engine/server.h"
-#include "engine/signals.h"
-#include "engine/sys.h"
+#include "supervise/notify.h"
+#include "supervise/signals.h"
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>

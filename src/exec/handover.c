@@ -10,10 +10,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "engine/error.h"
+#include "base/error.h"
+#include "base/sys.h"
 #include "engine/loop.h"
 #include "engine/server.h"
-#include "engine/sys.h"
 #include "exec/environment.h"
 #include "exec/places.h"
 #include "exec/report.h"

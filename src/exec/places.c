@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "command/command.h"
+#include "option/complain.h"
 
 enum { USUAL_PLACES = 4096, NO_PLACE = UINT32_MAX };
 

@@ -3,16 +3,17 @@
 #include <errno.h>
 #include <pwd.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "command/command.h"
-#include "engine/error.h"
+#include "base/error.h"
+#include "base/units.h"
 #include "engine/server.h"
-#include "engine/units.h"
 #include "exec/places.h"
+#include "option/complain.h"
 
 /* ---- the file ------------------------------------------------------------------------------- */
 

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <sys/resource.h>
 
-#include "command/option.h"
+#include "option/option.h"
 #include "sandbox/identity.h"
 
 enum { MOST_LIMITS = 16 };

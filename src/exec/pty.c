@@ -10,7 +10,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "engine/error.h"
+#include "base/error.h"
 
 enum { ROOM = 4096, STACK = 64 << 10, END_OF_FILE = 4 /* ^D */ };
 

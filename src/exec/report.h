@@ -5,7 +5,7 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
-#include "engine/log.h"
+#include "base/log.h"
 
 /* "process 12 ended with exit code 0 after 1.204 s: 0.011 s user, 0.003 s system, 3.5 MiB". `status` and
  * `usage` are wait4(2)'s, `time` is ms. */

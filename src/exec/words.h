@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "engine/log.h"
+#include "base/log.h"
 
 enum { WORDS_LINE = 512, WORDS_PIECE = 4 << 10, WORDS_ALL = 64 << 10 /* what a pipe holds */ };
 

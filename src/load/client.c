@@ -1,8 +1,8 @@
 /* The connections of a simulated client: made, lost, made again. */
-#include "load/generator.h"
-#include "engine/error.h"
+#include "base/error.h"
 #include "engine/secure.h"
 #include "engine/server.h"
+#include "load/generator.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

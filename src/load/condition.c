@@ -1,5 +1,5 @@
 #include "load/condition.h"
-#include "report/amount.h"
+#include "text/amount.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>

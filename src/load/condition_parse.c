@@ -1,5 +1,5 @@
-#include "engine/error.h"
-#include "engine/units.h"
+#include "base/error.h"
+#include "base/units.h"
 #include "load/condition.h"
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 #include "load/find_rate.h"
-#include "engine/error.h"
+#include "base/error.h"
 #include "load/surroundings.h"
-#include "report/amount.h"
+#include "text/amount.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 #include "load/generator.h"
-#include "engine/error.h"
+#include "base/error.h"
 #include "engine/server.h"
 #include <pthread.h>
 #include <sched.h>

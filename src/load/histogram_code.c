@@ -2,7 +2,7 @@
  *
  * Inside is a header of 40 bytes and the counters from the first to the last in use, as zig-zag LEB128
  * numbers; a negative one stands for so many empty counters. Around it are a cookie, a length, and zlib. */
-#include "engine/error.h"
+#include "base/error.h"
 #include "load/base64.h"
 #include "load/histogram.h"
 #include <endian.h>

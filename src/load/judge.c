@@ -1,5 +1,5 @@
 #include "load/judge.h"
-#include "report/amount.h"
+#include "text/amount.h"
 #include <stdio.h>
 
 /* Shares of a processor, or of the machine. */

@@ -1,5 +1,5 @@
 #include "load/merge.h"
-#include "engine/error.h"
+#include "base/error.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

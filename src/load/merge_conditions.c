@@ -1,4 +1,4 @@
-#include "engine/error.h"
+#include "base/error.h"
 #include "load/merge.h"
 #include "load/surroundings.h"
 #include <math.h>

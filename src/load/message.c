@@ -1,5 +1,5 @@
 #include "load/message.h"
-#include "engine/error.h"
+#include "base/error.h"
 #include <stdlib.h>
 #include <string.h>
 

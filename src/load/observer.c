@@ -1,6 +1,6 @@
 #include "load/observer.h"
-#include "engine/error.h"
-#include "engine/signals.h"
+#include "base/error.h"
+#include "supervise/signals.h"
 #include <errno.h>
 
 enum { LOOK = 20 * NS_PER_MS };

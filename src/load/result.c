@@ -1,5 +1,5 @@
 #include "load/result.h"
-#include "engine/error.h"
+#include "base/error.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

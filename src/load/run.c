@@ -1,5 +1,5 @@
 /* A run, from the plan to the result. */
-#include "engine/error.h"
+#include "base/error.h"
 #include "engine/server.h"
 #include "load/judge.h"
 #include "load/observer.h"

@@ -1,5 +1,5 @@
 #include "load/surroundings.h"
-#include "engine/error.h"
+#include "base/error.h"
 #include "load/result.h"
 #include <stdio.h>
 #include <stdlib.h>

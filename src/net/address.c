@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/escape.h"
+#include "base/escape.h"
 
 static void print_ipv4(const struct in_addr *address, in_port_t port, char text[ADDRESS_TEXT])
 {

@@ -9,8 +9,8 @@
 #include <strings.h>
 #include <sys/eventfd.h>
 
-#include "engine/error.h"
-#include "engine/sys.h"
+#include "base/error.h"
+#include "base/sys.h"
 
 enum { ABANDONED_MAX = 32 };
 

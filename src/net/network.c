@@ -1,6 +1,6 @@
 #include "net/network.h"
-#include "engine/error.h"
-#include "engine/sys.h"
+#include "base/error.h"
+#include "base/sys.h"
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>

@@ -4,8 +4,8 @@
 #include <limits.h>
 #include <stdio.h>
 
-#include "engine/error.h"
-#include "engine/sys.h"
+#include "base/error.h"
+#include "base/sys.h"
 
 struct patience patience_start(int64_t timeout, int cancel)
 {

@@ -1,6 +1,6 @@
 /* Which version it is, and version 1: a line such as "PROXY TCP4 10.0.0.1 10.0.0.2 40000 80\r\n". */
 #include "net/proxy.h"
-#include "engine/error.h"
+#include "base/error.h"
 #include "net/proxy_wire.h"
 #include <arpa/inet.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* PROXY headers, written. */
-#include "engine/error.h"
+#include "base/error.h"
 #include "net/crc32c.h"
 #include "net/proxy.h"
 #include "net/proxy_wire.h"

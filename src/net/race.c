@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "engine/error.h"
-#include "engine/sys.h"
+#include "base/error.h"
+#include "base/sys.h"
 
 enum { ATTEMPT_DELAY = 250, FULL_DELAY_FIRST = 5, FULL_DELAY_MAX = 100 };
 

@@ -10,8 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "engine/error.h"
-#include "engine/sys.h"
+#include "base/error.h"
+#include "base/sys.h"
 
 enum { KEEPALIVE_PROBES = 3, BACKLOG_UNKNOWN = 4096 };
 

@@ -1,8 +1,8 @@
 /* The blocking client of parley.h. Waiting is always poll(2)'s, so that one deadline covers a whole call. */
 #include <errno.h>
 
-#include "engine/error.h"
-#include "engine/sys.h"
+#include "base/error.h"
+#include "base/sys.h"
 #include "net/dial.h"
 #include "net/stream.h"
 #include <stdio.h>

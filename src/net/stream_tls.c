@@ -1,6 +1,6 @@
 /* TLS in the blocking stream: the session asks for bytes of the wire, and waits for them here. */
-#include "engine/error.h"
-#include "engine/sys.h"
+#include "base/error.h"
+#include "base/sys.h"
 #include "net/stream.h"
 #include "tls/tls.h"
 #include <stdio.h>

@@ -9,8 +9,8 @@
  *
  * What the page cannot do, wait for two things at once, is wait_for_one(): several listeners, or the next
  * client while the one before takes its time to leave. */
-#include "engine/error.h"
-#include "engine/sys.h"
+#include "base/error.h"
+#include "base/sys.h"
 #include "poller/ready.h"
 #include <errno.h>
 #include <sys/time.h>

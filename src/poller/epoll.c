@@ -7,8 +7,8 @@
  *
  * An edge is told once. Whoever stops reading before the end must remember that there is more (`readable`,
  * list_again()), or the connection is never heard of again. */
-#include "engine/error.h"
-#include "engine/sys.h"
+#include "base/error.h"
+#include "base/sys.h"
 #include "poller/ready.h"
 #include <errno.h>
 #include <string.h>

@@ -3,8 +3,8 @@
  *     fds[n++] = {fd, POLLIN}         update_poll(): an entry for each connection, without a limit
  *     poll(fds, n, timeout)           sleep_poll(): what is asked and what is answered stand apart
  *     for each: if (revents)          report_poll(): as many as poll said, then no further */
-#include "engine/error.h"
-#include "engine/sys.h"
+#include "base/error.h"
+#include "base/sys.h"
 #include "poller/ready.h"
 #include <errno.h>
 

@@ -1,5 +1,5 @@
 #include "poller/ready.h"
-#include "engine/sys.h"
+#include "base/sys.h"
 #include <errno.h>
 
 enum {

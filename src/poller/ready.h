@@ -2,8 +2,8 @@
 #ifndef POLLER_READY_H
 #define POLLER_READY_H
 
+#include "base/sys.h"
 #include "engine/loop.h"
-#include "engine/sys.h"
 
 /* Accepts who waits: one, if other workers would take the next; else as many as came of late. */
 void ready_accept(struct loop *loop, struct listener *listener);

@@ -5,8 +5,8 @@
  *     for each fd: FD_ISSET           report_select(): it does not say which, so all up to the top are asked
  *
  * The limit is of the set, not of the number of clients: enter() refuses a descriptor it has no bit for. */
-#include "engine/error.h"
-#include "engine/sys.h"
+#include "base/error.h"
+#include "base/sys.h"
 #include "poller/ready.h"
 #include <errno.h>
 

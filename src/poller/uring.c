@@ -8,8 +8,8 @@
  *
  * The kernel works on what it was given, so a connection that has died is kept until all of it has come back:
  * cancel_all() asks for that, conn->held counts. */
-#include "engine/error.h"
-#include "engine/sys.h"
+#include "base/error.h"
+#include "base/sys.h"
 #include "poller/uring.h"
 #include <errno.h>
 #include <poll.h>

@@ -1,7 +1,7 @@
 /* What the ring has completed, put in the engine's words. */
-#include "engine/error.h"
-#include "engine/escape.h"
-#include "engine/sys.h"
+#include "base/error.h"
+#include "base/escape.h"
+#include "base/sys.h"
 #include "poller/ready.h"
 #include "poller/uring.h"
 #include <errno.h>

@@ -2,7 +2,7 @@
  * while wanted.
  *
  * One shot each time, since multishot accepts on a shared listener give nearly every client to one ring. */
-#include "engine/sys.h"
+#include "base/sys.h"
 #include "poller/uring.h"
 #include <errno.h>
 #include <poll.h>

@@ -1,6 +1,6 @@
 /* The ring and its buffers: set-up with what the kernel offers, and the way back. */
-#include "engine/error.h"
-#include "engine/sys.h"
+#include "base/error.h"
+#include "base/sys.h"
 #include "poller/uring.h"
 #include <errno.h>
 #include <stdatomic.h>

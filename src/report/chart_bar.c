@@ -1,4 +1,4 @@
-#include "engine/escape.h"
+#include "base/escape.h"
 #include "report/chart.h"
 #include "report/chart_axis.h"
 #include "report/chart_frame.h"

@@ -1,5 +1,5 @@
 #include "report/html.h"
-#include "engine/escape.h"
+#include "base/escape.h"
 #include "report/html_style.h"
 #include <stdarg.h>
 #include <string.h>

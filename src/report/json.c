@@ -1,5 +1,5 @@
 #include "report/json.h"
-#include "engine/error.h"
+#include "base/error.h"
 #include "report/json_field.h"
 #include <errno.h>
 #include <math.h>

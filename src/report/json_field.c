@@ -1,5 +1,5 @@
 #include "report/json_field.h"
-#include "command/neutralise.h"
+#include "text/neutralise.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

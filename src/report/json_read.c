@@ -1,4 +1,4 @@
-#include "engine/error.h"
+#include "base/error.h"
 #include "report/json.h"
 #include "report/json_field.h"
 #include <errno.h>

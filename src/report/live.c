@@ -1,6 +1,6 @@
 /* The line on the terminal while a load runs. */
-#include "report/amount.h"
 #include "report/table.h"
+#include "text/amount.h"
 #include <inttypes.h>
 
 /* To the beginning of the line, and nothing behind it. */

@@ -1,5 +1,5 @@
 #include "report/page.h"
-#include "engine/error.h"
+#include "base/error.h"
 #include "report/chart.h"
 #include "report/html.h"
 #include "report/page_part.h"

@@ -1,4 +1,4 @@
-#include "engine/error.h"
+#include "base/error.h"
 #include "report/page_part.h"
 #include <math.h>
 #include <stdlib.h>

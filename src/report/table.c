@@ -1,6 +1,6 @@
 #include "report/table.h"
-#include "command/neutralise.h"
-#include "report/amount.h"
+#include "text/amount.h"
+#include "text/neutralise.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>

@@ -7,7 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "engine/error.h"
+#include "base/error.h"
 
 int capabilities_bound(uint64_t keep)
 {

@@ -14,7 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "engine/sanitized.h"
+#include "base/sanitized.h"
 #include "sandbox/filter_load.h"
 
 /* ---- the list ---- */

@@ -2,7 +2,7 @@
 
 #include <unistd.h>
 
-#include "engine/error.h"
+#include "base/error.h"
 
 /* NNP is ours to set; of the mitigations that filters once switched on for their process nothing here has
  * use, as it runs nobody's code. */

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "engine/error.h"
+#include "base/error.h"
 
 enum { MOST_ID = 65536 /* groups of one user: NGROUPS_MAX */ };
 

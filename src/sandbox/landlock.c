@@ -7,8 +7,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "engine/error.h"
-#include "engine/sanitized.h"
+#include "base/error.h"
+#include "base/sanitized.h"
 
 /* Newer than the header of the oldest system we are built on. */
 struct ruleset {

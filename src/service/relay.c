@@ -2,11 +2,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "command/command.h"
 #include "engine/loop.h"
 #include "engine/server.h"
 #include "net/lookup.h"
 #include "net/resolve.h"
+#include "option/complain.h"
 #include "service/service.h"
 
 /* The two ends name each other, as long as both are there. */

@@ -4,7 +4,7 @@
 
 #include <parley.h>
 
-#include "command/option.h"
+#include "option/option.h"
 
 struct program;
 
@@ -12,7 +12,7 @@ struct service {
     const parley_handler *handler; /* its name is the service's */
     const char *help;
     const struct option_group *options; /* its own; NULL: none */
-    unsigned needs;                     /* of enum confine_needs, command/confine.h */
+    unsigned needs;                     /* of enum confine_needs, sandbox/needs.h */
 };
 
 /* What the command line asked of a service; constant once the server runs. parley_user() is this. */

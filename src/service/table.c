@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "command/confine.h"
+#include "sandbox/needs.h"
 #include "service/service.h"
 
 const struct service services[] = {

@@ -1,5 +1,5 @@
 #include "tls/alpn.h"
-#include "engine/error.h"
+#include "base/error.h"
 #include <string.h>
 
 int alpn_parse(struct alpn *alpn, const char *option, const char *text)

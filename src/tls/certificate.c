@@ -1,5 +1,5 @@
 /* Certificates and keys from files, and a throw-away one for trying out. */
-#include "engine/error.h"
+#include "base/error.h"
 #include "tls/inside.h"
 #include "tls/trouble.h"
 #include <openssl/err.h>

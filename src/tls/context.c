@@ -1,6 +1,6 @@
 /* OpenSSL's contexts, made of what a policy says. */
-#include "engine/error.h"
-#include "engine/sys.h"
+#include "base/error.h"
+#include "base/sys.h"
 #include "tls/inside.h"
 #include "tls/names.h"
 #include "tls/trouble.h"

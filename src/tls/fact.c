@@ -1,5 +1,5 @@
 /* What is known of a session: for the log, for services, for the environment of programs. */
-#include "engine/escape.h"
+#include "base/escape.h"
 #include "tls/inside.h"
 #include "tls/names.h"
 #include "tls/trouble.h"

@@ -1,5 +1,5 @@
 #include "tls/names.h"
-#include "engine/escape.h"
+#include "base/escape.h"
 #include <arpa/inet.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 #include "tls/pin.h"
-#include "engine/error.h"
+#include "base/error.h"
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>

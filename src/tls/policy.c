@@ -1,7 +1,7 @@
 /* The options of TLS: one table of name, kind and place, as src/engine/option.c has for the others. */
 #include "tls/policy.h"
-#include "engine/error.h"
-#include "engine/sys.h"
+#include "base/error.h"
+#include "base/sys.h"
 #include "tls/inside.h"
 #include <openssl/ssl.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  *
  * A ticket of TLS 1.3 is used once (RFC 8446 C.4) and each handshake brings another, so a stock of them lets
  * many be under way at once. A session of TLS 1.2 is put back. */
-#include "engine/sys.h"
+#include "base/sys.h"
 #include "tls/inside.h"
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* One connection's TLS: the handshake, then bytes both ways. */
-#include "engine/error.h"
-#include "engine/escape.h"
-#include "engine/sys.h"
+#include "base/error.h"
+#include "base/escape.h"
+#include "base/sys.h"
 #include "tls/inside.h"
 #include "tls/trouble.h"
 #include <arpa/inet.h>

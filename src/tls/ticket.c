@@ -1,6 +1,6 @@
 #include "tls/ticket.h"
-#include "engine/error.h"
-#include "engine/sys.h"
+#include "base/error.h"
+#include "base/sys.h"
 #include "tls/inside.h"
 #include <errno.h>
 #include <openssl/core_names.h>

@@ -1,7 +1,7 @@
 /* What a server has of TLS: loaded at the start, and anew at each reload. */
 #include "tls/tls.h"
-#include "engine/error.h"
-#include "engine/sys.h"
+#include "base/error.h"
+#include "base/sys.h"
 #include "tls/inside.h"
 #include "tls/names.h"
 #include "tls/trouble.h"

@@ -1,5 +1,5 @@
 #include "tls/trouble.h"
-#include "engine/error.h"
+#include "base/error.h"
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>

@@ -1,7 +1,7 @@
 /* Whether the peer is who it should be: by the chain and the name, or by a pin, or not at all when told so.
  * A refusal is put in a sentence here, where the certificate is at hand. */
-#include "engine/error.h"
-#include "engine/escape.h"
+#include "base/error.h"
+#include "base/escape.h"
 #include "tls/inside.h"
 #include "tls/names.h"
 #include <openssl/crypto.h>

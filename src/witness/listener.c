@@ -1,7 +1,7 @@
 #include "witness/listener.h"
-#include "engine/error.h"
-#include "witness/proc.h"
+#include "base/error.h"
 #include "net/address.h"
+#include "witness/proc.h"
 #include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdio.h>

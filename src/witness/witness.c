@@ -1,5 +1,5 @@
 #include "witness/witness.h"
-#include "engine/error.h"
+#include "base/error.h"
 #include "witness/listener.h"
 #include "witness/proc.h"
 #include <errno.h>

@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "engine/access.h"
+#include "limit/access.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

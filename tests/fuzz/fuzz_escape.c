@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/escape.h"
-#include "engine/log.h"
+#include "base/escape.h"
+#include "base/log.h"
 
 static void check_harmless(const char *text, size_t length)
 {

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/frame.h"
+#include "framing/frame.h"
 
 /* What was delivered, as a running hash that also sees where messages end. */
 struct heard {

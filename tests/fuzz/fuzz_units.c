@@ -5,7 +5,7 @@
 
 #include <parley.h>
 
-#include "engine/units.h"
+#include "base/units.h"
 
 static void check(int status, bool unchanged)
 {

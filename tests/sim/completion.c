@@ -1,6 +1,6 @@
 /* The sixth poller: as io_uring, with a kernel that completes late, in any order, and after it was asked to
  * stop. A send holds the queue's own bytes until it is done. */
-#include "engine/error.h"
+#include "base/error.h"
 #include "poller/ready.h"
 #include "sim.h"
 #include <errno.h>

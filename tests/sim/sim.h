@@ -10,9 +10,9 @@
 #ifndef SIM_SIM_H
 #define SIM_SIM_H
 
+#include "base/sys.h"
 #include "engine/loop.h"
 #include "engine/server.h"
-#include "engine/sys.h"
 #include <parley.h>
 #include <stdbool.h>
 #include <stdint.h>

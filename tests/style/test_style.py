@@ -14,12 +14,16 @@ COLUMNS = 110
 # Files over FILE_LINES, each with the reason it is better whole.
 LONG_FILES = {}
 
-LIBRARY_ROOMS = ("src/engine/", "src/placement/", "src/poller/", "src/net/", "src/tls/")
+# From the ground up. A room knows those below it; of one floor only the engine's know each other.
+FLOORS = (("base",), ("framing", "text", "tls"), ("net",), ("explain",),
+          ("engine", "limit", "supervise", "placement", "poller"),
+          ("option", "sandbox", "witness"), ("exec", "load"), ("service", "report"), ("compare",), ("command",))
+LIBRARY_ROOMS = tuple(f"src/{room}/" for floor in FLOORS[:5] for room in floor if room != "text")
 
 # Files that call the kernel past the `sys` table, each with its reason.
 PAST_THE_TABLE = {
-    "src/engine/sys.c": "is the table",
-    "src/engine/supervise.c": "sleeps in poll beside the workers, which are what is narrated and tested to fail",
+    "src/base/sys.c": "is the table",
+    "src/supervise/supervise.c": "sleeps in poll beside the workers, which are what is narrated and tested to fail",
 }
 
 BANNED_CALLS = {
@@ -142,6 +146,20 @@ def test_pollers_know_no_placement():
             if re.match(r'#include "placement/', line)])
 
 
+def test_rooms_know_only_those_below():
+    floor_of = {room: number for number, floor in enumerate(FLOORS) for room in floor}
+    assert {path.name for path in (house.ROOT / "src").iterdir() if path.is_dir()} == set(floor_of)
+    problems = []
+    for path in house.c_files("src"):
+        room = path.relative_to(house.ROOT / "src").parts[0]
+        for line in house.lines_of(path):
+            known = re.match(r'#include "(\w+)/', line)
+            if known and known[1] != room and not (floor_of[known[1]] < floor_of[room] or
+                                                   {room, known[1]} <= set(FLOORS[floor_of["engine"]])):
+                problems.append(f"{house.name_of(path)}: {line}")
+    report(problems)
+
+
 def test_no_path_of_a_machine():
     report([f"{house.name_of(path)}:{number}: {line.strip()}" for path in house.text_files()
             for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").split("\n"), 1)
@@ -182,7 +200,7 @@ def library_files():
 
 def test_the_engine_reaches_the_kernel_through_its_table():
     """What `struct sys` has is called through it, so that tests can fail any call in turn."""
-    table = re.search(r"^struct sys \{(.*?)^\};", (house.ROOT / "src/engine/sys.h").read_text(), re.M | re.S)[1]
+    table = re.search(r"^struct sys \{(.*?)^\};", (house.ROOT / "src/base/sys.h").read_text(), re.M | re.S)[1]
     members = set(re.findall(r"\(\*(\w+)\)\(", table)) - {"run", "now", "random", "note"}
     sources = [path for path in library_files() if house.name_of(path) not in PAST_THE_TABLE]
     report(house.matches(rf"(?<![\w.>*])({'|'.join(sorted(members))})\s*\(", sources))

@@ -4,7 +4,7 @@
 
 #include <stdatomic.h>
 
-#include "engine/sys.h"
+#include "base/sys.h"
 #include "net/dial.h"
 
 enum { NEVER = 20000 }; /* ms: a test that takes so long has failed */

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "engine/sys.h"
+#include "base/sys.h"
 #include "serving.h"
 
 /* Shared with worker processes, so that "once" is once in all of them. */

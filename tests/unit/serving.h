@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <time.h>
 
-#include "engine/sanitized.h"
+#include "base/sanitized.h"
 
 enum { PATIENCE = IS_SANITIZED ? 60000 : 8000 /* ms */, REASONS = PARLEY_REFUSED + 1 };
 

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "engine/census.h"
+#include "limit/census.h"
 #include "loopback.h"
 
 enum { ME = 0, OTHER = 1, FLOOD = 1000000, THREADS = 4, ROUNDS = 20000 };

@@ -7,8 +7,8 @@
 #include <cmocka.h>
 #include <parley.h>
 
-#include "report/amount.h"
 #include "load/condition.h"
+#include "text/amount.h"
 
 static struct load_result result;
 

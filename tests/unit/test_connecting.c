@@ -10,9 +10,9 @@
 /* cmocka needs the four above it */
 #include <cmocka.h>
 
+#include "base/sys.h"
 #include "engine/loop.h"
 #include "engine/server.h"
-#include "engine/sys.h"
 #include "load/clock.h"
 #include "loopback.h"
 #include "net/resolve.h"

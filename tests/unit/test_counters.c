@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "engine/sys.h"
+#include "base/sys.h"
 
 /* Whole buffers, since a short read says that there is no more. */
 static const uint64_t much = UINT64_C(5) << 30;

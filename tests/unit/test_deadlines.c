@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "engine/sys.h"
+#include "base/sys.h"
 #include "serving.h"
 
 static void silent(const char *model, const char *option, const char *time, parley_reason reason)

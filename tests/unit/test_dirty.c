@@ -5,8 +5,8 @@
 
 #include <cmocka.h>
 
+#include "base/sys.h"
 #include "engine/dirty.h"
-#include "engine/sys.h"
 
 enum { MOST = 1000 };
 

@@ -12,8 +12,8 @@
 #include <cmocka.h>
 #undef fail /* cmocka's name for another thing */
 
-#include "engine/error.h"
-#include "engine/sys.h"
+#include "base/error.h"
+#include "base/sys.h"
 
 static void keeps_the_sentence(void **state)
 {

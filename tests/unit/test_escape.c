@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "engine/escape.h"
-#include "engine/log.h"
+#include "base/escape.h"
+#include "base/log.h"
 
 static void assert_escaped(const char *bytes, size_t size, const char *expected)
 {

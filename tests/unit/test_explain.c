@@ -15,9 +15,9 @@
 
 #include <cmocka.h>
 
+#include "base/sys.h"
 #include "captured.h"
-#include "engine/explain.h"
-#include "engine/sys.h"
+#include "explain/explain.h"
 
 static struct captured captured;
 static struct sys before;

@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "engine/frame.h"
-#include "engine/sys.h"
+#include "base/sys.h"
+#include "framing/frame.h"
 
 enum { HEARD = 1 << 16 };
 

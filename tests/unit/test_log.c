@@ -13,10 +13,10 @@
 
 #include <cmocka.h>
 
+#include "base/escape.h"
+#include "base/log.h"
+#include "base/sys.h"
 #include "captured.h"
-#include "engine/escape.h"
-#include "engine/log.h"
-#include "engine/sys.h"
 
 enum { STAMP = 24 }; /* "2026-11-21 02:30:00.123Z" */
 

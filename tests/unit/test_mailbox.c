@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
+#include "base/sys.h"
 #include "engine/mailbox.h"
-#include "engine/sys.h"
 #include "loopback.h"
 
 enum { WRITERS = 6, LETTERS = 4000 };

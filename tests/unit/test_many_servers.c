@@ -1,6 +1,6 @@
 /* Several servers in one process, and the signals that they share. */
 #include "engine/server.h"
-#include "engine/signals.h"
+#include "supervise/signals.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>

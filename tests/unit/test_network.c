@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "engine/sys.h"
+#include "base/sys.h"
 #include "net/network.h"
 #include <parley.h>
 

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "command/neutralise.h"
+#include "text/neutralise.h"
 
 enum { LONGEST = 128 };
 

@@ -1,11 +1,11 @@
 /* The watchdog is fed by whoever is well, and by nobody else. */
-#include "engine/notify.h"
-#include "engine/error.h"
+#include "base/error.h"
+#include "base/sys.h"
 #include "engine/loop.h"
 #include "engine/server.h"
-#include "engine/supervise.h"
-#include "engine/sys.h"
 #include "poller/poller.h"
+#include "supervise/notify.h"
+#include "supervise/supervise.h"
 #include <errno.h>
 #include <setjmp.h>
 #include <stdlib.h>

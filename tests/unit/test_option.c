@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "command/command.h"
-#include "command/suggest.h"
+#include "option/suggest.h"
 
 enum { MOST_WORDS = 16 };
 

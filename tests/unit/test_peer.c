@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
+#include "base/sys.h"
 #include "engine/conn.h"
-#include "engine/sys.h"
 #include "net/address.h"
 
 static struct parley_conn conn;

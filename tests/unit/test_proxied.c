@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "engine/sys.h"
+#include "base/sys.h"
 #include "net/proxy.h"
 #include "serving.h"
 

@@ -6,8 +6,8 @@
 
 #include <cmocka.h>
 
+#include "base/sys.h"
 #include "engine/queue.h"
-#include "engine/sys.h"
 
 enum { WHOLE = 4 << 20, MOST_VECTORS = 64 };
 

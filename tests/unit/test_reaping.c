@@ -1,7 +1,7 @@
 /* Workers that have ended: when they come back, and when somebody else has reaped them. */
+#include "base/sys.h"
 #include "engine/server.h"
-#include "engine/supervise.h"
-#include "engine/sys.h"
+#include "supervise/supervise.h"
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

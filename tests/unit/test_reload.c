@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "engine/reload.h"
 #include "engine/server.h"
+#include "supervise/reload.h"
 
 enum { READERS = 4, READINGS = 500 };
 

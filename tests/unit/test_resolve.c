@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "engine/sys.h"
+#include "base/sys.h"
 #include "loopback.h"
 #include "names.h"
 #include "net/lookup.h"

@@ -1,8 +1,8 @@
 /* Who gives way to whom, for how long, and when nobody is waited for. */
-#include "engine/crowd.h"
+#include "base/sys.h"
 #include "engine/loop.h"
 #include "engine/server.h"
-#include "engine/sys.h"
+#include "limit/crowd.h"
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>

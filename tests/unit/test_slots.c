@@ -6,8 +6,8 @@
 
 #include <cmocka.h>
 
+#include "base/sys.h"
 #include "engine/slots.h"
-#include "engine/sys.h"
 
 enum { MOST = 3000, MANY = 10 * SLOTS_OF_CHUNK };
 

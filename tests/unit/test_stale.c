@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "engine/sys.h"
+#include "base/sys.h"
 #include "injecting.h"
 #include "serving.h"
 

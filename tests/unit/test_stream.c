@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "engine/sys.h"
+#include "base/sys.h"
 #include "loopback.h"
 
 enum { BULK = 8 * 1024 * 1024, HUGE_BULK = 4 * BULK };

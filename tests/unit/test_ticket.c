@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "engine/sys.h"
+#include "base/sys.h"
 #include "tls/inside.h"
 #include "two_ends.h"
 #include <parley.h>

@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "engine/sys.h"
+#include "base/sys.h"
 #include "engine/timer.h"
 
 enum { TIMERS = 200, ROUNDS = 20000 };

@@ -9,7 +9,7 @@
 
 #include <parley.h>
 
-#include "engine/units.h"
+#include "base/units.h"
 
 static void times_are_milliseconds(void **state)
 {

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "engine/sys.h"
+#include "base/sys.h"
 #include "loopback.h"
 #include "net/resolve.h"
 #include "net/socket.h"

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "engine/sys.h"
+#include "base/sys.h"
 #include "poller/uring.h"
 #include "serving.h"
 

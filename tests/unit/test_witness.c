@@ -18,9 +18,9 @@
 #include <cmocka.h>
 #include <parley.h>
 
-#include "engine/sanitized.h"
-#include "witness/witness.h"
+#include "base/sanitized.h"
 #include "loopback.h"
+#include "witness/witness.h"
 
 enum { MEMORY = 8 << 20, SWITCHES = 500 };
 #define BURN 0.05 /* s of processor time */
