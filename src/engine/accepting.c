@@ -1,4 +1,5 @@
 /* Accepting: which listeners a loop takes clients from, and what happens when accept fails. */
+#include "engine/accepting.h"
 #include "base/error.h"
 #include "base/sys.h"
 #include "engine/loop.h"

@@ -1,5 +1,6 @@
 /* A connection's beginning and end: made when its descriptor is adopted, freed in one place. */
 #include "base/sys.h"
+#include "engine/accepting.h"
 #include "engine/beside.h"
 #include "engine/cover.h"
 #include "engine/secure.h"

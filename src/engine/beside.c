@@ -2,6 +2,7 @@
 #include "engine/beside.h"
 #include "base/error.h"
 #include "base/sys.h"
+#include "engine/dialling.h"
 #include "engine/speaking.h"
 #include "limit/crowd.h"
 #include "net/resolve.h"

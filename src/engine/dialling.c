@@ -1,5 +1,6 @@
 /* Dials of a server: each in a thread of its own, off the loop, since names and races may take seconds. A
  * deaf poller has no loop to disturb: it dials in place. */
+#include "engine/dialling.h"
 #include "base/error.h"
 #include "base/sys.h"
 #include "engine/beside.h"

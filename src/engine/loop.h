@@ -12,6 +12,7 @@
 #include "engine/queue.h"
 #include "engine/slots.h"
 #include "engine/timer.h"
+#include "engine/watching.h"
 #include "net/address.h"
 #include "poller/poller.h"
 #include "supervise/reload.h"
@@ -19,12 +20,9 @@
 
 struct worker;
 struct dialling;
+struct listener;
+struct door;
 struct passed_over;
-
-/* Whether a worker gives way to another, and what it is ahead in: the clients that it has now, or all it
- * took.
- */
-enum way { WAY_NONE, WAY_HELD, WAY_TAKEN };
 
 /* A loop's view of a door. Where the door's crowd is its own: */
 struct doorway {
@@ -33,32 +31,6 @@ struct doorway {
     bool is_divided;    /* where each worker has its share */
     bool is_paused;     /* accepting pauses at a limit, which has been said */
     struct held access; /* who may come */
-};
-
-/* A loop's view of a listening socket. The descriptor belongs to the server. */
-struct listener {
-    int fd;
-    struct door *door;           /* what counts for who comes by it */
-    bool wanted;                 /* by the loop: accept now; the poller obeys */
-    bool shared;                 /* other workers accept from the same socket */
-    unsigned polled;             /* the poller's own note: what the kernel was told */
-    unsigned burst, full_bursts; /* how many came at once of late: the readiness pollers' */
-    unsigned refusals;           /* accept failures in a row, for the back-off */
-    struct timer again;          /* when to accept again after a failure */
-    enum way way;                /* sharing.c: lets another worker go first, */
-    unsigned to, its;            /* this one, which had taken so many, */
-    int64_t until;               /* ms: but no longer than this */
-    char address[ADDRESS_TEXT];
-};
-
-/* A descriptor of somebody else that the loop watches for input. */
-struct watch {
-    int fd;
-    bool wanted;     /* the poller obeys */
-    unsigned polled; /* the poller's own note */
-    void (*readable)(struct loop *loop, struct watch *watch);
-    void *context;
-    struct watch *next, **place; /* loop->watches */
 };
 
 /* What a handler's `received` sends on its own connection leaves in one call when it returns: only what the
@@ -246,10 +218,6 @@ static inline bool conn_wants_input(const parley_conn *conn)
 
 /* ---- reports of pollers ---- */
 
-/* accept gave `fd`, with the flags the poller wants. */
-void loop_accepted(struct loop *loop, struct listener *listener, int fd, const struct sockaddr *peer);
-/* accept failed with this errno value; not for EAGAIN, EINTR. Backs off, or uses the reserve descriptor. */
-void loop_accept_failed(struct loop *loop, struct listener *listener, int error);
 /* A connection that was connecting is established. */
 void conn_connected(parley_conn *conn);
 /* `size` > 0 bytes arrived. */
@@ -263,41 +231,8 @@ void conn_failed(parley_conn *conn, const char *call, int error);
 
 /* ---- the loop's own parts ---- */
 
-/* accepting.c: the listeners of this loop. */
-int accepting_open(struct loop *loop);
-void accepting_close(struct loop *loop);
-/* Accepts or pauses, as the places left and the back-off say; makes the poller agree. */
-void accepting_update(struct loop *loop);
-/* A descriptor or a process has become free: no need to wait for the end of a back-off. */
-void accepting_hurry(struct loop *loop);
-
-/* sharing.c: the loop takes part in sharing its listeners, or no longer; -1 without memory. */
-int sharing_open(struct loop *loop);
-void sharing_close(struct loop *loop);
-/* What it holds has changed: crowd.c. */
-void sharing_tell(struct loop *loop);
-/* This worker took a client; whether it, which gave way to another, still does. */
-void sharing_took(struct loop *loop, struct listener *listener);
-bool sharing_gives_way(struct loop *loop, struct listener *listener);
-
 /* supervise.c: the loop's thread is the supervisor's: the loop lets it look when it is woken. */
 int supervise_from(struct loop *loop);
-
-/* watching.c: descriptors beside the connections; the memory of a watch is its owner's. */
-int loop_watch(struct loop *loop, struct watch *watch);
-/* Before its descriptor is closed. Its memory is kept until the next turn: a report may still name it. */
-void loop_unwatch(struct loop *loop, struct watch *watch);
-int watching_open(struct loop *loop);
-void watching_close(struct loop *loop);
-
-/* dialling.c: starts the server's dials; their outcome comes by letter. */
-int dialling_start(struct loop *loop);
-/* Dials for a guest, which is told by guest_dialled(): 0 or a parley_status. */
-int dialling_begin(struct loop *loop, const char *address, const parley_conn *conn);
-/* That guest has gone: its dial, if it is still under way, ends. */
-void dialling_call_off(const parley_conn *conn);
-void dialling_close(struct loop *loop);
-void dialling_done(struct loop *loop, const struct letter *letter);
 
 /* A forked child leaves the loop of its parent: closes the descriptors, touches nothing else. */
 void loop_forget(struct loop *loop);

@@ -3,6 +3,7 @@
  * in the clients that it has now or in all that it ever took, gives way for a moment. Who does not use the
  * moment is busy, or blocked, and is not waited for again for a while, unless it takes a client. */
 #include "base/sys.h"
+#include "engine/accepting.h"
 #include "engine/loop.h"
 #include "engine/server.h"
 

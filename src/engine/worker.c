@@ -2,6 +2,8 @@
 #include "base/error.h"
 #include "base/sanitized.h"
 #include "base/sys.h"
+#include "engine/accepting.h"
+#include "engine/dialling.h"
 #include "engine/loop.h"
 #include "engine/server.h"
 #include "supervise/notify.h"

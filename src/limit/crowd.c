@@ -1,6 +1,7 @@
 #include "limit/crowd.h"
 #include "base/error.h"
 #include "base/sys.h"
+#include "engine/accepting.h"
 #include "engine/cover.h"
 
 enum {

@@ -11,6 +11,7 @@
  * client while the one before takes its time to leave. */
 #include "base/error.h"
 #include "base/sys.h"
+#include "engine/accepting.h"
 #include "poller/ready.h"
 #include <errno.h>
 #include <sys/time.h>

@@ -9,6 +9,7 @@
  * list_again()), or the connection is never heard of again. */
 #include "base/error.h"
 #include "base/sys.h"
+#include "engine/accepting.h"
 #include "poller/ready.h"
 #include <errno.h>
 #include <string.h>

@@ -5,6 +5,7 @@
  *     for each: if (revents)          report_poll(): as many as poll said, then no further */
 #include "base/error.h"
 #include "base/sys.h"
+#include "engine/accepting.h"
 #include "poller/ready.h"
 #include <errno.h>
 

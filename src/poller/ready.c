@@ -1,5 +1,6 @@
 #include "poller/ready.h"
 #include "base/sys.h"
+#include "engine/accepting.h"
 #include <errno.h>
 
 enum {

@@ -7,6 +7,7 @@
  * The limit is of the set, not of the number of clients: enter() refuses a descriptor it has no bit for. */
 #include "base/error.h"
 #include "base/sys.h"
+#include "engine/accepting.h"
 #include "poller/ready.h"
 #include <errno.h>
 

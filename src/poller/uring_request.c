@@ -3,6 +3,7 @@
  *
  * One shot each time, since multishot accepts on a shared listener give nearly every client to one ring. */
 #include "base/sys.h"
+#include "engine/accepting.h"
 #include "poller/uring.h"
 #include <errno.h>
 #include <poll.h>

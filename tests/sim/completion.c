@@ -1,6 +1,7 @@
 /* The sixth poller: as io_uring, with a kernel that completes late, in any order, and after it was asked to
  * stop. A send holds the queue's own bytes until it is done. */
 #include "base/error.h"
+#include "engine/accepting.h"
 #include "poller/ready.h"
 #include "sim.h"
 #include <errno.h>

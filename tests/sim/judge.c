@@ -1,4 +1,5 @@
 /* What must hold after every turn, before every sleep, and at the end. */
+#include "engine/accepting.h"
 #include "sim.h"
 
 void witness_received(struct link *link)

@@ -1,5 +1,6 @@
 /* Who gives way to whom, for how long, and when nobody is waited for. */
 #include "base/sys.h"
+#include "engine/accepting.h"
 #include "engine/loop.h"
 #include "engine/server.h"
 #include "limit/crowd.h"
