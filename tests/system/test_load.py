@@ -497,3 +497,13 @@ def test_a_socket_does_not_meet_itself():
         port = probe.getsockname()[1]
     outcome = run("load", f"127.0.0.1:{port}", "-d", "300ms", "-c", "50")
     assert outcome.returncode == 1 and f"connect 127.0.0.1:{port}: connection refused" in outcome.stderr.lower()
+
+
+def test_a_load_that_reached_nobody_leaves_an_earlier_result(tmp_path):
+    result = tmp_path / "result.json"
+    result.write_text("earlier")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and nobody listens there
+        outcome = run("load", f"127.0.0.1:{taken.getsockname()[1]}", "-d", "300ms", "--json", str(result))
+    assert outcome.returncode == 1 and outcome.stdout == "" and outcome.stderr.count("\n") == 1, str(outcome)
+    assert result.read_text() == "earlier"
