@@ -2,6 +2,7 @@
 
 import datetime
 import ipaddress
+import itertools
 import select
 import ssl
 
@@ -36,6 +37,7 @@ class Authority:
 
     def __init__(self, directory, name="Test Authority"):
         self.directory, self.name = directory, common_name(name)
+        self.issued = itertools.count(1)
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.certificate = self.sign(x509.CertificateBuilder().subject_name(self.name), self.key, authority=True)
         self.path = self.write(f"{name.replace(' ', '-').lower()}.pem", self.certificate)
@@ -53,14 +55,16 @@ class Authority:
                 .sign(self.key, hashes.SHA256()))
 
     def issue(self, name, names=LOCAL, subject=None, usage=ExtendedKeyUsageOID.SERVER_AUTH, bits=0, **dates):
-        """Writes NAME.pem and NAME.key, and returns their paths and the certificate."""
+        """Writes a certificate and its key, and returns their paths and the certificate. The files are new each time:
+        many tests share an authority, in an order that nobody knows."""
         key = rsa.generate_private_key(65537, bits) if bits else ec.generate_private_key(ec.SECP256R1())
         builder = (x509.CertificateBuilder().subject_name(common_name(subject or name))
                    .add_extension(x509.ExtendedKeyUsage([usage]), critical=False))
         if names:
             builder = builder.add_extension(x509.SubjectAlternativeName([alternative(each) for each in names]), False)
         certificate = self.sign(builder, key, **dates)
-        return (self.write(f"{name}.pem", certificate), self.write(f"{name}.key", pem_of(key)), certificate)
+        file = f"{name}-{next(self.issued)}"
+        return (self.write(f"{file}.pem", certificate), self.write(f"{file}.key", pem_of(key)), certificate)
 
     def client(self, name="a client"):
         return self.issue(name.replace(" ", "-"), names=None, subject=name, usage=ExtendedKeyUsageOID.CLIENT_AUTH)

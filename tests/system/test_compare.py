@@ -246,7 +246,7 @@ def test_a_peer_that_ends_when_it_is_loaded():
 
 @pytest.mark.parametrize("arguments, sentence", [
     (["echo", "--models", "iterative,prefrok"], "did you mean prefork?"),
-    (["echo", "--models", ""], "is not known"),
+    (["echo", "--models", ","], "is not known"),
     (["ecko"], "did you mean echo?"),
     (["chargen"], "answers without end"),
     ([], "which service?"),
