@@ -87,11 +87,10 @@ static void take_leave(struct supervision *supervision, struct worker **place)
     worker_forget(place);
 }
 
-static void reap_one(struct supervision *supervision, pid_t pid)
+static void reap_one(struct supervision *supervision, struct worker **place)
 {
-    struct worker **place = place_of(supervision->server, pid);
     int how = 0;
-    while (waitpid(pid, &how, 0) < 0 && errno == EINTR)
+    while (waitpid((*place)->pid, &how, 0) < 0 && errno == EINTR)
         continue;
     say_reaped(supervision, *place, how);
     take_leave(supervision, place);
@@ -123,9 +122,10 @@ static void forget_reaped_elsewhere(struct supervision *supervision)
  * would wait for ever. */
 static void reap_processes(struct supervision *supervision)
 {
+    struct worker **place;
     pid_t pid;
-    while ((pid = next_ended(supervision->server)) > 0)
-        reap_one(supervision, pid);
+    while ((pid = next_ended(supervision->server)) > 0 && (place = place_of(supervision->server, pid)))
+        reap_one(supervision, place);
     if (pid < 0 || supervision->stop_at)
         forget_reaped_elsewhere(supervision);
 }

@@ -23,7 +23,7 @@ static bool fails(const char *call)
     size_t length = strlen(call);
     if (!fault || strncmp(fault, call, length) != 0 || fault[length] != ' ')
         return false;
-    errno = atoi(fault + length);
+    errno = (int)strtol(fault + length, NULL, 10);
     return true;
 }
 
