@@ -1,6 +1,7 @@
 /* parley compare SERVICE: its models, and peers, measured against each other. */
 #include <errno.h>
 #include <math.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -77,8 +78,8 @@ static int write_output(const struct output *output, const char *path, const str
 static int write_outputs(const struct comparison *comparison, const struct arguments *arguments)
 {
     int worst = 0;
-    result_file_outlive_limits(); /* not before: the servers are as they would be without us */
-    ignore_broken_pipes();
+    ignore_signal(SIGXFSZ); /* not before: the servers are as they would be without us */
+    ignore_signal(SIGPIPE);
     if (stdouts(arguments) == 0 && compare_table_print(comparison, stdout) < 0)
         worst = complain_unwritten(arguments->subcommand);
     for (size_t i = 0; i < OUTPUTS; i++) {

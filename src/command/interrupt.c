@@ -1,4 +1,5 @@
 #include "command/interrupt.h"
+#include "option/complain.h"
 
 #include <signal.h>
 #include <sys/signalfd.h>
@@ -14,18 +15,11 @@ static sigset_t taken(void)
     return set;
 }
 
-static void ignore(int number)
-{
-    struct sigaction action = {.sa_handler = SIG_IGN};
-    sigemptyset(&action.sa_mask);
-    sigaction(number, &action, NULL);
-}
-
 int interrupt_open(void)
 {
     sigset_t set = taken();
-    ignore(SIGPIPE);
-    ignore(SIGXFSZ);
+    ignore_signal(SIGPIPE);
+    ignore_signal(SIGXFSZ);
     if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
         return -1;
     return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);

@@ -48,7 +48,7 @@ int load_live_open(struct load_live *live, const struct arguments *arguments, st
     if (path && !live->intervals)
         return EXIT_USAGE;
     if (path)
-        ignore_broken_pipes();
+        ignore_signal(SIGPIPE);
     plan->second = second;
     plan->context = live;
     return 0;

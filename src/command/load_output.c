@@ -6,6 +6,7 @@
 #include "report/json.h"
 #include "report/page.h"
 #include "report/table.h"
+#include <signal.h>
 #include <string.h>
 
 /* ---- the forms ---- */
@@ -115,7 +116,7 @@ static int check_paths(const struct arguments *arguments)
 int load_output_check(const struct arguments *arguments)
 {
     int stdouts = 0, promises = 0, code = 0;
-    result_file_outlive_limits();
+    ignore_signal(SIGXFSZ);
     for (size_t i = 0; i < arguments->given_count && code == 0; i++) {
         const struct given *given = &arguments->given[i];
         if (is_condition(given) || is_promise(given))
@@ -180,7 +181,7 @@ static int judge(const struct arguments *arguments, const struct load_result *re
 
 int load_output(const struct arguments *arguments, const struct load_result *result)
 {
-    ignore_broken_pipes(); /* there may be files to write */
+    ignore_signal(SIGPIPE); /* there may be files to write */
     int written = write_forms(arguments, result);
     int code = judge(arguments, result);
     return written == 0 || written == EXIT_UNREAD ? worse_of(code, written) : written;

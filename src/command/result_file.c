@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -55,13 +54,6 @@ int result_file_open(struct result_file *file, const struct arguments *arguments
     *file = (struct result_file){0};
     file->out = open_memstream(&file->text, &file->size);
     return file->out ? 0 : complain_call(arguments->subcommand, "open_memstream", "for the result");
-}
-
-void result_file_outlive_limits(void)
-{
-    struct sigaction ignore = {.sa_handler = SIG_IGN};
-    sigemptyset(&ignore.sa_mask);
-    sigaction(SIGXFSZ, &ignore, NULL);
 }
 
 static int write_stdout(const struct result_file *file, const struct arguments *arguments)

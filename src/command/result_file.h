@@ -25,7 +25,5 @@ int result_file_open(struct result_file *file, const struct arguments *arguments
  * what stood under that name then still does. */
 int result_file_close(struct result_file *file, const struct arguments *arguments, const char *path,
                       bool is_whole);
-/* A file that may grow no more is an error to tell from now on, nothing to die of (SIGXFSZ). */
-void result_file_outlive_limits(void);
 
 #endif

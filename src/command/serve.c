@@ -1,4 +1,5 @@
 /* parley serve SERVICE [ADDRESS...]: a built-in service under any design. */
+#include <signal.h>
 #include <string.h>
 
 #include "command/activation.h"
@@ -113,7 +114,7 @@ static int check_workers(const struct arguments *arguments, const parley_server 
 {
     const struct placement *placement = server->options.model.placement;
 
-    if (server->options.workers < 2 || (!placement->per_client && placement->limit != 1))
+    if (server->options.workers < 2 || placement_has_pool(placement))
         return 0;
     return complain(arguments->subcommand,
                     "--workers %u: %s %s; leave --workers out, or choose --model prefork or prethread",
@@ -156,7 +157,7 @@ static int serve(const struct arguments *arguments, const struct service *servic
 
     if (!server)
         return complain(arguments->subcommand, "no memory for the server");
-    ignore_broken_pipes();
+    ignore_signal(SIGPIPE);
     parley_server_set_user(server, settings);
     status = run_server(arguments, service, server);
     parley_server_free(server);

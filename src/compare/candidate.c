@@ -73,7 +73,7 @@ int comparison_add_model(struct comparison *comparison, const char *text)
         return no_memory();
     candidate->model = strdup(name);
     candidate->at_once = at_once_of(&model, comparison->plan);
-    if (!model.placement->per_client && model.placement->limit != 1)
+    if (placement_has_pool(model.placement))
         candidate->workers = comparison->plan->workers;
     return candidate->model ? 0 : no_memory();
 }

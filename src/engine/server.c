@@ -182,7 +182,7 @@ unsigned server_workers(const parley_server *server)
 {
     const struct placement *placement = server->options.model.placement;
     unsigned most = server->options.connections, wanted = workers_wanted(server);
-    if (placement->per_client || placement->limit == 1)
+    if (!placement_has_pool(placement))
         return 1;
     /* Each takes its share of the connections: crowd_open(). */
     return most > 0 && most < wanted ? most : wanted;

@@ -13,7 +13,7 @@ struct loop;
 
 enum worker_stop { WORKER_RUNS, WORKER_DRAINS, WORKER_ABORT };
 
-enum { MOST_INDEXES = 1 << 20 };
+enum { MOST_INDEXES = 1 << 20 }; /* then numbers begin anew, and a lap is counted */
 
 struct worker {
     struct worker *next; /* server->workers */

@@ -23,8 +23,9 @@ int complain_call(const struct subcommand *subcommand, const char *call, const c
 /* The same with the sentence of parley_error(). Returns parley_exit_code(status). */
 int complain_failure(const struct subcommand *subcommand, int status);
 
-/* For who has more to do than to write to standard output: its reader may leave. unread.c. */
-void ignore_broken_pipes(void);
+/* unread.c: a reader that leaves (SIGPIPE), or a file that may grow no more (SIGXFSZ), is an error to tell
+ * from now on, nothing to die of. */
+void ignore_signal(int number);
 /* A write to standard output has failed, with errno: a complaint, and EXIT_USAGE. A reader that has gone has
  * seen enough: EXIT_UNREAD, and not a word. */
 int complain_unwritten(const struct subcommand *subcommand);

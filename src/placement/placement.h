@@ -23,6 +23,12 @@ struct placement {
     int (*hand_over)(struct parley_server *server, const struct visitor *visitor);
 };
 
+/* Whether it keeps several workers for all clients, as many as "workers" says. */
+static inline bool placement_has_pool(const struct placement *placement)
+{
+    return !placement->per_client && placement->limit != 1;
+}
+
 extern const struct placement placement_iterative, placement_fork, placement_thread, placement_prefork,
     placement_prethread;
 

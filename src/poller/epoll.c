@@ -2,8 +2,7 @@
  *
  *     epoll_ctl(ADD, fd, key)         update_epoll(): the list stays in the kernel, so a turn costs no copy
  *     epoll_wait(events, timeout)     sleep_epoll(): only who has something is named
- *     for each event                  report_epoll(): the key says whom; receive_edge() reads until a short
- * read
+ *     for each event                  report_epoll(): the key says whom; receive_edge() reads all there is
  *
  * An edge is told once. Whoever stops reading before the end must remember that there is more (`readable`,
  * list_again()), or the connection is never heard of again. */

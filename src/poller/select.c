@@ -1,7 +1,7 @@
 /* select: bit sets, copied in and out at each call, for descriptors below FD_SETSIZE only.
  *
- *     FD_SET(fd, &wanted)             update_select(), listen_select(): what is asked is kept from turn to
- * turn copy = wanted; select(top+1)    sleep_select(): the kernel overwrites what it is given, hence the copy
+ *     FD_SET(fd, &wanted)             update_select(), listen_select(): what is asked is kept between turns
+ *     copy = wanted; select(top+1)    sleep_select(): the kernel overwrites what it is given, hence the copy
  *     for each fd: FD_ISSET           report_select(): it does not say which, so all up to the top are asked
  *
  * The limit is of the set, not of the number of clients: enter() refuses a descriptor it has no bit for. */

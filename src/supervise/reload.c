@@ -71,13 +71,13 @@ static unsigned read_again(parley_server *server, struct log *log, bool says_so)
     char good[NAMES] = "", failures[FAILURES] = "", sentence[SENTENCE];
     unsigned failed = 0;
     for (struct reloadable *each = server->reloadables; each; each = each->next) {
-        bool is_read = reload_read(server, each) == 0;
-        snprintf(sentence, sizeof sentence, "%s; %s stay as they were", parley_error(), each->what);
-        if (!is_read)
+        if (reload_read(server, each) < 0) {
+            snprintf(sentence, sizeof sentence, "%s; %s stay as they were", parley_error(), each->what);
             add(failures, sizeof failures, "; and ", sentence);
-        else if (!strstr(good, each->what)) /* of each listener they have the same name */
+            failed++;
+        } else if (!strstr(good, each->what)) { /* of each listener they have the same name */
             add(good, sizeof good, " and ", each->what);
-        failed += !is_read;
+        }
     }
     if (*failures)
         log_line(log, LOG_UNREAD, NULL, "%s", failures);

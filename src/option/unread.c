@@ -4,13 +4,13 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "command/command.h"
+#include "option/complain.h"
 
-void ignore_broken_pipes(void)
+void ignore_signal(int number)
 {
     const struct sigaction ignore = {.sa_handler = SIG_IGN};
 
-    sigaction(SIGPIPE, &ignore, NULL);
+    sigaction(number, &ignore, NULL);
 }
 
 /* A buffer may have been written long ago, and errno be another's by now: the pipe is asked, too. */
